@@ -2,10 +2,16 @@ import CLibpq
 
 extension Connection {
   /// Opens a libpq connection, or says why not without showing a password.
-  static func connect(_ options: ConnectionOptions) throws(PostgresError) -> OpaquePointer {
+  static func connect(_ options: ConnectionOptions, timeoutLimit: Int?) throws(PostgresError) -> OpaquePointer
+  {
     var target = try ConnectionTarget(url: options.url)
     // A black hole must not block for ever: each way of waiting on the network has its end.
     target.setDefault("connect_timeout", String(max(2, options.connectTimeout)))
+    if let timeoutLimit {
+      // To libpq, 0 means for ever.
+      let wanted = target["connect_timeout"].flatMap { Int($0) } ?? 0
+      target.set("connect_timeout", String(max(2, wanted > 0 ? min(wanted, timeoutLimit) : timeoutLimit)))
+    }
     target.setDefault("keepalives", "1")
     target.setDefault("keepalives_idle", String(options.keepalivesIdle))
     target.setDefault("keepalives_interval", String(options.keepalivesInterval))

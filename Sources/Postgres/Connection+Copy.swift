@@ -41,7 +41,9 @@ extension Connection {
       _ = try? collect(sent: 1, sql: sql)
       throw PostgresError(result: first, sql: sql, isBroken: !isUsable)
     }
-    if isCopyIn { leaveCopy() }
+    if PQresultStatus(first) != PGRES_COMMAND_OK, PQresultStatus(first) != PGRES_TUPLES_OK {
+      leaveCopy(isIn: isCopyIn)
+    }
     _ = try? collect(sent: 1, sql: sql)
     throw PostgresError(.protocol, "copyIn needs COPY … FROM STDIN (FORMAT binary)", sql: sql)
   }

@@ -20,8 +20,9 @@ extension Connection {
     while let result = PQgetResult(handle) {
       switch PQresultStatus(result) {
       case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+        let isIn = PQresultStatus(result) == PGRES_COPY_IN
         PQclear(result)
-        leaveCopy()
+        leaveCopy(isIn: isIn)
       case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY, PGRES_SINGLE_TUPLE:
         PQclear(last)
         last = result
@@ -39,11 +40,14 @@ extension Connection {
 
   /// Ends a COPY that nobody feeds or reads, so that `PQgetResult` comes to an end. Where that fails, the
   /// connection is closed.
-  func leaveCopy() {
-    if PQputCopyEnd(handle, "not expected here") == 1 { return }
+  func leaveCopy(isIn: Bool) {
+    if isIn {
+      if PQputCopyEnd(handle, "not expected here") != 1 { close() }
+      return
+    }
     var row: UnsafeMutablePointer<CChar>?
     while PQgetCopyData(handle, &row, 0) > 0 { PQfreemem(row) }
-    if PQstatus(handle) != CONNECTION_OK { close() }
+    if !isUsable { close() }
   }
 
   /// Looks, without waiting, whether the server has hung up on an idle connection.

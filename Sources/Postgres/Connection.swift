@@ -18,8 +18,13 @@ public final class Connection {
   ///
   /// - Throws: `.configuration` for a malformed URL, `.connection` when no server can be reached or it refuses
   ///   the user, `.server` when it refuses a setting.
-  public init(_ options: ConnectionOptions) throws(PostgresError) {
-    let handle = try Self.connect(options)
+  public convenience init(_ options: ConnectionOptions) throws(PostgresError) {
+    try self.init(options, connectTimeoutLimit: nil)
+  }
+
+  /// - Parameter connectTimeoutLimit: seconds; connecting takes no longer, whatever the options say.
+  init(_ options: ConnectionOptions, connectTimeoutLimit: Int?) throws(PostgresError) {
+    let handle = try Self.connect(options, timeoutLimit: connectTimeoutLimit)
     self.handle = handle
     statements = StatementCache(capacity: options.statementCacheSize)
     canceller = Canceller(handle)
