@@ -1,0 +1,79 @@
+# shellcheck shell=bash
+# Processes that outlive a script. One is known by its id, the tick at which it started and the boot it belongs
+# to: an id alone is used again, and a signal to a stranger would be unforgivable.
+
+# The state letter and the start in ticks since boot: fields 3 and 22 of proc(5)'s stat. The command's name
+# before them may hold blanks and parentheses, so counting begins behind the last ")".
+process_start() { # PID
+  local stat fields
+  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+  read -r -a fields <<<"${stat##*) }"
+  case ${fields[0]} in Z | X) return 1 ;; esac # dead, only not yet collected
+  printf '%s' "${fields[19]}"
+}
+
+remember_process() { # FILE PID
+  local start
+  start=$(process_start "$2") || return 1
+  printf '%s %s %s\n' "$2" "$start" "$(cat /proc/sys/kernel/random/boot_id)" >"$1"
+}
+
+# Prints the id when exactly that process still runs.
+process_id() { # FILE
+  local pid start boot
+  read -r pid start boot 2>/dev/null <"$1" || return 1
+  [ "$boot" = "$(cat /proc/sys/kernel/random/boot_id)" ] || return 1
+  [ "$(process_start "$pid")" = "$start" ] || return 1
+  printf '%s' "$pid"
+}
+
+# Sends the signals one after the other, each with its time in seconds, until the process is gone.
+end_process() { # FILE LABEL SIGNAL SECONDS [SIGNAL SECONDS]…
+  local file=$1 label=$2 pid
+  shift 2
+  while [ $# -ge 2 ]; do
+    pid=$(process_id "$file") || break
+    kill -s "$1" "$pid" 2>/dev/null || true
+    wait_until "$2" process_gone "$file" || say "$label (process $pid) did not end within $2 s of SIG$1"
+    shift 2
+  done
+  process_gone "$file" || return 1
+  rm -f "$file"
+}
+
+process_gone() { ! process_id "$1" >/dev/null; } # FILE
+
+# Repeats a command every 50 ms until it succeeds or the time is over.
+wait_until() { # SECONDS COMMAND…
+  local deadline=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
+  shift
+  until "$@"; do
+    [ "${EPOCHREALTIME/[.,]/}" -lt "$deadline" ] || return 1
+    sleep 0.05
+  done
+}
+
+# Is it this process that listens on 127.0.0.1:PORT, and not one that took the port before it? proc(5): the
+# socket's inode stands in net/tcp (state 0A: listening) and among the process's descriptors.
+process_listens() { # PID PORT
+  local inode descriptor
+  inode=$(awk -v address="$(printf '0100007F:%04X' "$2")" '$2 == address && $4 == "0A" { print $10 }' /proc/net/tcp)
+  [ -n "$inode" ] || return 1
+  for descriptor in "/proc/$1/fd/"*; do
+    [ "$(readlink "$descriptor" 2>/dev/null)" != "socket:[$inode]" ] || return 0
+  done
+  return 1
+}
+
+# A port that nobody uses now, below the range from which outgoing connections take theirs: a server that is
+# restarted finds it free again, and a client that keeps trying cannot end up connected to itself.
+free_port() {
+  local port
+  for port in $(shuf -i 20000-31999 -n 100); do
+    grep -qsi "$(printf ':%04X ' "$port")" /proc/net/tcp /proc/net/tcp6 || {
+      printf '%s' "$port"
+      return
+    }
+  done
+  fail "no free port found between 20000 and 31999"
+}
