@@ -77,3 +77,48 @@ free_port() {
   done
   fail "no free port found between 20000 and 31999"
 }
+
+# Runs a long command in a session of its own and waits for it, so that a signal to this script is acted on at
+# once: the script's traps end the whole session, whatever process groups the command makes in it.
+run() { # COMMAND…
+  local status=0
+  setsid "$@" 8>&- 9>&- & # the locks are this script's
+  running_session=$!
+  wait "$running_session" || status=$?
+  running_session=
+  return "$status"
+}
+
+# For the traps: ends what `run` was waiting for.
+end_run() {
+  [ -n "${running_session-}" ] || return 0
+  local signal
+  for signal in INT TERM KILL; do # the leader may need the first to tell the others
+    # shellcheck disable=SC2046 # one word per process
+    kill -s "$signal" $(session_members "$running_session") 2>/dev/null || true
+    ! wait_until 10 session_is_empty "$running_session" || break
+  done
+  running_session=
+}
+
+session_is_empty() { [ -z "$(session_members "$1")" ]; } # SESSION
+
+# The ids of a session's living processes (proc(5): field 3 is the state, field 6 the session).
+session_members() { # SESSION
+  local stat fields
+  for stat in /proc/[0-9]*/stat; do
+    stat=$(cat "$stat" 2>/dev/null) || continue
+    read -r -a fields <<<"${stat##*) }"
+    case ${fields[0]} in Z | X) continue ;; esac
+    [ "${fields[3]}" != "$1" ] || printf '%s ' "${stat%% *}"
+  done
+}
+
+# Has the calling script end in order on every signal that a person or a supervisor sends; `finish` is the
+# script's own.
+finish_on_signals() {
+  trap finish EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+}
