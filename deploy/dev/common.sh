@@ -60,7 +60,7 @@ folder_is_reachable() { as_postgres test -x "$(readlink -f "$1")/." 2>/dev/null;
 folder_of() { readlink -f "$state/$1"; } # NAME
 
 # One command at a time works on a set of services; the lock ends with the script, whichever way it ends.
-# Whatever outlives the script must be started with `9>&-`, or it would hold the lock.
+# Whatever outlives the script must be started with `8>&- 9>&-`, or it would hold this lock or its caller's (8).
 lock() { # NAME
   mkdir -p "$state"
   exec 9>>"$state/$1.lock"

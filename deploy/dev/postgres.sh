@@ -60,7 +60,7 @@ start_postgres() { # FOLDER PORT
   (
     cd / # the account may not enter the folder we stand in
     as_postgres "$programs/pg_ctl" start --pgdata="$folder/postgres/data" --silent --wait --timeout=60 \
-      --log="$folder/postgres/postgres.log" </dev/null >&2 9>&-
+      --log="$folder/postgres/postgres.log" </dev/null >&2 8>&- 9>&-
   ) || return 1
   pid=$(as_postgres head -n 1 "$folder/postgres/data/postmaster.pid")
   remember_process "$folder/postgres.process" "$pid"

@@ -79,10 +79,11 @@ free_port() {
 }
 
 # Runs a long command in a session of its own and waits for it, so that a signal to this script is acted on at
-# once: the script's traps end the whole session, whatever process groups the command makes in it.
+# once: the script's traps end the whole session, whatever process groups the command makes in it. A shell has its
+# background commands ignore SIGINT; env gives it back its meaning.
 run() { # COMMAND…
   local status=0
-  setsid "$@" 8>&- 9>&- & # the locks are this script's
+  setsid env --default-signal=INT,QUIT -- "$@" 8>&- 9>&- & # the locks are this script's
   running_session=$!
   wait "$running_session" || status=$?
   running_session=

