@@ -10,7 +10,7 @@ let swift: [SwiftSetting] =
 
 let package = Package(
   name: "topitems",
-
+  products: [.executable(name: "topitems", targets: ["topitems"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
@@ -30,6 +30,14 @@ let package = Package(
       name: "CountStore", dependencies: ["Postgres", "Counting"], resources: [.embedInCode("Migrations")],
       swiftSettings: swift),
     .target(name: "Ingestion", dependencies: ["Kafka", "CountStore", "Counting", "Postgres"], swiftSettings: swift),
+    .target(name: "Simulation", dependencies: ["Counting"], swiftSettings: swift),
+    .executableTarget(
+      name: "topitems",
+      dependencies: [
+        "Ingestion", "CountStore", "Counting", "Kafka", "Postgres", "Simulation",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: swift),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

@@ -9,8 +9,9 @@ struct Assignment {
     /// Given by Kafka, not read until the claim on it is stored.
     case unclaimed
     case reading
-    /// Another worker holds it; Kafka will take it away or give it again.
-    case fenced
+    /// Another worker holds it, since this point of the monotonic clock (µs). Kafka will take it away; if it does not
+    /// do so for long, the other is gone.
+    case fenced(since: Int64)
     /// Stopped until somebody looks at it.
     case halted(String)
   }
@@ -62,6 +63,18 @@ struct Assignment {
       if entries[index].standing == .reading { entries[index].standing = .unclaimed }
     }
     changed()
+  }
+
+  /// Lets a partition be taken once more that Kafka has left with this worker for longer than any session lasts: its
+  /// holder is gone, or a failover of PostgreSQL has lost the claim.
+  mutating func reconsiderFenced() {
+    for index in entries.indices {
+      guard case .fenced(let since) = entries[index].standing,
+        DatabaseClock.monotonicMicroseconds() - since > 60_000_000
+      else { continue }
+      entries[index].standing = .unclaimed
+      entries[index].mayTake = true
+    }
   }
 
   /// Ends the batch's parts: the next message of each partition begins a new one.

@@ -2,7 +2,6 @@ import CountStore
 import Counting
 import Kafka
 import Postgres
-import Synchronization
 
 /// Why a worker ended before it was told to.
 public enum IngestionError: Error, Sendable, CustomStringConvertible {
@@ -31,16 +30,8 @@ public enum IngestionError: Error, Sendable, CustomStringConvertible {
 /// Whatever fails, recovery is one thing: forget what is not committed, ask PostgreSQL where each partition goes on
 /// (`claim`), seek there, and read again.
 public final class IngestionWorker {
-  /// Tells a running worker to stop; from any thread or signal handler.
-  public final class Stop: Sendable {
-    private let isRequested = Atomic(false)
-    public init() {}
-    public func request() { isRequested.store(true, ordering: .relaxed) }
-    var wasRequested: Bool { isRequested.load(ordering: .relaxed) }
-  }
-
   private let options: IngestionOptions
-  private let stop: Stop
+  private let isStopping: @Sendable () -> Bool
   private let observe: @Sendable (IngestionObservation) -> Void
   private let committer: Committer
 
@@ -61,12 +52,15 @@ public final class IngestionWorker {
     case commit(messages: Int, position: (key: PartitionKey, offset: Int64)?)
   }
 
-  /// - Parameter observe: called from both threads; it must be quick.
+  /// - Parameters:
+  ///   - isStopping: asked many times a second whether to stop.
+  ///   - observe: called from both threads; it must be quick.
   public init(
-    _ options: IngestionOptions, stop: Stop, observe: @escaping @Sendable (IngestionObservation) -> Void
+    _ options: IngestionOptions, isStopping: @escaping @Sendable () -> Bool,
+    observe: @escaping @Sendable (IngestionObservation) -> Void
   ) {
     self.options = options
-    self.stop = stop
+    self.isStopping = isStopping
     self.observe = observe
     committer = Committer(options, observe: observe)
     builder = BatchBuilder(options)
@@ -109,7 +103,7 @@ public final class IngestionWorker {
   // MARK: The loop
 
   private func work(_ consumer: Consumer) throws {
-    while !stop.wasRequested {
+    while !isStopping() {
       if let result = committer.result(waiting: isFull && inHand != nil ? 100 : 0) {
         try handle(result, consumer)
       }
@@ -130,7 +124,7 @@ public final class IngestionWorker {
   /// Reads what is there; waits only when there is nothing else to do.
   private func read(_ consumer: Consumer) throws(KafkaError) -> Int {
     let now = clock?.estimate() ?? Timestamp(microseconds: 0)
-    let timeout: Int32 = builder.messages > 0 || inHand != nil ? 2 : 50
+    let timeout: Int32 = builder.messages > 0 ? 2 : inHand == nil ? 50 : 10
     let room = min(pollMessages, batchLimit - builder.messages)
     return try consumer.poll(maximum: room, timeout: timeout) { message in
       take(message, now: now)
@@ -197,7 +191,11 @@ public final class IngestionWorker {
     switch result {
     case .claimed(let claims, let bounds):
       clock = DatabaseClock(bounds)
-      guard case .claim(let version) = job, version == assignment.version else { return }
+      guard case .claim(let version) = job, version == assignment.version else {
+        // The partitions have changed meanwhile: ask again, knowing what is ours already.
+        for claim in claims { remember(claim) }
+        return
+      }
       try begin(claims, consumer)
     case .committed(let report):
       clock = DatabaseClock(report.bounds)
@@ -269,6 +267,7 @@ public final class IngestionWorker {
   }
 
   private func claimIfNeeded(_ consumer: Consumer) {
+    assignment.reconsiderFenced()
     guard inHand == nil, assignment.hasUnclaimed else { return }
     var requests: [ClaimRequest] = []
     for entry in assignment.entries where entry.standing == .unclaimed {
@@ -309,7 +308,9 @@ public final class IngestionWorker {
     let granted = Set(claims.map(\.key))
     let refused = assignment.entries.filter { $0.standing == .unclaimed && !granted.contains($0.key) }.map(\.key)
     for key in refused {
-      if let index = assignment.index(of: key) { assignment[index].standing = .fenced }
+      if let index = assignment.index(of: key) {
+        assignment[index].standing = .fenced(since: DatabaseClock.monotonicMicroseconds())
+      }
     }
     if !refused.isEmpty { observe(.fenced(refused)) }
     try consumer.resume(claims.map(\.key.topicPartition))

@@ -1,0 +1,118 @@
+import ArgumentParser
+import CountStore
+import Counting
+import Ingestion
+import Kafka
+import Logging
+
+/// `topitems ingest`: the worker.
+struct Ingest: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Count the detections that come through Kafka.",
+    discussion: """
+      Any number of workers may share the work as one consumer group; Kafka divides the partitions among them. The \
+      offsets live in PostgreSQL, in the same transaction as the counts, so a worker may be killed at any moment.
+
+        topitems ingest
+        topitems ingest --topics '^raw_camera_events_.*'         one topic per location
+        topitems ingest --drain                                  stop when all is counted
+        topitems ingest --kafka security.protocol=SASL_SSL …     any setting of librdkafka
+
+      SIGTERM and SIGINT end it within 10 seconds, with nothing lost.
+      """
+  )
+
+  @OptionGroup var database: DatabaseOptions
+  @Option(help: .option("brokers", "Where Kafka is: host:port, several separated by commas."))
+  var brokers: String?
+  @Option(
+    help: .option(
+      "topics", "Topics, separated by commas; one that begins with ^ is a regular expression.",
+      default: "raw_camera_events"))
+  var topics: String?
+  @Option(help: .option("group", "The consumer group.", default: "topitems"))
+  var group: String?
+  @Option(help: .option("kafka", "A setting for librdkafka, name=value; may be repeated.", valueName: "name=value"))
+  var kafka: [String] = []
+  @Flag(help: "Stop when every assigned partition has been read to its end and all of it is committed.")
+  var drain = false
+  @Option(
+    help: .option(
+      "timestamp-unit", "What an integer in timestamp_detected is: automatic, seconds, milliseconds or microseconds.",
+      default: "automatic"))
+  var timestampUnit: TimestampUnit?
+  @Option(help: .option("allowed-skew", "How far ahead of the database's clock an event may be.", default: "PT5M"))
+  var allowedSkew: String?
+  @Option(
+    help: .option("dedup-horizon", "How far back events are accepted in a new database, ISO 8601.", default: "P7D"))
+  var dedupHorizon: String?
+  @Option(help: .option("batch-messages", "Messages in one transaction at most.", default: "50000"))
+  var batchMessages: Int?
+  @Option(help: .option("batch-bytes", "Bytes of names and payloads in one transaction, about.", default: "16777216"))
+  var batchBytes: Int?
+  @Option(help: .option("max-message-bytes", "A longer message is a dead letter.", default: "1048576"))
+  var maxMessageBytes: Int?
+  @Option(help: .option("dead-letter-bytes", "How much of a dead letter's payload is kept.", default: "65536"))
+  var deadLetterBytes: Int?
+  @Option(
+    help: .option("remember", "Detections remembered to drop near duplicates early (32 bytes each).", default: "1048576"))
+  var remember: Int?
+  @Option(help: .option("log-level", "trace, debug, info, notice, warning, error or critical.", default: "info"))
+  var logLevel: Logger.Level?
+
+  func run() throws {
+    let options = try options()
+    try KafkaLibrary.requireSupported()
+    let log = IngestionLog(try CommandLog.logger("ingest", level: EnvironmentOption.value("log-level", logLevel)))
+    StopSignal.listen()
+    let worker = IngestionWorker(options, isStopping: { StopSignal.isRequested }, observe: { log.observe($0) })
+    _ = try worker.run()
+  }
+
+  private func options() throws -> IngestionOptions {
+    var configuration = Configuration(brokers: try EnvironmentOption.required("brokers", brokers))
+    configuration["client.id"] = "topitems"
+    configuration["group.id"] = try EnvironmentOption.value("group", group) ?? "topitems"
+    for setting in EnvironmentOption.values("kafka", kafka) { try configuration.set(argument: setting) }
+
+    let topics = try EnvironmentOption.value("topics", topics) ?? "raw_camera_events"
+    var options = IngestionOptions(
+      database: try database.connection(for: "ingest", statementTimeoutSeconds: 30),
+      topics: topics.split(separator: ",").map(String.init), kafka: configuration)
+    options.drain = drain
+    if let unit = try EnvironmentOption.value("timestamp-unit", timestampUnit) { options.timestampUnit = unit }
+    if let skew = try EnvironmentOption.value("allowed-skew", allowedSkew) {
+      options.allowedSkewSeconds = try seconds(skew, "allowed-skew", atMost: 366 * 86_400)
+    }
+    if let horizon = try EnvironmentOption.value("dedup-horizon", dedupHorizon) {
+      options.dedupHorizonSeconds = try seconds(horizon, "dedup-horizon", atMost: 1000 * 366 * 86_400)
+    }
+    options.batchMessages = try number("batch-messages", batchMessages, in: 1...1_000_000) ?? options.batchMessages
+    options.batchBytes = try number("batch-bytes", batchBytes, in: 65_536...1 << 30) ?? options.batchBytes
+    options.maximumMessageBytes =
+      try number("max-message-bytes", maxMessageBytes, in: 128...64 << 20) ?? options.maximumMessageBytes
+    options.deadLetterBytes =
+      try number("dead-letter-bytes", deadLetterBytes, in: 0...16 << 20) ?? options.deadLetterBytes
+    options.rememberedDetections =
+      try number("remember", remember, in: 0...1 << 28) ?? options.rememberedDetections
+    return options
+  }
+
+  private func number(_ name: String, _ typed: Int?, in range: ClosedRange<Int>) throws -> Int? {
+    guard let value = try EnvironmentOption.value(name, typed) else { return nil }
+    guard range.contains(value) else {
+      throw ValidationError("--\(name) must be from \(range.lowerBound) to \(range.upperBound).")
+    }
+    return value
+  }
+
+  private func seconds(_ text: String, _ name: String, atMost limit: Int64) throws -> Int64 {
+    guard let span = TimeSpan(iso8601: text), span.microseconds / 1_000_000 <= limit else {
+      throw ValidationError("--\(name) must be an ISO 8601 duration such as PT5M or P7D.")
+    }
+    return span.microseconds / 1_000_000
+  }
+}
+
+extension TimestampUnit: ExpressibleByArgument {}
+extension Logger.Level: @retroactive ExpressibleByArgument {}

@@ -1,0 +1,25 @@
+import ArgumentParser
+import CountStore
+import Postgres
+
+/// `topitems migrate`: brings the database to what this binary needs.
+struct Migrate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Create or update the tables.",
+    discussion: """
+      Idempotent, and safe to run twice at once: the second waits for the first. Migrations only go forward; an \
+      older binary goes on working on a newer database.
+      """
+  )
+
+  @OptionGroup var database: DatabaseOptions
+
+  func run() throws {
+    let connection = try Connection(database.connection(for: "migrate", statementTimeoutSeconds: nil))
+    defer { connection.close() }
+    let applied = try CountStore(connection).migrate()
+    print(
+      applied.isEmpty
+        ? "the database is up to date" : applied.map { "applied \($0.name)" }.joined(separator: "\n"))
+  }
+}

@@ -1,0 +1,41 @@
+import ArgumentParser
+
+/// `topitems`: the one binary.
+@main
+struct TopItemsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "topitems",
+    abstract: "Counts what video cameras detect, exactly once each, and serves the top items at each location.",
+    discussion: """
+      Every option can also be given as an environment variable: --database-url as TOPITEMS_DATABASE_URL.
+
+      A system is one PostgreSQL, one or more workers and a server:
+
+        export TOPITEMS_DATABASE_URL=postgresql://topitems@db/topitems TOPITEMS_BROKERS=kafka:9092
+        topitems migrate
+        topitems locations import locations.csv
+        topitems ingest &
+        topitems serve --listen 127.0.0.1:8080 &
+        curl 'http://127.0.0.1:8080/v1/top-items?n=5'
+
+      Exit status: 0 done, 1 failed, 2 wrong usage.
+      """,
+    version: "topitems 0.1.0",
+    subcommands: [Migrate.self, Ingest.self, Simulate.self, Locations.self]
+  )
+
+  /// ArgumentParser leaves with 64 (EX_USAGE) when the usage is wrong; this product's commands leave with 2.
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      let code = exitCode(for: error)
+      if code == .validationFailure {
+        StandardError.write(fullMessage(for: error))
+        exit(withError: ExitCode(2))
+      }
+      exit(withError: error)
+    }
+  }
+}
