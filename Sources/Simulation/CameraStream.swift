@@ -101,7 +101,8 @@ public struct CameraStream: ~Copyable {
     let detectedAt =
       switch fate {
       case .late: now - scenario.lateBehind - Int64(random.below(Self.day))
-      case .future: max(now, scenario.start.microseconds) + scenario.futureAhead + Int64(random.below(Self.day)) + 1_000
+      case .future:
+        max(now, scenario.start.microseconds) + scenario.futureAhead + Int64(random.below(Self.day)) + 1_000
       default:
         // Squared: most events are fresh, a few took their time.
         now - Int64(random.unit() * random.unit() * Double(scenario.jitter))
