@@ -97,11 +97,12 @@ public struct CameraStream: ~Copyable {
     let location = locationRanks.draw(&random)
     let rank = itemRanks.draw(&random)
     let item = ranking.item(rank: rank, location: location, elapsed: elapsed)
-    let now = scenario.start.microseconds + elapsed
+    let now = scenario.start.microseconds - scenario.backlog + elapsed
     let detectedAt =
       switch fate {
       case .late: now - scenario.lateBehind - Int64(random.below(Self.day))
-      case .future: now + scenario.futureAhead + Int64(random.below(Self.day)) + 1_000
+      case .future:
+        max(now, scenario.start.microseconds) + scenario.futureAhead + Int64(random.below(Self.day)) + 1_000
       default:
         // Squared: most events are fresh, a few took their time.
         now - Int64(random.unit() * random.unit() * Double(scenario.jitter))

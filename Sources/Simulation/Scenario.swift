@@ -24,13 +24,16 @@ public struct Scenario: Sendable, Equatable {
 
   /// The start of the stream's clock.
   public var start: Timestamp
-  /// Messages in one second of the stream's clock: the n-th message is made at `start + n / rate`.
+  /// Messages in one second of the stream's clock: the n-th message is made at `start - backlog + n / rate`.
   public var rate: Double
+  /// Microseconds that the stream's clock is behind at the start.
+  public var backlog: Int64 = 0
   /// An event happened up to this many microseconds before its message was made, mostly much less.
   public var jitter: Int64 = 3_000_000
   /// Late events happened this many microseconds, or up to a day more, before their message was made.
   public var lateBehind: Int64 = 8 * 86_400_000_000
-  /// Future events happen this many microseconds, or up to a day more, after their message was made.
+  /// Future events happen this many microseconds, or up to a day more, after their message was made, and after the
+  /// start.
   public var futureAhead: Int64 = 3_600_000_000
 
   /// Share of the messages that are sent again: byte for byte an earlier message that counted.
@@ -68,6 +71,7 @@ public struct Scenario: Sendable, Equatable {
     try require((0...10).contains(zipfExponent), "zipf", "0 to 10")
     try require((0...Self.year).contains(driftInterval), "drift", "at most 365 days")
     try require((0.001...100_000_000).contains(rate), "rate", "0.001 to 100,000,000")
+    try require((0...Self.year).contains(backlog), "backlog", "at most 365 days")
     try require((0...6 * 86_400_000_000).contains(jitter), "jitter", "at most 6 days")
     try require((0...100 * Self.year).contains(lateBehind), "late-behind", "at most 100 years")
     try require((0...100 * Self.year).contains(futureAhead), "future-ahead", "at most 100 years")

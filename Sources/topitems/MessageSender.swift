@@ -24,7 +24,7 @@ struct MessageSender {
     for setting in settings { try configuration.set(argument: setting) }
     producer = try Producer(configuration) { observation in
       // Conditions come and go while librdkafka retries; what was not delivered is reported at the end.
-      if case .error(let error) = observation { Progress.note("kafka: \(error)") }
+      if case .error(let error) = observation { Progress.noteNowAndThen("kafka: \(error)") }
     }
     producer.queueFullTimeout = 500
   }

@@ -1,10 +1,12 @@
 import Counting
 import Glibc
+import Synchronization
 
 /// How far the simulation has come, on standard error: in place on a terminal, else a line every few seconds.
 struct Progress {
   private static let onTerminal = isatty(STDERR_FILENO) == 1
   private static let interval: Duration = onTerminal ? .seconds(1) : .seconds(5)
+  private static let nextNote = Mutex<ContinuousClock.Instant?>(nil)
   private let start = ContinuousClock.now
   private var shownAt = ContinuousClock.now
   private var shown = 0
@@ -12,6 +14,17 @@ struct Progress {
   /// Prints a line of its own.
   static func note(_ text: String) {
     write("\(onTerminal ? "\r\u{1B}[K" : "")simulate: \(text)\n")
+  }
+
+  /// Prints a line of its own unless there was one of this kind in the last few seconds: for what may repeat many
+  /// times a second. May be called by any thread.
+  static func noteNowAndThen(_ text: String) {
+    let isDue = nextNote.withLock { next in
+      guard next.map({ $0 <= .now }) ?? true else { return false }
+      next = .now + .seconds(5)
+      return true
+    }
+    if isDue { note(text) }
   }
 
   /// Shows the totals, if it is time to.

@@ -18,20 +18,21 @@ extension Simulate {
     }
     // Without a rate, a second of the stream's clock must not depend on how fast the broker is.
     var clock = rate
-    var lead: Int64 = 0
+    var backlog: Int64 = 0
     if rate == 0, let count {
       clock = max(2_000, Double(count) / 86_400)
-      lead = Int64(Double(count) / clock * 1_000_000)
+      backlog = Int64(Double(count) / clock * 1_000_000)
     } else if rate == 0 {
       clock = 1_000_000
-      lead = 3_600_000_000
+      backlog = 3_600_000_000
     }
 
     var scenario = Scenario(
-      start: Timestamp(microseconds: start.microseconds &- lead),
+      start: start,
       rate: clock,
       seed: try EnvironmentOption.value("seed", seed) ?? .random(in: .min ... .max)
     )
+    scenario.backlog = backlog
     scenario.locations = try EnvironmentOption.value("locations", locations) ?? scenario.locations
     scenario.camerasPerLocation =
       try EnvironmentOption.value("cameras", cameras) ?? scenario.camerasPerLocation
@@ -51,8 +52,6 @@ extension Simulate {
 
     do { try scenario.validate() } catch { throw ValidationError("--\(error).") }
     try checkClock(start: start, now: now, scenario)
-    // A backlog begins in the past: what is ahead must be ahead of its end.
-    scenario.futureAhead += lead
     return scenario
   }
 

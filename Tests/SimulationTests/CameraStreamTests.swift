@@ -122,6 +122,17 @@ struct CameraStreamTests {
     #expect(zip(events, events.dropFirst()).contains { $0.detectedAt > $1.detectedAt })
   }
 
+  @Test("a backlog lies before the start, but what is ahead is ahead of the start")
+  func backlog() throws {
+    var scenario = Scenario(start: mixed.start, rate: 2_000, seed: 3)
+    (scenario.backlog, scenario.future) = (86_400_000_000, 0.1)
+    for message in try messages(2_000, of: scenario) where message.fate != .duplicate {
+      let event = try decoded([message.payload ?? []])[0]
+      let ahead = event.detectedAt.microseconds - scenario.start.microseconds
+      #expect(message.fate == .future ? ahead >= 3_600_000_000 : ahead < -86_000_000_000)
+    }
+  }
+
   @Test("locations and cameras are numbered from 1 and all take part")
   func cameras() throws {
     var scenario = mixed
