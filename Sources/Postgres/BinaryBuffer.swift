@@ -14,7 +14,7 @@ struct BinaryBuffer: ~Copyable {
     self.capacity = capacity
   }
 
-  deinit {
+  @inlinable deinit {
     base.deallocate()
   }
 
