@@ -1,6 +1,7 @@
 /// One detection: a camera saw an item.
 ///
-/// It borrows the item's name from the decoder that made it: valid until that decoder's next `decode` or its end.
+/// It borrows the item's name from the decoder that made it: valid until that decoder's next `decode` or its
+/// end.
 public struct Event {
   /// `geographical_location_oid`: where the camera stands.
   public var locationOid: Int64
@@ -10,8 +11,8 @@ public struct Event {
   public var detectionOid: Int64
   /// `timestamp_detected`
   public var detectedAt: Timestamp
-  /// `item_name`: well-formed UTF-8 that satisfies `ItemName`, not normalised: two items are the same if their
-  /// bytes are.
+  /// `item_name`: well-formed UTF-8 that satisfies `ItemName`, not normalised: two items are the same if
+  /// their bytes are.
   public var itemName: UnsafeRawBufferPointer
 
   /// An event of the given parts, borrowing the name.

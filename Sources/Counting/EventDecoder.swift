@@ -2,12 +2,13 @@ internal import CSimdjson
 
 /// Turns a message's payload into an event.
 ///
-/// It owns the JSON parser and a copy of the current payload, both reused from message to message: decoding does
-/// not allocate, except when a message is longer than all before it. A message that fails leaves no trace.
+/// It owns the JSON parser and a copy of the current payload, both reused from message to message: decoding
+/// does not allocate, except when a message is longer than all before it. A message that fails leaves no
+/// trace.
 ///
-/// All of a message is validated, also the fields that nobody reads: it is a dead letter if any of it is not JSON or
-/// not UTF-8, is nested too deep, or is a number that no 64-bit type holds. Unknown fields are otherwise ignored,
-/// repeated ones too (looking for these would make a long hostile message expensive).
+/// All of a message is validated, also the fields that nobody reads: it is a dead letter if any of it is not
+/// JSON or not UTF-8, is nested too deep, or is a number that no 64-bit type holds. Unknown fields are
+/// otherwise ignored, repeated ones too (looking for these would make a long hostile message expensive).
 public struct EventDecoder: ~Copyable {
   /// The limit for nested arrays and objects.
   public static let maximumDepth = 1_024
@@ -34,11 +35,12 @@ public struct EventDecoder: ~Copyable {
     topitems_json_parser_free(parser)
   }
 
-  /// Reads one message. The event's name is valid until the next call or the decoder's end; the payload may be
-  /// released at once.
+  /// Reads one message. The event's name is valid until the next call or the decoder's end; the payload may
+  /// be released at once.
   ///
-  /// The first error found is thrown: first what keeps it from being JSON, then fields that are repeated or of a
-  /// wrong type, in the message's order, then missing ones, then a timestamp or name that is not allowed.
+  /// The first error found is thrown: first what keeps it from being JSON, then fields that are repeated or
+  /// of a wrong type, in the message's order, then missing ones, then a timestamp or name that is not
+  /// allowed.
   public mutating func decode(_ payload: UnsafeRawBufferPointer) throws(DecodeError) -> Event {
     guard payload.count <= maximumBytes else { throw DecodeError(.tooLarge) }
     var detection = topitems_detection()
@@ -98,6 +100,11 @@ public struct EventDecoder: ~Copyable {
     fatalError("out of memory for the JSON parser")
   }
 }
+
+/// The parser is reachable through this decoder only, which cannot be copied and whose `decode` is
+/// exclusive; it keeps nothing that belongs to a thread. So a decoder may be handed to another thread,
+/// though not shared.
+extension EventDecoder: @unchecked Sendable {}
 
 extension Event.Field {
   fileprivate init(_ field: topitems_field) {

@@ -1,6 +1,7 @@
 import Glibc
 
-/// What an item may be called: 1 to 5,000 Unicode scalars, none of them U+0000, which PostgreSQL's text cannot hold.
+/// What an item may be called: 1 to 5,000 Unicode scalars, none of them U+0000, which PostgreSQL's text
+/// cannot hold.
 public enum ItemName {
   /// The most Unicode scalars in a name.
   public static let maximumScalars = 5_000

@@ -1,8 +1,8 @@
 /// Finds the token for which simdjson refused a message, where its error has two meanings: a number that is
 /// malformed or one too large, a bad escape or half a surrogate pair.
 ///
-/// The message before that token is well-formed, as simdjson stops at the first error, so finding strings and numbers
-/// takes no more than this. It is slower than the parse and runs for dead letters only.
+/// The message before that token is well-formed, as simdjson stops at the first error, so finding strings
+/// and numbers takes no more than this. It is slower than the parse and runs for dead letters only.
 struct RefusedToken {
   private let payload: UnsafeRawBufferPointer
   private var position = 0
@@ -39,8 +39,8 @@ struct RefusedToken {
     return nil
   }
 
-  /// Moves behind the string that starts here. At the top level it becomes the current field, if it is a field's
-  /// name: a value may be one, too, but then the next name follows before the next value.
+  /// Moves behind the string that starts here. At the top level it becomes the current field, if it is a
+  /// field's name: a value may be one, too, but then the next name follows before the next value.
   private mutating func string() -> DecodeError? {
     position += 1
     let start = position

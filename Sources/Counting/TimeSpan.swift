@@ -9,11 +9,11 @@ public struct TimeSpan: Hashable, Sendable {
     self.microseconds = microseconds
   }
 
-  /// Reads an ISO 8601 duration of a fixed length: `PnW`, or `PnDTnHnMnS` with any of its parts left out but not
-  /// all, like `PT15M`, `P1D`, `P1DT12H`.
+  /// Reads an ISO 8601 duration of a fixed length: `PnW`, or `PnDTnHnMnS` with any of its parts left out but
+  /// not all, like `PT15M`, `P1D`, `P1DT12H`.
   ///
-  /// Years and months have no fixed length and are refused; so are fractions, signs, lower-case letters, zero, and
-  /// what does not fit into `Int64` microseconds (292,277 years).
+  /// Years and months have no fixed length and are refused; so are fractions, signs, lower-case letters,
+  /// zero, and what does not fit into `Int64` microseconds (292,277 years).
   public init?(iso8601 text: String) {
     guard text.utf8.first == UInt8(ascii: "P") else { return nil }
     let parts = text.utf8.dropFirst().split(

@@ -14,10 +14,10 @@ extension Timestamp {
 
   /// Reads an RFC 3339 `date-time` (§5.6), and nothing before or after it.
   ///
-  /// `T`, `t` or one space separates date and time; the offset is required (`Z`, `z`, `±hh:mm`); a fraction may
-  /// have any length and is cut to microseconds. A leap second (`:60`) is taken where it can be, in the last
-  /// minute of a UTC month, as the first second of the next month. `24:00:00` is refused, and so is an instant
-  /// whose UTC year is not 0000…9999, so that what was read can be written again.
+  /// `T`, `t` or one space separates date and time; the offset is required (`Z`, `z`, `±hh:mm`); a fraction
+  /// may have any length and is cut to microseconds. A leap second (`:60`) is taken where it can be, in the
+  /// last minute of a UTC month, as the first second of the next month. `24:00:00` is refused, and so is an
+  /// instant whose UTC year is not 0000…9999, so that what was read can be written again.
   public static func parseRFC3339(_ utf8: UnsafeRawBufferPointer) -> Timestamp? {
     var text = DigitReader(utf8)
     guard

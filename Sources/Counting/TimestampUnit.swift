@@ -1,6 +1,7 @@
 /// What an integer in `timestamp_detected` counts since 1970-01-01T00:00:00Z.
 public enum TimestampUnit: String, Sendable, CaseIterable {
-  /// By magnitude: seconds below 1e11, milliseconds below 1e14, microseconds below 1e17 (each until the year 5138).
+  /// By magnitude: seconds below 1e11, milliseconds below 1e14, microseconds below 1e17 (each until the year
+  /// 5138).
   case automatic
   /// Seconds, whatever the magnitude.
   case seconds
@@ -9,8 +10,8 @@ public enum TimestampUnit: String, Sendable, CaseIterable {
   /// Microseconds, whatever the magnitude.
   case microseconds
 
-  /// The point that an integer means; `nil` if it is beyond the limits of `automatic`, or, with a given unit, outside
-  /// the years 0000…9999.
+  /// The point that an integer means; `nil` if it is beyond the limits of `automatic`, or, with a given
+  /// unit, outside the years 0000…9999.
   func timestamp(_ count: Int64) -> Timestamp? {
     switch self {
     case .automatic:

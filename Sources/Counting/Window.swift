@@ -15,7 +15,8 @@ public struct Window: Hashable, Sendable {
 
   /// The first instant of the window that contains a point, also before 1970.
   ///
-  /// In the incomplete window at the very start of `Int64`, which no decoded event is in, it is the point itself.
+  /// In the incomplete window at the very start of `Int64`, which no decoded event is in, it is the point
+  /// itself.
   public static func start(of point: Timestamp) -> Timestamp {
     let remainder = point.microseconds % length
     let elapsed = remainder < 0 ? remainder + length : remainder

@@ -35,6 +35,10 @@ struct BadMessageTests {
       (.numberOutOfRange, "[1,1e400]"), (.numberOutOfRange, "1e400"),
       (.numberOutOfRange, "{\"x\":1e400,\"y\":1a}"),
       (.numberOutOfRange, "{\"\\\"1e\":\"01\",\"x\":1e999999999999999999999}"),
+      // A field's name elsewhere than at the top is not about that field
+      (.numberOutOfRange, "{\"x\":{\"detection_oid\":1e400}}"),
+      (.numberOutOfRange, "{\"x\":\"detection_oid\",\"y\":1e400}"),
+      (.numberOutOfRange, "{\"x\":[\"detection_oid\",1e400]}"),
       // Escapes
       (.invalidJSON, "{\"x\":\"\\x\"}"), (.invalidJSON, "{\"x\":\"\\u12\"}"),
       (.invalidJSON, "{\"x\":\"\\u12G4\"}"),
@@ -126,6 +130,8 @@ struct BadMessageTests {
       expect(.itemNameTooLong, .itemName, "\"\(String(repeating: scalar, count: 5_001))\"")
     }
     expect(.loneSurrogate, .itemName, "\"\\ud83d\"")
+    // Ahead of the type: it is not even text.
+    expect(.loneSurrogate, .itemName, "[{\"x\":\"\\ud83d\"}]")
   }
 
   @Test("a missing field is named, the first one if several are", arguments: Event.Field.allCases)

@@ -70,8 +70,8 @@ func decode(_ message: String, timestampUnit: TimestampUnit = .automatic) throws
 
 extension EventDecoder {
   mutating func detection(_ message: [UInt8]) throws(DecodeError) -> Detection {
-    // A block of exactly the message's size, gone after the call, so that valgrind or the sanitizers see what reads
-    // beyond it or later.
+    // A block of exactly the message's size, gone after the call, so that valgrind or the sanitizers see
+    // what reads beyond it or later.
     let payload = UnsafeMutableRawBufferPointer.allocate(byteCount: message.count, alignment: 1)
     defer { payload.deallocate() }
     payload.copyBytes(from: message)

@@ -63,7 +63,8 @@ typedef struct topitems_json_parser topitems_json_parser;
 
 /// A parser for documents of at most maximum_bytes and maximum_depth nested arrays and objects; NULL if
 /// memory is short.
-topitems_json_parser *topitems_json_parser_create(size_t maximum_bytes, size_t maximum_depth) TOPITEMS_NOEXCEPT;
+topitems_json_parser *topitems_json_parser_create(size_t maximum_bytes, size_t maximum_depth)
+    TOPITEMS_NOEXCEPT;
 
 void topitems_json_parser_free(topitems_json_parser *parser) TOPITEMS_NOEXCEPT;
 
