@@ -123,3 +123,10 @@ finish_on_signals() {
   trap 'exit 130' INT
   trap 'exit 143' TERM
 }
+
+# A script that another one started in its background has SIGINT ignored, which bash cannot undo: start over with it.
+heed_interrupts() { # SCRIPT ARGUMENT…
+  local ignored
+  ignored=$(awk '/^SigIgn:/ { print $2 }' "/proc/$$/status")
+  [ $((0x$ignored & 2)) -eq 0 ] || exec env --default-signal=INT -- "$@"
+}
