@@ -20,24 +20,42 @@ let package = Package(
     .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CLibrdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
     .target(
-      name: "CSimdjson", cxxSettings: [.unsafeFlags(["-O2"])],
-      linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]),
+      name: "CSimdjson",
+      cxxSettings: [.unsafeFlags(["-O2"])],
+      linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]
+    ),
     .target(name: "Postgres", dependencies: ["CLibpq"], swiftSettings: swift),
     .target(name: "Kafka", dependencies: ["CLibrdkafka"], swiftSettings: swift),
     .target(name: "Counting", dependencies: ["CSimdjson"], swiftSettings: swift),
     .target(name: "HTTP", swiftSettings: swift),
     .target(
-      name: "CountStore", dependencies: ["Postgres", "Counting"], resources: [.embedInCode("Migrations")],
-      swiftSettings: swift),
-    .target(name: "Ingestion", dependencies: ["Kafka", "CountStore", "Counting", "Postgres"], swiftSettings: swift),
+      name: "CountStore",
+      dependencies: ["Postgres", "Counting"],
+      resources: [.embedInCode("Migrations")],
+      swiftSettings: swift
+    ),
+    .target(
+      name: "Ingestion",
+      dependencies: ["Kafka", "CountStore", "Counting", "Postgres"],
+      swiftSettings: swift
+    ),
     .target(name: "Simulation", dependencies: ["Counting"], swiftSettings: swift),
     .executableTarget(
       name: "topitems",
       dependencies: [
         "Ingestion", "CountStore", "Counting", "Kafka", "Postgres", "Simulation",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "Logging", package: "swift-log"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ],
-      swiftSettings: swift),
+      swiftSettings: swift
+    ),
+    .testTarget(name: "CountingTests", dependencies: ["Counting"], swiftSettings: swift),
+    .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Counting"], swiftSettings: swift),
+    .testTarget(
+      name: "topitemsTests",
+      dependencies: ["topitems", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: swift
+    ),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

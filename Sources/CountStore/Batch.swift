@@ -93,7 +93,12 @@ public struct Batch: Sendable {
     public var messageAt: Timestamp?
 
     public init(
-      part: Int32, offset: Int64, reason: String, field: String?, payload: [UInt8], payloadBytes: Int,
+      part: Int32,
+      offset: Int64,
+      reason: String,
+      field: String?,
+      payload: [UInt8],
+      payloadBytes: Int,
       messageAt: Timestamp?
     ) {
       self.part = part

@@ -52,7 +52,8 @@ extension CountStore {
     return outcome
   }
 
-  private func write(_ batch: Batch, itemIDs: [Int64], path: ApplyPath) throws(PostgresError) -> ApplyOutcome {
+  private func write(_ batch: Batch, itemIDs: [Int64], path: ApplyPath) throws(PostgresError) -> ApplyOutcome
+  {
     let fenced = try fencedPartitions(batch)
     guard fenced.isEmpty else { return .fenced(fenced) }
 
@@ -74,7 +75,12 @@ extension CountStore {
     try bury(batch)
     try advanceOffsets(parts)
     let revision = try recordRevision(locations: counts.changedLocations())
-    return .committed(revision: revision, parts: parts, bounds: bounds, usedCarefulPath: stored.usedCarefulPath)
+    return .committed(
+      revision: revision,
+      parts: parts,
+      bounds: bounds,
+      usedCarefulPath: stored.usedCarefulPath
+    )
   }
 
   /// The partitions whose stored position is not the one that the batch builds on.
@@ -104,7 +110,8 @@ extension CountStore {
                   \(fates(.future))::bigint[], \(fates(.deadLetter))::bigint[], \(fates(.tombstone))::bigint[])
         AS batch(topic, partition, next_offset, max_event_at, counted, duplicates, late, future, dead_letters, tombstones)
       WHERE stored.topic = batch.topic COLLATE "C" AND stored.partition = batch.partition
-      """)
+      """
+    )
   }
 }
 

@@ -35,16 +35,23 @@ extension CountStore {
         ON stored.topic = wanted.topic COLLATE "C" AND stored.partition = wanted.partition
       ORDER BY stored.topic, stored.partition
       FOR UPDATE OF stored
-      """)
+      """
+    )
     var stored: [PartitionKey: PartitionClaim] = [:]
     for row in 0..<result.count {
       let key = PartitionKey(topic: try result.string(row, 0), partition: try result.int32(row, 1))
-      stored[key] = PartitionClaim(key: key, epoch: try result.int64(row, 2), nextOffset: try result.int64(row, 3))
+      stored[key] = PartitionClaim(
+        key: key,
+        epoch: try result.int64(row, 2),
+        nextOffset: try result.int64(row, 3)
+      )
     }
     return stored
   }
 
-  private func settle(_ request: ClaimRequest, stored: PartitionClaim?) throws(PostgresError) -> PartitionClaim? {
+  private func settle(_ request: ClaimRequest, stored: PartitionClaim?) throws(PostgresError)
+    -> PartitionClaim?
+  {
     let key = request.key
     guard let stored else {
       return try insertOffset(key, startingAt: request.lowWatermark)
@@ -62,28 +69,33 @@ extension CountStore {
         INSERT INTO offset_gap (topic, partition, from_offset, to_offset)
         VALUES (\(key.topic), \(key.partition), \(stored.nextOffset), \(request.lowWatermark))
         ON CONFLICT (topic, partition, from_offset) DO UPDATE SET to_offset = excluded.to_offset
-        """)
+        """
+      )
     }
     if claim.epoch != stored.epoch || claim.gap != nil {
       _ = try connection.execute(
         """
         UPDATE ingest_offset SET epoch = \(claim.epoch), next_offset = \(claim.nextOffset)
         WHERE topic = \(key.topic) AND partition = \(key.partition)
-        """)
+        """
+      )
     }
     return claim
   }
 
   /// The first claim of a partition. Two workers may both find no row: the second then finds the first one's, and
   /// takes it over.
-  private func insertOffset(_ key: PartitionKey, startingAt offset: Int64) throws(PostgresError) -> PartitionClaim {
+  private func insertOffset(_ key: PartitionKey, startingAt offset: Int64) throws(PostgresError)
+    -> PartitionClaim
+  {
     let result = try connection.execute(
       """
       INSERT INTO ingest_offset AS stored (topic, partition, next_offset, epoch)
       VALUES (\(key.topic), \(key.partition), \(offset), 1)
       ON CONFLICT (topic, partition) DO UPDATE SET epoch = stored.epoch + 1
       RETURNING epoch, next_offset
-      """)
+      """
+    )
     return PartitionClaim(key: key, epoch: try result.int64(0, 0), nextOffset: try result.int64(0, 1))
   }
 
@@ -93,7 +105,8 @@ extension CountStore {
       INSERT INTO dedup_floor (floor_at)
       VALUES (clock_timestamp() - make_interval(secs => \(dedupHorizonSeconds)::double precision))
       ON CONFLICT (only_row) DO NOTHING
-      """)
+      """
+    )
     return try eventTimeBounds()
   }
 
@@ -103,9 +116,13 @@ extension CountStore {
     let result = try connection.execute("SELECT floor_at, clock_timestamp() FROM dedup_floor")
     guard result.count == 1 else {
       throw PostgresError(
-        .protocol, "the table dedup_floor has \(result.count) rows instead of 1; a worker's claim fills it")
+        .protocol,
+        "the table dedup_floor has \(result.count) rows instead of 1; a worker's claim fills it"
+      )
     }
     return EventTimeBounds(
-      floor: Timestamp(microseconds: try result.timestamp(0, 0)), now: Timestamp(microseconds: try result.timestamp(0, 1)))
+      floor: Timestamp(microseconds: try result.timestamp(0, 0)),
+      now: Timestamp(microseconds: try result.timestamp(0, 1))
+    )
   }
 }

@@ -15,7 +15,7 @@ extension CountStore {
       do {
         try copyDetections(detections)
         return (nil, false)
-      } catch where error.sqlState == .uniqueViolation {
+      } catch  where error.sqlState == .uniqueViolation {
         try connection.rollback(to: "optimistic")
       }
     }
@@ -42,7 +42,8 @@ extension CountStore {
       ORDER BY detection_oid
       ON CONFLICT (detection_oid) DO NOTHING
       RETURNING detection_oid
-      """)
+      """
+    )
     // They come back in the order in which they went in, so one pass over both finds the ones that are missing;
     // should that order ever change, the pass would end early, and that is an error, not a wrong count.
     var isNew = [Bool](repeating: false, count: detections.count)
@@ -69,7 +70,8 @@ extension CountStore {
         AS batch(geographical_location_oid, window_start, item_id, item_count)
       ON CONFLICT (geographical_location_oid, window_start, item_id)
       DO UPDATE SET item_count = stored.item_count + excluded.item_count
-      """)
+      """
+    )
   }
 
   /// Puts events aside for their time. A replay finds its row already there.
@@ -88,7 +90,8 @@ extension CountStore {
                   \(timestamps: events.map(\.detectedAt.microseconds)))
         AS put_aside(topic, partition, "offset", reason, detection_oid, location, camera, item_name, detected_at)
       ON CONFLICT (topic, partition, "offset") DO NOTHING
-      """)
+      """
+    )
   }
 
   /// Keeps the messages that can never be an event. A replay finds its row already there.
@@ -106,6 +109,7 @@ extension CountStore {
                   \(timestamps: dead.map { ($0.messageAt ?? .never).microseconds }))
         AS dead(topic, partition, "offset", reason, field, payload, payload_bytes, message_at)
       ON CONFLICT (topic, partition, "offset") DO NOTHING
-      """)
+      """
+    )
   }
 }

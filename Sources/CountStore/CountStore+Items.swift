@@ -17,10 +17,13 @@ extension CountStore {
       WHERE NOT EXISTS (SELECT FROM item WHERE name_sha256 = sha256(name))
       ORDER BY 1
       ON CONFLICT (name_sha256) DO NOTHING
-      """)
+      """
+    )
     guard let ids = try itemIDs(names) else {
       throw PostgresError(
-        .protocol, "an item name that was just stored cannot be found; was the table item changed?")
+        .protocol,
+        "an item name that was just stored cannot be found; was the table item changed?"
+      )
     }
     return ids
   }
@@ -32,7 +35,8 @@ extension CountStore {
       SELECT coalesce(item_id, 0) FROM unnest(\(names)) WITH ORDINALITY AS wanted(name, position)
       LEFT JOIN item ON name_sha256 = sha256(name)
       ORDER BY position
-      """)
+      """
+    )
     var ids: [Int64] = []
     ids.reserveCapacity(result.count)
     for row in 0..<result.count {

@@ -38,9 +38,11 @@ extension CountStore {
         INSERT INTO location (geographical_location_oid, geographical_location)
         SELECT * FROM unnest(\(upserts.map(\.oid))::bigint[], \(upserts.map(\.name))::text[])
         ON CONFLICT (geographical_location_oid) DO UPDATE SET geographical_location = excluded.geographical_location
-        """)
+        """
+      )
       _ = try connection.execute(
-        "DELETE FROM location WHERE geographical_location_oid = ANY (\(removed.map(\.oid))::bigint[])")
+        "DELETE FROM location WHERE geographical_location_oid = ANY (\(removed.map(\.oid))::bigint[])"
+      )
       _ = try recordRevision(locations: touched.count <= 1000 ? touched.sorted() : nil)
       return changes
     }
@@ -48,7 +50,8 @@ extension CountStore {
 
   private func difference(_ locations: [Location]) throws(PostgresError) -> LocationChanges {
     let result = try connection.execute(
-      "SELECT geographical_location_oid, geographical_location FROM location ORDER BY geographical_location_oid")
+      "SELECT geographical_location_oid, geographical_location FROM location ORDER BY geographical_location_oid"
+    )
     var stored: [Int64: String] = [:]
     for row in 0..<result.count { stored[try result.int64(row, 0)] = try result.string(row, 1) }
 

@@ -22,14 +22,17 @@ extension CountStore {
         throw CountStoreError.unknownLocations(unknown.split(separator: ",").compactMap { Int64($0) })
       }
       let rows = try Self.rows(of: result, query: query)
-      guard rows.count <= query.maximumRows else { throw CountStoreError.tooManyRows(limit: query.maximumRows) }
+      guard rows.count <= query.maximumRows else {
+        throw CountStoreError.tooManyRows(limit: query.maximumRows)
+      }
       return TopItems(
         from: try result.optionalTimestamp(0, 0).map(Timestamp.init(microseconds:)),
         to: try result.optionalTimestamp(0, 1).map(Timestamp.init(microseconds:)),
         revision: try result.int64(0, 2),
         watermark: try result.optionalTimestamp(0, 3).map(Timestamp.init(microseconds:)),
         state: Finality(rawValue: try result.string(0, 4)) ?? .open,
-        rows: rows)
+        rows: rows
+      )
     } catch let error as CountStoreError {
       throw error
     } catch let error as PostgresError {
@@ -49,8 +52,13 @@ extension CountStore {
     for row in 0..<result.count {
       rows.append(
         TopItems.Row(
-          locationOid: try result.optionalInt64(row, 6), locationName: try result.optionalString(row, 7),
-          rank: Int(try result.int64(row, 8)), itemName: try result.string(row, 9), count: try result.int64(row, 10)))
+          locationOid: try result.optionalInt64(row, 6),
+          locationName: try result.optionalString(row, 7),
+          rank: Int(try result.int64(row, 8)),
+          itemName: try result.string(row, 9),
+          count: try result.int64(row, 10)
+        )
+      )
     }
     return rows
   }
@@ -112,7 +120,9 @@ extension CountStore {
 
   /// The asked bounds, widened to whole windows.
   private static func bounds(_ range: TopItemsRange) -> (from: Value, to: Value, span: Value) {
-    func timestamp(_ time: Timestamp?) -> Value { time.map { .timestamp($0.microseconds) } ?? .nullOf(.timestamp) }
+    func timestamp(_ time: Timestamp?) -> Value {
+      time.map { .timestamp($0.microseconds) } ?? .nullOf(.timestamp)
+    }
     switch range {
     case .newest(let span):
       // PostgreSQL's calendar begins in 4714 BC; nothing counted is older than the longest span that is used.
@@ -121,7 +131,10 @@ extension CountStore {
       let whole = (windows + (rest > 0 ? 1 : 0)) * Window.length
       return (.nullOf(.timestamp), .nullOf(.timestamp), .int64(whole))
     case .between(let from, let to):
-      return (timestamp(from.map(Window.start(of:))), timestamp(to.map(firstWindowStart(notBefore:))), .nullOf(.int64))
+      return (
+        timestamp(from.map(Window.start(of:))), timestamp(to.map(firstWindowStart(notBefore:))),
+        .nullOf(.int64)
+      )
     }
   }
 }

@@ -42,7 +42,8 @@ extension CountStore {
                \(value)::bigint[]
         RETURNING revision)
       SELECT revision, pg_notify(\(Self.revisionChannel), revision::text) FROM written
-      """)
+      """
+    )
     return try result.int64(0, 0)
   }
 
@@ -50,7 +51,8 @@ extension CountStore {
   /// - Returns: how many rows went, at most `limit`.
   /// - Throws: `PostgresError`.
   @discardableResult
-  public func trimRevisions(olderThanSeconds seconds: Int64 = 3600, limit: Int64 = 10_000) throws(PostgresError)
+  public func trimRevisions(olderThanSeconds seconds: Int64 = 3600, limit: Int64 = 10_000)
+    throws(PostgresError)
     -> Int
   {
     let result = try connection.execute(
@@ -61,7 +63,8 @@ extension CountStore {
           AND revision < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - \(seconds) * 1000
           AND committed_at < clock_timestamp() - make_interval(secs => \(seconds))
         ORDER BY revision LIMIT \(limit))
-      """)
+      """
+    )
     return result.affectedRows
   }
 }

@@ -44,7 +44,12 @@ public struct TopItems: Sendable, Equatable {
   public var rows: [Row]
 
   public init(
-    from: Timestamp?, to: Timestamp?, revision: Int64, watermark: Timestamp?, state: Finality, rows: [Row]
+    from: Timestamp?,
+    to: Timestamp?,
+    revision: Int64,
+    watermark: Timestamp?,
+    state: Finality,
+    rows: [Row]
   ) {
     self.from = from
     self.to = to

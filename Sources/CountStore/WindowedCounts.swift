@@ -27,8 +27,10 @@ struct WindowedCounts {
     sums.reserveCapacity(min(detections.count, 1 << 15))
     for (position, detection) in detections.enumerated() where isCounted?[position] ?? true {
       let key = Key(
-        location: detection.location, windowStart: Window.start(of: detection.detectedAt).microseconds,
-        itemID: ids[Int(detection.item)])
+        location: detection.location,
+        windowStart: Window.start(of: detection.detectedAt).microseconds,
+        itemID: ids[Int(detection.item)]
+      )
       sums[key, default: 0] += 1
     }
     let sorted = sums.sorted { $0.key < $1.key }

@@ -30,7 +30,9 @@ struct CSVReader {
   private mutating func plain() throws(LocationFile.Problem) -> String {
     var field = String.UnicodeScalarView()
     while let next = rest.first, next != ",", next != "\n" {
-      guard next != "\"" else { throw LocationFile.Problem(line: line, reason: "a quote inside of an unquoted field") }
+      guard next != "\"" else {
+        throw LocationFile.Problem(line: line, reason: "a quote inside of an unquoted field")
+      }
       rest.removeFirst()
       field.append(next)
     }

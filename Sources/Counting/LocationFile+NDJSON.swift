@@ -29,7 +29,9 @@ extension LocationFile {
     switch error {
     case .keyNotFound(let key, _): "\(key.stringValue) is missing"
     case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
-      context.codingPath.last.map { "\($0.stringValue) is no \(type == String.self ? "string" : "64-bit integer")" }
+      context.codingPath.last.map {
+        "\($0.stringValue) is no \(type == String.self ? "string" : "64-bit integer")"
+      }
         ?? "not a JSON object"
     case .dataCorrupted(let context):
       context.codingPath.last.map { "\($0.stringValue) is no 64-bit integer" } ?? "not valid JSON"

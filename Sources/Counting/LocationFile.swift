@@ -43,7 +43,8 @@ public struct LocationFile: Sendable {
       throw Problems(list: [Problem(line: lineOfInvalidUTF8(bytes), reason: "not UTF-8")])
     }
     // Excel begins a CSV file with a byte order mark; `String` keeps it as a scalar.
-    let scalars = text.unicodeScalars.first == "\u{FEFF}" ? text.unicodeScalars.dropFirst() : text.unicodeScalars[...]
+    let scalars =
+      text.unicodeScalars.first == "\u{FEFF}" ? text.unicodeScalars.dropFirst() : text.unicodeScalars[...]
     switch scalars.first(where: { !$0.properties.isWhitespace }) {
     case nil: file.problems = [Problem(line: 1, reason: "the file is empty; a header was expected")]
     case "{": file.readNDJSON(bytes, skipping: bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0)

@@ -91,8 +91,12 @@ struct Assignment {
 
   /// The entry that a message belongs to; consecutive messages mostly are of one partition.
   mutating func index(for message: borrowing Message) -> Int? {
-    if message.topicHandle == lastHandle, message.partition == lastPartition, lastHandle != nil { return lastIndex }
-    guard let index = index(of: PartitionKey(topic: message.topic, partition: message.partition)) else { return nil }
+    if message.topicHandle == lastHandle, message.partition == lastPartition, lastHandle != nil {
+      return lastIndex
+    }
+    guard let index = index(of: PartitionKey(topic: message.topic, partition: message.partition)) else {
+      return nil
+    }
     lastHandle = message.topicHandle
     lastPartition = message.partition
     lastIndex = index
@@ -116,7 +120,9 @@ struct Assignment {
   /// Why a partition is halted, for the first that is.
   var haltReason: String? {
     for entry in entries {
-      if case .halted(let reason) = entry.standing { return "\(entry.key.topic)[\(entry.key.partition)]: \(reason)" }
+      if case .halted(let reason) = entry.standing {
+        return "\(entry.key.topic)[\(entry.key.partition)]: \(reason)"
+      }
     }
     return nil
   }

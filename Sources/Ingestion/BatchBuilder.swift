@@ -45,7 +45,11 @@ struct BatchBuilder: ~Copyable {
   /// - Parameters:
   ///   - rejection: why the database refused this message, when it did in an earlier try.
   mutating func add(
-    _ message: borrowing Message, to part: Int32, floor: Timestamp, now: Timestamp, rejection: String?
+    _ message: borrowing Message,
+    to part: Int32,
+    floor: Timestamp,
+    now: Timestamp,
+    rejection: String?
   ) {
     let fate = judge(message, part: part, floor: floor, now: now, rejection: rejection)
     batch.parts[Int(part)].fates[fate] += 1
@@ -54,7 +58,11 @@ struct BatchBuilder: ~Copyable {
   }
 
   private mutating func judge(
-    _ message: borrowing Message, part: Int32, floor: Timestamp, now: Timestamp, rejection: String?
+    _ message: borrowing Message,
+    part: Int32,
+    floor: Timestamp,
+    now: Timestamp,
+    rejection: String?
   ) -> Fate {
     guard let payload = message.payload else { return .tombstone }
     if let rejection { return bury(message, payload, part: part, reason: rejection, field: nil) }
@@ -80,31 +88,54 @@ struct BatchBuilder: ~Copyable {
     }
     batch.detections.append(
       Batch.Detection(
-        oid: event.detectionOid, detectedAt: event.detectedAt, location: event.locationOid, item: index, part: part))
+        oid: event.detectionOid,
+        detectedAt: event.detectedAt,
+        location: event.locationOid,
+        item: index,
+        part: part
+      )
+    )
     return .counted
   }
 
   private mutating func bury(
-    _ message: borrowing Message, _ payload: UnsafeRawBufferPointer, part: Int32, reason: String, field: String?
+    _ message: borrowing Message,
+    _ payload: UnsafeRawBufferPointer,
+    part: Int32,
+    reason: String,
+    field: String?
   ) -> Fate {
     let kept = [UInt8](payload.prefix(deadLetterBytes))
     batch.deadLetters.append(
       Batch.DeadLetter(
-        part: part, offset: message.offset, reason: reason, field: field, payload: kept,
-        payloadBytes: payload.count, messageAt: Self.time(of: message)))
+        part: part,
+        offset: message.offset,
+        reason: reason,
+        field: field,
+        payload: kept,
+        payloadBytes: payload.count,
+        messageAt: Self.time(of: message)
+      )
+    )
     contentBytes += kept.count + 64
     return .deadLetter
   }
 
-  private mutating func putAside(_ event: Event, _ fate: Fate, _ message: borrowing Message, part: Int32) -> Fate {
-    batch.quarantined.append(Batch.QuarantinedEvent(part: part, offset: message.offset, fate: fate, event: event))
+  private mutating func putAside(_ event: Event, _ fate: Fate, _ message: borrowing Message, part: Int32)
+    -> Fate
+  {
+    batch.quarantined.append(
+      Batch.QuarantinedEvent(part: part, offset: message.offset, fate: fate, event: event)
+    )
     contentBytes += event.itemName.count + 64
     return fate
   }
 
   /// Kafka's timestamp, unless it is one that no calendar has: it is outside data too.
   private static func time(of message: borrowing Message) -> Timestamp? {
-    guard let milliseconds = message.timestamp, (0..<100_000_000_000_000).contains(milliseconds) else { return nil }
+    guard let milliseconds = message.timestamp, (0..<100_000_000_000_000).contains(milliseconds) else {
+      return nil
+    }
     return Timestamp(microseconds: milliseconds * 1000)
   }
 

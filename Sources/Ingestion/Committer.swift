@@ -50,11 +50,14 @@ final class Committer: @unchecked Sendable {
     var thread = pthread_t()
     let context = Unmanaged.passRetained(self)
     let code = pthread_create(
-      &thread, nil,
+      &thread,
+      nil,
       { context in
         if let context { Unmanaged<Committer>.fromOpaque(context).takeRetainedValue().work() }
         return nil
-      }, context.toOpaque())
+      },
+      context.toOpaque()
+    )
     precondition(code == 0, "pthread_create: \(String(cString: strerror(code)))")
     pthread_detach(thread)
   }
@@ -118,8 +121,12 @@ final class Committer: @unchecked Sendable {
       switch outcome {
       case .committed(let revision, let parts, let bounds, let usedCarefulPath):
         let report = BatchReport(
-          revision: revision, parts: parts, bounds: bounds,
-          microseconds: DatabaseClock.monotonicMicroseconds() - began, usedCarefulPath: usedCarefulPath)
+          revision: revision,
+          parts: parts,
+          bounds: bounds,
+          microseconds: DatabaseClock.monotonicMicroseconds() - began,
+          usedCarefulPath: usedCarefulPath
+        )
         path.learn(from: report, detections: batch.detections.count)
         return .committed(report)
       case .fenced(let keys): return .fenced(keys)

@@ -49,6 +49,8 @@ public struct IngestionOptions: Sendable {
     let defaults = [
       // With 500 ms, librdkafka's default, an event takes 120 ms to be seen, with 10 ms it takes 5.
       ("fetch.wait.max.ms", "10"), ("fetch.error.backoff.ms", "100"),
+      // Once the queue below is full, librdkafka would look again only after a second.
+      ("fetch.queue.backoff.ms", "10"),
       // The bound of what is fetched ahead.
       ("queued.max.messages.kbytes", "32768"), ("fetch.message.max.bytes", "4194304"),
       ("reconnect.backoff.max.ms", "1000"), ("topic.metadata.refresh.interval.ms", "10000"),

@@ -18,7 +18,8 @@ public enum IngestionError: Error, Sendable, CustomStringConvertible {
     switch self {
     case .kafka(let error): "Kafka ended this worker: \(error)"
     case .database(let error): "PostgreSQL refuses the batch, which is rolled back: \(error)"
-    case .tooManyRejected(let error): "PostgreSQL refuses more than 10 messages of a batch; the last time: \(error)"
+    case .tooManyRejected(let error):
+      "PostgreSQL refuses more than 10 messages of a batch; the last time: \(error)"
     case .halted(let reason): "a partition is stopped: \(reason)"
     }
   }
@@ -56,7 +57,8 @@ public final class IngestionWorker {
   ///   - isStopping: asked many times a second whether to stop.
   ///   - observe: called from both threads; it must be quick.
   public init(
-    _ options: IngestionOptions, isStopping: @escaping @Sendable () -> Bool,
+    _ options: IngestionOptions,
+    isStopping: @escaping @Sendable () -> Bool,
     observe: @escaping @Sendable (IngestionObservation) -> Void
   ) {
     self.options = options
@@ -75,8 +77,10 @@ public final class IngestionWorker {
     let observe = observe
     do {
       let consumer = try Consumer(
-        options.consumerConfiguration(), observe: { observe(.kafka($0)) },
-        rebalance: { [unowned self] consumer, change in rebalanced(consumer, change) })
+        options.consumerConfiguration(),
+        observe: { observe(.kafka($0)) },
+        rebalance: { [unowned self] consumer, change in rebalanced(consumer, change) }
+      )
       committer.start()
       try consumer.subscribe(options.topics)
       let ending: Result<Void, IngestionError>
@@ -145,8 +149,12 @@ public final class IngestionWorker {
       assignment[index].part ?? builder.beginPart(key, epoch: epoch, base: assignment[index].next)
     assignment[index].part = part
     builder.add(
-      message, to: part, floor: clock.floor, now: now,
-      rejection: rejected.isEmpty ? nil : rejected[key]?[message.offset])
+      message,
+      to: part,
+      floor: clock.floor,
+      now: now,
+      rejection: rejected.isEmpty ? nil : rejected[key]?[message.offset]
+    )
     assignment[index].next = message.offset + 1
     assignment[index].reachedEnd = false
   }
@@ -224,7 +232,11 @@ public final class IngestionWorker {
 
   /// Messages are validated before any SQL, so this is rare: halve the batches until the one message that the
   /// database refuses is alone in one, then make it a dead letter.
-  private func narrowDown(_ error: PostgresError, messages: Int, position: (key: PartitionKey, offset: Int64)?) throws {
+  private func narrowDown(
+    _ error: PostgresError,
+    messages: Int,
+    position: (key: PartitionKey, offset: Int64)?
+  ) throws {
     guard messages == 1, let position else {
       batchLimit = max(1, messages / 2)
       return
@@ -274,7 +286,8 @@ public final class IngestionWorker {
       do {
         let low = try consumer.watermarks(of: entry.key.topicPartition, timeout: 2000).low
         requests.append(
-          ClaimRequest(key: entry.key, heldEpoch: entry.epoch, mayTake: entry.mayTake, lowWatermark: low))
+          ClaimRequest(key: entry.key, heldEpoch: entry.epoch, mayTake: entry.mayTake, lowWatermark: low)
+        )
       } catch {
         observe(.brokerError(error))
         return
@@ -306,7 +319,9 @@ public final class IngestionWorker {
       if let gap = claim.gap { observe(.gap(claim.key, gap)) }
     }
     let granted = Set(claims.map(\.key))
-    let refused = assignment.entries.filter { $0.standing == .unclaimed && !granted.contains($0.key) }.map(\.key)
+    let refused = assignment.entries.filter { $0.standing == .unclaimed && !granted.contains($0.key) }.map(
+      \.key
+    )
     for key in refused {
       if let index = assignment.index(of: key) {
         assignment[index].standing = .fenced(since: DatabaseClock.monotonicMicroseconds())

@@ -7,7 +7,8 @@ struct DatabaseOptions: ParsableArguments {
     help: .option(
       "database-url",
       "Where PostgreSQL is, as a libpq URL; better in the variable than on a command line that others can see."
-    ))
+    )
+  )
   var databaseURL: String?
 
   /// - Parameters:

@@ -27,45 +27,81 @@ struct Ingest: ParsableCommand {
   var brokers: String?
   @Option(
     help: .option(
-      "topics", "Topics, separated by commas; one that begins with ^ is a regular expression.",
-      default: "raw_camera_events"))
+      "topics",
+      "Topics, separated by commas; one that begins with ^ is a regular expression.",
+      default: "raw_camera_events"
+    )
+  )
   var topics: String?
   @Option(help: .option("group", "The consumer group.", default: "topitems"))
   var group: String?
-  @Option(help: .option("kafka", "A setting for librdkafka, name=value; may be repeated.", valueName: "name=value"))
+  @Option(
+    help: .option("kafka", "A setting for librdkafka, name=value; may be repeated.", valueName: "name=value")
+  )
   var kafka: [String] = []
   @Flag(help: "Stop when every assigned partition has been read to its end and all of it is committed.")
   var drain = false
   @Option(
     help: .option(
-      "timestamp-unit", "What an integer in timestamp_detected is: automatic, seconds, milliseconds or microseconds.",
-      default: "automatic"))
+      "timestamp-unit",
+      "What an integer in timestamp_detected is: automatic, seconds, milliseconds or microseconds.",
+      default: "automatic"
+    )
+  )
   var timestampUnit: TimestampUnit?
-  @Option(help: .option("allowed-skew", "How far ahead of the database's clock an event may be.", default: "PT5M"))
+  @Option(
+    help: .option("allowed-skew", "How far ahead of the database's clock an event may be.", default: "PT5M")
+  )
   var allowedSkew: String?
   @Option(
-    help: .option("dedup-horizon", "How far back events are accepted in a new database, ISO 8601.", default: "P7D"))
+    help: .option(
+      "dedup-horizon",
+      "How far back events are accepted in a new database, ISO 8601.",
+      default: "P7D"
+    )
+  )
   var dedupHorizon: String?
   @Option(help: .option("batch-messages", "Messages in one transaction at most.", default: "50000"))
   var batchMessages: Int?
-  @Option(help: .option("batch-bytes", "Bytes of names and payloads in one transaction, about.", default: "16777216"))
+  @Option(
+    help: .option(
+      "batch-bytes",
+      "Bytes of names and payloads in one transaction, about.",
+      default: "16777216"
+    )
+  )
   var batchBytes: Int?
   @Option(help: .option("max-message-bytes", "A longer message is a dead letter.", default: "1048576"))
   var maxMessageBytes: Int?
-  @Option(help: .option("dead-letter-bytes", "How much of a dead letter's payload is kept.", default: "65536"))
+  @Option(
+    help: .option("dead-letter-bytes", "How much of a dead letter's payload is kept.", default: "65536")
+  )
   var deadLetterBytes: Int?
   @Option(
-    help: .option("remember", "Detections remembered to drop near duplicates early (32 bytes each).", default: "1048576"))
+    help: .option(
+      "remember",
+      "Detections remembered to drop near duplicates early (32 bytes each).",
+      default: "1048576"
+    )
+  )
   var remember: Int?
-  @Option(help: .option("log-level", "trace, debug, info, notice, warning, error or critical.", default: "info"))
+  @Option(
+    help: .option("log-level", "trace, debug, info, notice, warning, error or critical.", default: "info")
+  )
   var logLevel: Logger.Level?
 
   func run() throws {
     let options = try options()
     try KafkaLibrary.requireSupported()
-    let log = IngestionLog(try CommandLog.logger("ingest", level: EnvironmentOption.value("log-level", logLevel)))
+    let log = IngestionLog(
+      try CommandLog.logger("ingest", level: EnvironmentOption.value("log-level", logLevel))
+    )
     StopSignal.listen()
-    let worker = IngestionWorker(options, isStopping: { StopSignal.isRequested }, observe: { log.observe($0) })
+    let worker = IngestionWorker(
+      options,
+      isStopping: { StopSignal.isRequested },
+      observe: { log.observe($0) }
+    )
     _ = try worker.run()
   }
 
@@ -78,16 +114,21 @@ struct Ingest: ParsableCommand {
     let topics = try EnvironmentOption.value("topics", topics) ?? "raw_camera_events"
     var options = IngestionOptions(
       database: try database.connection(for: "ingest", statementTimeoutSeconds: 30),
-      topics: topics.split(separator: ",").map(String.init), kafka: configuration)
+      topics: topics.split(separator: ",").map(String.init),
+      kafka: configuration
+    )
     options.drain = drain
-    if let unit = try EnvironmentOption.value("timestamp-unit", timestampUnit) { options.timestampUnit = unit }
+    if let unit = try EnvironmentOption.value("timestamp-unit", timestampUnit) {
+      options.timestampUnit = unit
+    }
     if let skew = try EnvironmentOption.value("allowed-skew", allowedSkew) {
       options.allowedSkewSeconds = try seconds(skew, "allowed-skew", atMost: 366 * 86_400)
     }
     if let horizon = try EnvironmentOption.value("dedup-horizon", dedupHorizon) {
       options.dedupHorizonSeconds = try seconds(horizon, "dedup-horizon", atMost: 1000 * 366 * 86_400)
     }
-    options.batchMessages = try number("batch-messages", batchMessages, in: 1...1_000_000) ?? options.batchMessages
+    options.batchMessages =
+      try number("batch-messages", batchMessages, in: 1...1_000_000) ?? options.batchMessages
     options.batchBytes = try number("batch-bytes", batchBytes, in: 65_536...1 << 30) ?? options.batchBytes
     options.maximumMessageBytes =
       try number("max-message-bytes", maxMessageBytes, in: 128...64 << 20) ?? options.maximumMessageBytes

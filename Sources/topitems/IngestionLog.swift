@@ -31,7 +31,8 @@ final class IngestionLog: Sendable {
     case .gap(let key, let range):
       logger.error(
         "\(name(key)): \(range.count) messages were deleted by Kafka before they were counted",
-        metadata: ["from": "\(range.lowerBound)", "to": "\(range.upperBound)", "see": "table offset_gap"])
+        metadata: ["from": "\(range.lowerBound)", "to": "\(range.upperBound)", "see": "table offset_gap"]
+      )
     case .fenced(let keys): logger.warning("another worker holds \(names(keys)); starting over")
     case .retrying(let error, let milliseconds): logger.warning("retrying in \(milliseconds) ms: \(error)")
     case .rejected(let key, let offset, let error):
@@ -45,7 +46,9 @@ final class IngestionLog: Sendable {
 
   private func add(_ report: BatchReport) {
     logger.debug(
-      "committed revision \(report.revision) in \(report.microseconds) µs", metadata: Self.metadata(report.fates))
+      "committed revision \(report.revision) in \(report.microseconds) µs",
+      metadata: Self.metadata(report.fates)
+    )
     let due: Sums? = sums.withLock { sums in
       sums.fates += report.fates
       sums.batches += 1
@@ -58,7 +61,8 @@ final class IngestionLog: Sendable {
     let seconds = due.since.duration(to: .now) / .seconds(1)
     logger.info(
       "\(Int(Double(due.fates.total) / seconds)) messages/s in \(due.batches) batches of \(due.microseconds / Int64(due.batches)) µs on average",
-      metadata: Self.metadata(due.fates))
+      metadata: Self.metadata(due.fates)
+    )
   }
 
   private func tell(_ observation: KafkaObservation) {
@@ -73,7 +77,8 @@ final class IngestionLog: Sendable {
 
   private static func metadata(_ fates: FateCounts) -> Logger.Metadata {
     Dictionary(
-      uniqueKeysWithValues: Fate.allCases.filter { fates[$0] > 0 }.map { ($0.rawValue, "\(fates[$0])") })
+      uniqueKeysWithValues: Fate.allCases.filter { fates[$0] > 0 }.map { ($0.rawValue, "\(fates[$0])") }
+    )
   }
 
   private func name(_ key: PartitionKey) -> String { "\(key.topic)[\(key.partition)]" }

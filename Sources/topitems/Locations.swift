@@ -7,7 +7,9 @@ import Postgres
 /// `topitems locations`: Dataset B.
 struct Locations: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Manage the names of the locations.", subcommands: [Import.self])
+    abstract: "Manage the names of the locations.",
+    subcommands: [Import.self]
+  )
 
   /// `topitems locations import`
   struct Import: ParsableCommand {
@@ -54,9 +56,11 @@ struct Locations: ParsableCommand {
         for (old, new) in changes.renamed { print("~ \(old.oid) \(old.name) → \(new.name)") }
         if replace { for location in changes.missing { print("- \(location.oid) \(location.name)") } }
       }
-      let missing = replace ? "\(changes.missing.count) removed" : "\(changes.missing.count) not in the file, kept"
+      let missing =
+        replace ? "\(changes.missing.count) removed" : "\(changes.missing.count) not in the file, kept"
       print(
-        "\(changes.added.count) added, \(changes.renamed.count) changed, \(missing)\(dryRun ? " (dry run)" : "")")
+        "\(changes.added.count) added, \(changes.renamed.count) changed, \(missing)\(dryRun ? " (dry run)" : "")"
+      )
     }
   }
 }
@@ -73,7 +77,9 @@ enum InputFile {
   /// - Parameter path: `-` is standard input.
   static func read(_ path: String) throws(InputError) -> [UInt8] {
     let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw InputError(description: "\(path): \(String(cString: strerror(errno)))") }
+    guard descriptor >= 0 else {
+      throw InputError(description: "\(path): \(String(cString: strerror(errno)))")
+    }
     defer { if path != "-" { close(descriptor) } }
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)

@@ -20,6 +20,7 @@ struct Migrate: ParsableCommand {
     let applied = try CountStore(connection).migrate()
     print(
       applied.isEmpty
-        ? "the database is up to date" : applied.map { "applied \($0.name)" }.joined(separator: "\n"))
+        ? "the database is up to date" : applied.map { "applied \($0.name)" }.joined(separator: "\n")
+    )
   }
 }

@@ -5,7 +5,8 @@ import ArgumentParser
 struct TopItemsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "topitems",
-    abstract: "Counts what video cameras detect, exactly once each, and serves the top items at each location.",
+    abstract:
+      "Counts what video cameras detect, exactly once each, and serves the top items at each location.",
     discussion: """
       Every option can also be given as an environment variable: --database-url as TOPITEMS_DATABASE_URL.
 
