@@ -8,12 +8,18 @@ import Counting
 public struct Batch: Sendable {
   /// A detection that the builder takes for new. `part` is an index into `parts`.
   public struct Detection: Sendable {
+    /// `detection_oid`
     public var oid: Int64
+    /// `timestamp_detected`
     public var detectedAt: Timestamp
+    /// `geographical_location_oid`
     public var location: Int64
+    /// The dictionary's index of the name.
     public var item: Int32
+    /// Which of the batch's parts it came in.
     public var part: Int32
 
+    /// A detection of the given parts.
     public init(oid: Int64, detectedAt: Timestamp, location: Int64, item: Int32, part: Int32) {
       self.oid = oid
       self.detectedAt = detectedAt
@@ -25,7 +31,9 @@ public struct Batch: Sendable {
 
   /// The stretch of one partition that the batch covers, and what became of its messages.
   public struct Part: Sendable {
+    /// The topic's name.
     public var topic: String
+    /// The partition's number.
     public var partition: Int32
     /// The claim under which the messages were read.
     public var epoch: Int64
@@ -35,8 +43,10 @@ public struct Batch: Sendable {
     public var next: Int64
     /// The largest event time that was accepted, if any was.
     public var maximumEventAt: Timestamp?
+    /// What became of the stretch's messages.
     public var fates: FateCounts
 
+    /// A stretch that has no messages yet.
     public init(topic: String, partition: Int32, epoch: Int64, base: Int64) {
       self.topic = topic
       self.partition = partition
@@ -49,9 +59,12 @@ public struct Batch: Sendable {
 
   /// An item name that the dictionary met for the first time.
   public struct NewItem: Sendable {
+    /// The index that the dictionary gave it.
     public var index: Int32
+    /// UTF-8.
     public var name: [UInt8]
 
+    /// A name and its index.
     public init(index: Int32, name: [UInt8]) {
       self.index = index
       self.name = name
@@ -60,15 +73,24 @@ public struct Batch: Sendable {
 
   /// An event put aside for its time (`fate` is `.late` or `.future`), with its position.
   public struct QuarantinedEvent: Sendable {
+    /// Which of the batch's parts it came in.
     public var part: Int32
+    /// Its offset in the partition.
     public var offset: Int64
+    /// `.late` or `.future`.
     public var fate: Fate
+    /// `detection_oid`
     public var oid: Int64
+    /// `geographical_location_oid`
     public var location: Int64
+    /// `video_camera_oid`
     public var camera: Int64
+    /// UTF-8.
     public var itemName: [UInt8]
+    /// `timestamp_detected`
     public var detectedAt: Timestamp
 
+    /// Copies what it needs of the event.
     public init(part: Int32, offset: Int64, fate: Fate, event: Event) {
       self.part = part
       self.offset = offset
@@ -83,15 +105,22 @@ public struct Batch: Sendable {
 
   /// A message that can never be an event, with its first bytes.
   public struct DeadLetter: Sendable {
+    /// Which of the batch's parts it came in.
     public var part: Int32
+    /// Its offset in the partition.
     public var offset: Int64
+    /// A stable word, such as a `DecodeFailure`.
     public var reason: String
+    /// The field that is wrong, if it is one.
     public var field: String?
+    /// The first bytes of the message.
     public var payload: [UInt8]
+    /// How many bytes the whole message had.
     public var payloadBytes: Int
     /// Kafka's timestamp of the message, where it has one.
     public var messageAt: Timestamp?
 
+    /// A dead message.
     public init(
       part: Int32,
       offset: Int64,
@@ -111,14 +140,20 @@ public struct Batch: Sendable {
     }
   }
 
+  /// Which dictionary the indexes belong to.
   public var itemGeneration: Int
+  /// At most one of each partition.
   public var parts: [Part] = []
   /// Sorted by oid and without repeats: the order in which every writer takes its locks.
   public var detections: [Detection] = []
+  /// In the order of their indexes, which follow those of earlier batches without a gap.
   public var newItems: [NewItem] = []
+  /// In the order in which they came.
   public var quarantined: [QuarantinedEvent] = []
+  /// In the order in which they came.
   public var deadLetters: [DeadLetter] = []
 
+  /// A batch without messages.
   public init(itemGeneration: Int) {
     self.itemGeneration = itemGeneration
   }

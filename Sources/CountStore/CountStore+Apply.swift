@@ -10,6 +10,7 @@ public enum ApplyOutcome: Sendable, Equatable {
   /// Nothing is written: the floor has risen above a detection of the batch, which must be classified anew.
   case floorRose(EventTimeBounds)
 
+  /// Without what the clock decides.
   public static func == (a: ApplyOutcome, b: ApplyOutcome) -> Bool {
     switch (a, b) {
     case (.committed(let r, _, _, _), .committed(let s, _, _, _)): r == s

@@ -3,11 +3,14 @@ import Postgres
 
 /// How a list of locations differs from the stored one.
 public struct LocationChanges: Sendable, Equatable {
+  /// In the list, but not stored.
   public var added: [Location] = []
+  /// Stored under another name.
   public var renamed: [(old: Location, new: Location)] = []
   /// Stored, but not in the list.
   public var missing: [Location] = []
 
+  /// Field by field; tuples have no conformance of their own.
   public static func == (a: LocationChanges, b: LocationChanges) -> Bool {
     a.added == b.added && a.missing == b.missing && a.renamed.map(\.old) == b.renamed.map(\.old)
       && a.renamed.map(\.new) == b.renamed.map(\.new)

@@ -7,6 +7,7 @@ import Postgres
 public struct CountStore {
   let connection: Connection
 
+  /// A store on a connection that has no transaction open.
   public init(_ connection: Connection) {
     self.connection = connection
   }

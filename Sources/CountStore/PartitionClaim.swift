@@ -2,14 +2,18 @@ import Counting
 
 /// One partition of one topic.
 public struct PartitionKey: Hashable, Comparable, Sendable {
+  /// The topic's name.
   public var topic: String
+  /// Its number, from 0.
   public var partition: Int32
 
+  /// Names a partition.
   public init(topic: String, partition: Int32) {
     self.topic = topic
     self.partition = partition
   }
 
+  /// By topic in Unicode order, then by number: the order in which locks are taken.
   public static func < (a: PartitionKey, b: PartitionKey) -> Bool {
     a.topic == b.topic ? a.partition < b.partition : a.topic < b.topic
   }
@@ -18,6 +22,7 @@ public struct PartitionKey: Hashable, Comparable, Sendable {
 /// What a worker asks for when it is given a partition, or when something went wrong and it wants to know where
 /// it stands.
 public struct ClaimRequest: Sendable {
+  /// The partition.
   public var key: PartitionKey
   /// The epoch of the claim that the worker believes it holds, if any.
   public var heldEpoch: Int64?
@@ -26,6 +31,7 @@ public struct ClaimRequest: Sendable {
   /// The oldest offset that Kafka still has.
   public var lowWatermark: Int64
 
+  /// A request for one partition.
   public init(key: PartitionKey, heldEpoch: Int64?, mayTake: Bool, lowWatermark: Int64) {
     self.key = key
     self.heldEpoch = heldEpoch
@@ -36,6 +42,7 @@ public struct ClaimRequest: Sendable {
 
 /// A worker's right to advance a partition.
 public struct PartitionClaim: Sendable, Equatable {
+  /// The partition.
   public var key: PartitionKey
   /// Raised by every taking; what an earlier holder still has in hand is void.
   public var epoch: Int64
@@ -44,6 +51,7 @@ public struct PartitionClaim: Sendable, Equatable {
   /// Offsets that Kafka had deleted before they were counted: recorded in `offset_gap`, and passed over.
   public var gap: Range<Int64>?
 
+  /// A claim as it is stored.
   public init(key: PartitionKey, epoch: Int64, nextOffset: Int64, gap: Range<Int64>? = nil) {
     self.key = key
     self.epoch = epoch
@@ -59,6 +67,7 @@ public struct EventTimeBounds: Sendable, Equatable {
   /// The database's clock when this was read.
   public var now: Timestamp
 
+  /// A reading of both.
   public init(floor: Timestamp, now: Timestamp) {
     self.floor = floor
     self.now = now

@@ -20,9 +20,12 @@ public struct TopItems: Sendable, Equatable {
     public var locationName: String?
     /// 1, 2, 3… by count descending, then name in byte order.
     public var rank: Int
+    /// The name, byte for byte as it was detected.
     public var itemName: String
+    /// Detections in the range.
     public var count: Int64
 
+    /// A row of an answer.
     public init(locationOid: Int64?, locationName: String?, rank: Int, itemName: String, count: Int64) {
       self.locationOid = locationOid
       self.locationName = locationName
@@ -35,14 +38,18 @@ public struct TopItems: Sendable, Equatable {
   /// The range that was counted, widened to whole windows; nil where nothing is counted yet and the
   /// question left that end open.
   public var from: Timestamp?
+  /// The end of the range, outside of it; nil as for `from`.
   public var to: Timestamp?
   /// Grows with every committed batch.
   public var revision: Int64
   /// The event time up to which counts are believed complete; nil before the first event.
   public var watermark: Timestamp?
+  /// Whether the counts may still grow.
   public var state: Finality
+  /// Ordered by location, then rank.
   public var rows: [Row]
 
+  /// An answer.
   public init(
     from: Timestamp?,
     to: Timestamp?,

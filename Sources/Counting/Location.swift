@@ -5,6 +5,7 @@ public struct Location: Hashable, Sendable {
   /// `geographical_location`
   public var name: String
 
+  /// A location and its name.
   public init(oid: Int64, name: String) {
     self.oid = oid
     self.name = name

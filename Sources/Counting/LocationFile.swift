@@ -13,8 +13,10 @@ public struct LocationFile: Sendable {
   public struct Problem: Error, Hashable, Sendable, CustomStringConvertible {
     /// Where the row begins, from 1.
     public var line: Int
+    /// What is wrong with it.
     public var reason: String
 
+    /// Line and reason.
     public var description: String { "line \(line): \(reason)" }
   }
 
@@ -23,6 +25,7 @@ public struct LocationFile: Sendable {
     /// In the order of the lines; the first `LocationFile.maximumProblems` of them.
     public var list: [Problem]
 
+    /// One problem a line.
     public var description: String { list.map(\.description).joined(separator: "\n") }
   }
 

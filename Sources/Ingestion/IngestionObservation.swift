@@ -27,8 +27,11 @@ public enum IngestionObservation: Sendable {
 
 /// One committed batch.
 public struct BatchReport: Sendable {
+  /// What the batch is known by.
   public var revision: Int64
+  /// With the fates that the database decided.
   public var parts: [Batch.Part]
+  /// The floor and the database's clock during the batch.
   public var bounds: EventTimeBounds
   /// From BEGIN to COMMIT.
   public var microseconds: Int64

@@ -29,6 +29,7 @@ public struct IngestionOptions: Sendable {
   /// How many accepted oids are remembered, to drop near duplicates without asking PostgreSQL.
   public var rememberedDetections = 1 << 20
 
+  /// The defaults, for these topics and this database.
   public init(database: ConnectionOptions, topics: [String], kafka: Configuration) {
     self.database = database
     self.topics = topics

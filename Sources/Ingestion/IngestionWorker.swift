@@ -14,6 +14,7 @@ public enum IngestionError: Error, Sendable, CustomStringConvertible {
   /// `--drain` came to an end, but these partitions had been stopped.
   case halted(String)
 
+  /// What happened, for an operator.
   public var description: String {
     switch self {
     case .kafka(let error): "Kafka ended this worker: \(error)"
