@@ -10,7 +10,9 @@ struct ChunkSize {
   init(_ line: ArraySlice<UInt8>) throws(ProtocolError) {
     let end = line.firstIndex(of: UInt8(ascii: ";")) ?? line.endIndex
     let digits = line[..<end]
-    guard !digits.isEmpty, digits.count <= ChunkSize.maximumDigits else { throw .bad("a chunk size is malformed") }
+    guard !digits.isEmpty, digits.count <= ChunkSize.maximumDigits else {
+      throw .bad("a chunk size is malformed")
+    }
     var size: UInt64 = 0
     for byte in digits {
       guard let value = hexadecimalValue(byte) else { throw .bad("a chunk size is malformed") }

@@ -26,7 +26,9 @@ struct Framing: Sendable {
     switch name.count {
     case 4 where equalsIgnoringCase(name, "host"):
       hostCount += 1
-      guard hostCount == 1, Authority.isValid(value) else { throw .bad("Host must be given once and be valid") }
+      guard hostCount == 1, Authority.isValid(value) else {
+        throw .bad("Host must be given once and be valid")
+      }
     case 6 where equalsIgnoringCase(name, "expect"):
       for member in listMembers(value) where !member.isEmpty {
         guard equalsIgnoringCase(member, "100-continue") else {
@@ -58,7 +60,9 @@ struct Framing: Sendable {
   /// The whole header section is known: how the content is delimited.
   mutating func content(version: Version, limit: Int) throws(ProtocolError) -> Content {
     guard hostCount == 1 || version == .http1_0 else { throw .bad("Host is missing") }
-    guard !isChunked || length == nil else { throw .bad("Content-Length and Transfer-Encoding exclude each other") }
+    guard !isChunked || length == nil else {
+      throw .bad("Content-Length and Transfer-Encoding exclude each other")
+    }
     guard !isChunked || version == .http1_1 else { throw .bad("HTTP/1.0 has no Transfer-Encoding") }
     if let length, length > limit { throw Framing.contentTooLarge(limit) }
     // Without content there is nothing to wait for; an HTTP/1.0 client cannot know 100 (RFC 9110 §10.1.1).

@@ -17,7 +17,11 @@ struct LineScanner: Sendable {
 
   /// Appends the line's bytes, without CRLF, to `line`, whose `start…` holds what came before. At most `limit` bytes.
   mutating func scan(
-    _ input: Span<UInt8>, from position: inout Int, into line: inout [UInt8], startingAt start: Int, limit: Int
+    _ input: Span<UInt8>,
+    from position: inout Int,
+    into line: inout [UInt8],
+    startingAt start: Int,
+    limit: Int
   ) -> Result {
     let first = position
     var index = position

@@ -19,7 +19,8 @@ struct RequestLine: Sendable {
   }
 
   private static func version(_ bytes: ArraySlice<UInt8>) throws(ProtocolError) -> Version {
-    guard bytes.count == 8, bytes.starts(with: "HTTP/".utf8), bytes[bytes.startIndex + 6] == UInt8(ascii: "."),
+    guard bytes.count == 8, bytes.starts(with: "HTTP/".utf8),
+      bytes[bytes.startIndex + 6] == UInt8(ascii: "."),
       let major = digit(bytes[bytes.startIndex + 5]), let minor = digit(bytes[bytes.startIndex + 7])
     else { throw .bad("the request line has no HTTP version") }
     switch (major, minor) {

@@ -86,7 +86,8 @@ public struct RequestParser: Sendable {
           state = rest == 0 ? .chunkEnd : .chunk(remaining: rest)
           if rest > 0 { return .needMore }
         case .chunkEnd:
-          guard try nextLine(input, &position, limit: 0, tooLong: .bad("a chunk is longer than its size")) else {
+          guard try nextLine(input, &position, limit: 0, tooLong: .bad("a chunk is longer than its size"))
+          else {
             return .needMore
           }
           state = .chunkSize
@@ -106,13 +107,18 @@ public struct RequestParser: Sendable {
 
   // MARK: The stages
 
-  private mutating func parseRequestLine(_ input: Span<UInt8>, _ position: inout Int) throws(ProtocolError) -> Bool {
+  private mutating func parseRequestLine(_ input: Span<UInt8>, _ position: inout Int) throws(ProtocolError)
+    -> Bool
+  {
     if head.capacity == 0 { head.reserveCapacity(512) }
     let limit = limits.requestLine
     guard
       try nextLine(
-        input, &position, limit: limit,
-        tooLong: ProtocolError(.uriTooLong, "the request line is longer than \(limit) bytes"))
+        input,
+        &position,
+        limit: limit,
+        tooLong: ProtocolError(.uriTooLong, "the request line is longer than \(limit) bytes")
+      )
     else { return false }
     if head.isEmpty {
       // One empty line before a request is tolerated, for clients that end a body with one (RFC 9112 §2.2).
@@ -127,15 +133,21 @@ public struct RequestParser: Sendable {
   }
 
   /// One line of the header or the trailer section; the empty one ends it.
-  private mutating func parseField(_ input: Span<UInt8>, _ position: inout Int) throws(ProtocolError) -> Bool {
+  private mutating func parseField(_ input: Span<UInt8>, _ position: inout Int) throws(ProtocolError) -> Bool
+  {
     // The CRLF that the line will have is counted at once.
     let limit = max(0, limits.fieldBytes - section.bytes - 2)
     let most = limits.fieldBytes
     guard
       try nextLine(
-        input, &position, limit: limit,
+        input,
+        &position,
+        limit: limit,
         tooLong: ProtocolError(
-          .requestHeaderFieldsTooLarge, "the header fields are larger than \(most) bytes"))
+          .requestHeaderFieldsTooLarge,
+          "the header fields are larger than \(most) bytes"
+        )
+      )
     else { return false }
     let isTrailer: Bool
     if case .trailers = state { isTrailer = true } else { isTrailer = false }
@@ -144,7 +156,10 @@ public struct RequestParser: Sendable {
       return true
     }
     guard section.count < limits.fieldCount else {
-      throw ProtocolError(.requestHeaderFieldsTooLarge, "there are more than \(limits.fieldCount) header fields")
+      throw ProtocolError(
+        .requestHeaderFieldsTooLarge,
+        "there are more than \(limits.fieldCount) header fields"
+      )
     }
     let entry = try section.read(head[lineStart...])
     if isTrailer {
@@ -171,15 +186,20 @@ public struct RequestParser: Sendable {
     }
   }
 
-  private mutating func parseChunkSize(_ input: Span<UInt8>, _ position: inout Int) throws(ProtocolError) -> Bool {
+  private mutating func parseChunkSize(_ input: Span<UInt8>, _ position: inout Int) throws(ProtocolError)
+    -> Bool
+  {
     let limit = ChunkSize.maximumDigits + 1 + max(0, limits.chunkExtensionBytes - chunkExtensionBytes)
-    guard try nextLine(input, &position, limit: limit, tooLong: .bad("the chunk extensions are too long")) else {
+    guard try nextLine(input, &position, limit: limit, tooLong: .bad("the chunk extensions are too long"))
+    else {
       return false
     }
     let size = try ChunkSize(head[lineStart...])
     head.removeSubrange(lineStart...)
     chunkExtensionBytes += size.extensionBytes
-    guard chunkExtensionBytes <= limits.chunkExtensionBytes else { throw .bad("the chunk extensions are too long") }
+    guard chunkExtensionBytes <= limits.chunkExtensionBytes else {
+      throw .bad("the chunk extensions are too long")
+    }
     guard size.size <= limits.bodyBytes - body.count else { throw Framing.contentTooLarge(limits.bodyBytes) }
     state = size.size == 0 ? .trailers : .chunk(remaining: size.size)
     return true
@@ -187,7 +207,10 @@ public struct RequestParser: Sendable {
 
   /// Whether the line that starts at `lineStart` is complete.
   private mutating func nextLine(
-    _ input: Span<UInt8>, _ position: inout Int, limit: Int, tooLong: @autoclosure () -> ProtocolError
+    _ input: Span<UInt8>,
+    _ position: inout Int,
+    limit: Int,
+    tooLong: @autoclosure () -> ProtocolError
   ) throws(ProtocolError) -> Bool {
     switch scanner.scan(input, from: &position, into: &head, startingAt: lineStart, limit: limit) {
     case .incomplete: return false
@@ -208,9 +231,13 @@ public struct RequestParser: Sendable {
   private mutating func takeRequest() -> Request {
     guard let line = requestLine else { preconditionFailure("a complete request has a request line") }
     let request = Request(
-      method: line.method, target: line.target, version: line.version,
-      fields: Fields(bytes: head, entries: section.entries), body: body,
-      persists: framing.persists(version: line.version))
+      method: line.method,
+      target: line.target,
+      version: line.version,
+      fields: Fields(bytes: head, entries: section.entries),
+      body: body,
+      persists: framing.persists(version: line.version)
+    )
     self = RequestParser(limits: limits)
     return request
   }

@@ -1,0 +1,31 @@
+import HTTP
+
+/// What the server gives to one client, and to all together. The defaults suit the open internet.
+public struct Limits: Sendable {
+  /// How large a request may be.
+  public var request = RequestLimits()
+  /// From a connection's start, or a request's first byte, to the end of its header section; then 408.
+  public var header = Duration.seconds(10)
+  /// From the end of the header section to the end of the content; then 408.
+  public var body = Duration.seconds(30)
+  /// How long an answer that the client does not read fast enough may take: this long, and a second more for each
+  /// `minimumWriteRate` bytes that it did take.
+  public var write = Duration.seconds(30)
+  /// The slowest reading, in bytes a second, that keeps a connection alive beyond `write`.
+  public var minimumWriteRate = 16 * 1024
+  /// How long a connection may stay without a request.
+  public var idle = Duration.seconds(60)
+  /// How long, after the last answer, what the client still sends is read and dropped, so that the answer is not lost
+  /// to a reset (RFC 9112 §9.6).
+  public var linger = Duration.seconds(2)
+  /// Connections at one time. Beyond it a connection gets a 503 and is closed.
+  public var connections = 10_000
+  /// Connections at one time from one IPv4 address or one IPv6 /64 network; beyond it likewise. Behind a proxy all
+  /// clients have its address: raise it there.
+  public var connectionsPerAddress = 1_000
+  /// Requests that wait for a worker at one time. Beyond it a request gets a 503.
+  public var waitingForWorker = 1_000
+
+  /// The defaults.
+  public init() {}
+}

@@ -1,0 +1,141 @@
+import Glibc
+import HTTP
+import Sockets
+import Synchronization
+
+/// An HTTP/1.1 server on raw sockets: one event loop per core, each with its own listener at the same port, so that the
+/// kernel spreads the connections (SO_REUSEPORT); a connection stays on its loop.
+///
+/// A started server lives until it is stopped, whoever keeps a reference.
+public final class Server: Sendable {
+  private struct Progress: Sendable {
+    /// Loops that serve.
+    var serving = 0
+    /// Loops whose thread has something left to do.
+    var running = 0
+    var cut = 0
+  }
+
+  private struct Started: Sendable {
+    var address: SocketAddress
+    var inboxes: [Inbox<ServerLoop.Message>]
+  }
+
+  private let address: SocketAddress
+  private let loops: Int
+  private let workerCount: Int
+  private let settings: ServerSettings
+  private let started = Mutex<Started?>(nil)
+  private let progress = Monitor(Progress())
+
+  /// A server that does not run yet.
+  ///
+  /// - Parameters:
+  ///   - address: where to listen; with port 0 the kernel chooses one, see `boundAddress`.
+  ///   - limits: what one client, and all together, may use.
+  ///   - loops: threads with an event loop each; a loop for each core is best.
+  ///   - workers: threads that run `Reply.blocking`.
+  ///   - observe: is told what happens. It runs on the loops' threads and does not wait.
+  ///   - errorResponse: makes the answers to what never reaches the handler, from a status and a clause for people.
+  ///   - handler: answers requests. It runs on the loops' threads and does not wait: see `Reply`.
+  public init(
+    address: SocketAddress,
+    limits: Limits = Limits(),
+    loops: Int = Server.coreCount,
+    workers: Int = 8,
+    observe: @escaping @Sendable (ServerObservation) -> Void = { _ in },
+    errorResponse: @escaping @Sendable (Status, String) -> Response = {
+      Response(status: $0, text: "\($1)\n")
+    },
+    handler: @escaping @Sendable (Request) -> Reply
+  ) {
+    precondition(loops > 0 && workers > 0, "a server needs threads")
+    self.address = address
+    self.loops = loops
+    workerCount = workers
+    settings = ServerSettings(
+      limits: limits,
+      workers: WorkerPool(capacity: limits.waitingForWorker),
+      quota: ConnectionQuota(total: limits.connections, perAddress: limits.connectionsPerAddress),
+      observe: observe,
+      errorResponse: errorResponse,
+      handler: handler
+    )
+  }
+
+  /// The cores that are online.
+  public static var coreCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
+  /// Where the server listens; the port is the real one once it has started.
+  public var boundAddress: SocketAddress { started.withLock { $0?.address } ?? address }
+
+  /// Listens and serves. When it returns, connections are taken. Throws when the address cannot be had, or threads and
+  /// descriptors cannot; then nothing is left running. To be called once.
+  public func start() throws(SystemError) {
+    precondition(started.withLock { $0 == nil }, "a server starts once")
+    if address.port != 0 { try ListeningSocket.requireFree(address) }
+    var bound = address
+    var inboxes: [Inbox<ServerLoop.Message>] = []
+    do throws(SystemError) {
+      try settings.workers.start(threads: workerCount)
+      for number in 0..<loops {
+        let socket = try ListeningSocket(at: bound, sharesPort: true, userTimeout: settings.limits.write)
+        bound = try socket.socket.localAddress()
+        inboxes.append(try startLoop(socket, number: number))
+      }
+    } catch {
+      for inbox in inboxes { inbox.post(.stop(.now())) }
+      settings.workers.close()
+      throw error
+    }
+    started.withLock { $0 = Started(address: bound, inboxes: inboxes) }
+    settings.observe(.listening(bound))
+  }
+
+  /// Takes no more connections, closes those without a request, finishes the requests in progress, and cuts what is not
+  /// done after `deadline`. Returns at once; see `wait`. A second call can move the deadline.
+  public func stop(deadline: Duration = .seconds(10)) {
+    let inboxes = started.withLock { $0?.inboxes } ?? []
+    let instant = Instant.now() + deadline
+    for inbox in inboxes { inbox.post(.stop(instant)) }
+  }
+
+  /// Waits until every loop has ended. Blocks the thread. A worker that is still busy at the deadline is not waited for.
+  public func wait() {
+    progress.wait { $0.running == 0 ? () : nil }
+  }
+
+  private func startLoop(
+    _ socket: consuming ListeningSocket,
+    number: Int
+  ) throws(SystemError) -> Inbox<ServerLoop.Message> {
+    let loop = try ServerLoop(socket, settings: settings)
+    let inbox = loop.inbox
+    progress.change {
+      $0.serving += 1
+      $0.running += 1
+    }
+    do throws(SystemError) {
+      try startThread(name: "http-loop-\(number)") { [progress, settings] in
+        let cut = loop.run()
+        let total = progress.change { progress -> Int? in
+          progress.serving -= 1
+          progress.cut += cut
+          return progress.serving == 0 ? progress.cut : nil
+        }
+        if let total {
+          settings.workers.close()
+          settings.observe(.stopped(cut: total))
+        }
+        progress.changeForAll { $0.running -= 1 }
+      }
+    } catch {
+      progress.changeForAll {
+        $0.serving -= 1
+        $0.running -= 1
+      }
+      throw error
+    }
+    return inbox
+  }
+}

@@ -1,0 +1,134 @@
+import HTTP
+import Sockets
+
+/// One thread of a server: its event loop, its listener, its connections, and the buffers that these share.
+final class ServerLoop {
+  /// What other threads tell a loop.
+  enum Message: Sendable {
+    /// A worker's answer, for the connection that is registered so, if it still is.
+    case response(Response, Registration)
+    /// Finish what is in progress; cut what is not done at the deadline.
+    case stop(Instant)
+  }
+
+  let settings: ServerSettings
+  let events: EventLoop
+  let inbox: Inbox<Message>
+  /// Where connections read to; used up before the next one reads.
+  let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
+  /// Where answers are written to, sent before the next connection's turn.
+  var output: [UInt8] = []
+  var encoder = ResponseEncoder(second: currentSecond())
+  private(set) var isStopping = false
+
+  private var listener: Listener?
+  private var connections: [ObjectIdentifier: Connection] = [:]
+  private var refusals = ObservationThrottle()
+  private var inboxSource: InboxSource?
+  private var cut = 0
+
+  init(_ socket: consuming ListeningSocket, settings: ServerSettings) throws(SystemError) {
+    self.settings = settings
+    events = try EventLoop()
+    inbox = try Inbox()
+    let source = InboxSource(self)
+    source.registration = try events.register(source, descriptor: inbox.descriptor, interest: .readable)
+    inboxSource = source
+    let listener = Listener(socket, loop: self)
+    try listener.start()
+    self.listener = listener
+  }
+
+  deinit {
+    input.deallocate()
+  }
+
+  /// Serves until stopped. Returns how many connections were cut at the deadline.
+  func run() -> Int {
+    events.onTurn = { [unowned self] in encoder.date.update(second: currentSecond()) }
+    do throws(SystemError) {
+      try events.run()
+    } catch {
+      settings.observe(.loopFailed(error))
+    }
+    cutAll()
+    return cut
+  }
+
+  // MARK: Connections
+
+  /// Serves a connection that the quota has let in.
+  func add(_ accepted: consuming ListeningSocket.Accepted) throws(SystemError) {
+    let connection = Connection(accepted, loop: self)
+    connections[ObjectIdentifier(connection)] = connection
+    do throws(SystemError) {
+      try connection.start()
+    } catch {
+      connection.close()
+      throw error
+    }
+  }
+
+  func remove(_ connection: Connection) {
+    connections[ObjectIdentifier(connection)] = nil
+    settings.quota.release(connection.peer)
+    endIfDone()
+  }
+
+  func noteRefusal(_ error: ProtocolError, peer: SocketAddress) {
+    guard let suppressed = refusals.admit(at: events.now) else { return }
+    settings.observe(.refusedRequest(error, peer: peer, suppressed: suppressed))
+  }
+
+  // MARK: Messages
+
+  fileprivate func takeMessages() {
+    for message in inbox.take() {
+      switch message {
+      case .response(let response, let registration):
+        (events.source(of: registration) as? Connection)?.complete(response)
+      case .stop(let deadline): stop(at: deadline)
+      }
+    }
+  }
+
+  private func stop(at deadline: Instant) {
+    if let registration = inboxSource?.registration { events.setDeadline(deadline, of: registration) }
+    guard !isStopping else { return }
+    listener?.stop()
+    listener = nil
+    isStopping = true
+    for connection in connections.values { connection.finish() }
+    endIfDone()
+  }
+
+  private func endIfDone() {
+    if isStopping, connections.isEmpty { events.stop() }
+  }
+
+  fileprivate func cutAll() {
+    isStopping = true
+    for connection in connections.values {
+      if connection.isBusy { cut += 1 }
+      connection.close()
+    }
+    listener?.stop()
+    listener = nil
+    if let registration = inboxSource?.registration { events.deregister(registration) }
+    inboxSource = nil
+    events.stop()
+  }
+}
+
+/// Wakes its loop for messages; its deadline is that of the stop.
+private final class InboxSource: EventSource {
+  private unowned let loop: ServerLoop
+  var registration: Registration?
+
+  init(_ loop: ServerLoop) {
+    self.loop = loop
+  }
+
+  func ready(_ readiness: Readiness) { loop.takeMessages() }
+  func expired() { loop.cutAll() }
+}

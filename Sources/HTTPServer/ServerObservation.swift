@@ -1,0 +1,44 @@
+import HTTP
+import Sockets
+
+/// What the server has to say to logs and metrics. Emitted on the loops' threads: a subscriber does not wait.
+public enum ServerObservation: Sendable {
+  /// The server takes connections at this address.
+  case listening(SocketAddress)
+  /// A connection was closed because of what, or how slowly, its client sent. At most one a second from each loop;
+  /// `suppressed` says how many came since the last one without being told, so that no client can flood a log.
+  case refusedRequest(ProtocolError, peer: SocketAddress, suppressed: Int)
+  /// A connection got a 503 for a limit of connections. At most one a second from each loop, as above.
+  case refusedConnection(ConnectionLimit, peer: SocketAddress, suppressed: Int)
+  /// No descriptors or memory for more connections: a loop accepts none for a moment. New ones wait in the kernel.
+  case acceptPaused(SystemError)
+  /// A loop has failed and no longer serves: a defect, or a kernel out of resources.
+  case loopFailed(SystemError)
+  /// All connections are closed, `cut` of them at the deadline and with work in progress.
+  case stopped(cut: Int)
+}
+
+/// Which limit of connections was met.
+public enum ConnectionLimit: Sendable, Hashable {
+  /// `Limits.connections`.
+  case total
+  /// `Limits.connectionsPerAddress`.
+  case perAddress
+}
+
+/// Lets through one observation a second and counts the others.
+struct ObservationThrottle {
+  private var next = Instant(nanoseconds: 0)
+  private var suppressed = 0
+
+  /// How many were suppressed since the last one let through, or nil for one that is to be suppressed now.
+  mutating func admit(at now: Instant) -> Int? {
+    guard now >= next else {
+      suppressed += 1
+      return nil
+    }
+    defer { suppressed = 0 }
+    next = now + .seconds(1)
+    return suppressed
+  }
+}

@@ -1,0 +1,20 @@
+import HTTP
+
+/// What all loops of a server share.
+struct ServerSettings: Sendable {
+  let limits: Limits
+  let workers: WorkerPool
+  let quota: ConnectionQuota
+  let observe: @Sendable (ServerObservation) -> Void
+  let errorResponse: @Sendable (Status, String) -> Response
+  let handler: @Sendable (Request) -> Reply
+
+  /// The answer to what the server itself refuses.
+  func response(for error: ProtocolError) -> Response {
+    var response = errorResponse(error.status, error.detail)
+    if error.status == .serviceUnavailable, !response.fields.contains("Retry-After") {
+      response.fields.append("Retry-After", "1")
+    }
+    return response
+  }
+}

@@ -1,0 +1,83 @@
+import HTTP
+import Sockets
+import Synchronization
+
+/// Threads on which handlers may wait. What they make goes back to the loop that owns the connection.
+final class WorkerPool: Sendable {
+  /// A request that waits for its answer.
+  final class Job: Sendable {
+    let isCancelled = Atomic(false)
+    private let work: @Sendable () -> Response
+    private let deliver: @Sendable (Response) -> Void
+
+    init(work: @escaping @Sendable () -> Response, deliver: @escaping @Sendable (Response) -> Void) {
+      self.work = work
+      self.deliver = deliver
+    }
+
+    func run() {
+      guard !isCancelled.load(ordering: .relaxed) else { return }
+      deliver(work())
+    }
+  }
+
+  private enum Step: Sendable {
+    case job(Job)
+    case end
+  }
+
+  private struct Queue {
+    var waiting: [Job] = []
+    /// The first of `waiting` that is not taken; taking from the front of an array would move all others.
+    var first = 0
+    var isClosed = false
+
+    var count: Int { waiting.count - first }
+
+    /// What a thread does next; nil: it waits.
+    mutating func next() -> Step? {
+      guard first < waiting.count else { return isClosed ? .end : nil }
+      let job = waiting[first]
+      first += 1
+      if first == waiting.count || first >= 256 {
+        waiting.removeSubrange(..<first)
+        first = 0
+      }
+      return .job(job)
+    }
+  }
+
+  private let queue = Monitor(Queue())
+  private let capacity: Int
+
+  /// A pool that lets `capacity` jobs wait.
+  init(capacity: Int) {
+    self.capacity = capacity
+  }
+
+  func start(threads: Int) throws(SystemError) {
+    for number in 0..<threads {
+      try startThread(name: "http-worker-\(number)") { [queue] in
+        while case .job(let job) = queue.wait(for: { $0.next() }) { job.run() }
+      }
+    }
+  }
+
+  /// Queues a job; false if too many wait already.
+  func submit(_ job: Job) -> Bool {
+    queue.change { queue in
+      guard queue.count < capacity, !queue.isClosed else { return false }
+      queue.waiting.append(job)
+      return true
+    }
+  }
+
+  /// Ends each thread when its current job is done; jobs that wait are dropped.
+  func close() {
+    queue.changeForAll { queue in
+      queue.isClosed = true
+      queue.waiting = []
+      queue.first = 0
+    }
+  }
+}
