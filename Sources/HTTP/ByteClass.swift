@@ -1,0 +1,51 @@
+/// What a byte may be part of, by the grammars of RFC 9110 §5.6 and RFC 3986 §2 and §3.3: one table look-up a byte.
+struct ByteClass: OptionSet {
+  let rawValue: UInt8
+
+  /// `tchar`: field names and methods (RFC 9110 §5.6.2).
+  static let token = ByteClass(rawValue: 1 << 0)
+  /// HTAB, SP, VCHAR and obs-text: all that a line may hold between its ends (RFC 9110 §5.5).
+  static let text = ByteClass(rawValue: 1 << 1)
+  /// `pchar` without "%", and "/": what a path may hold as it is (RFC 3986 §3.3).
+  static let path = ByteClass(rawValue: 1 << 2)
+  /// Visible ASCII but "#". RFC 3986 allows less in a query, but browsers send `{|}[]^` and more as they are.
+  static let query = ByteClass(rawValue: 1 << 3)
+  /// unreserved and sub-delims: a registered name without "%" (RFC 3986 §3.2.2).
+  static let host = ByteClass(rawValue: 1 << 4)
+  static let hexadecimal = ByteClass(rawValue: 1 << 5)
+  static let digit = ByteClass(rawValue: 1 << 6)
+
+  @inline(__always)
+  static func of(_ byte: UInt8) -> ByteClass { ByteClass(rawValue: table[Int(byte)]) }
+
+  private static let table: [UInt8] = (0...255).map { classify(UInt8($0)).rawValue }
+
+  private static func classify(_ byte: UInt8) -> ByteClass {
+    var classes: ByteClass = []
+    let isDigit = (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    let lower = byte | 0x20
+    let isLetter = byte < 0x80 && (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(lower) && byte >= 0x41
+    let isVisible = (0x21...0x7E).contains(byte)
+    let isUnreserved = isDigit || isLetter || "-._~".utf8.contains(byte)
+    let isSubDelimiter = "!$&'()*+,;=".utf8.contains(byte)
+    if isDigit { classes.insert([.digit, .hexadecimal]) }
+    if isLetter, lower <= UInt8(ascii: "f") { classes.insert(.hexadecimal) }
+    if isDigit || isLetter || "!#$%&'*+-.^_`|~".utf8.contains(byte) { classes.insert(.token) }
+    if byte >= 0x80 || isVisible || byte == 0x20 || byte == 0x09 { classes.insert(.text) }
+    if isUnreserved || isSubDelimiter { classes.insert([.path, .host]) }
+    if ":@/".utf8.contains(byte) { classes.insert(.path) }
+    if isVisible, byte != UInt8(ascii: "#") { classes.insert(.query) }
+    return classes
+  }
+}
+
+/// The value of a hexadecimal digit, or nil.
+@inline(__always)
+func hexadecimalValue(_ byte: UInt8) -> UInt8? {
+  switch byte {
+  case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+  case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+  case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+  default: nil
+  }
+}
