@@ -41,9 +41,9 @@ extension Timestamp {
     return rfc3339Range.contains(timestamp) ? timestamp : nil
   }
 
-  /// The UTC time as RFC 3339 writes it, like `2026-11-01T00:00:00Z`; a fraction only if it is not zero, without
-  /// trailing zeros. A year outside 0000…9999, which RFC 3339 cannot write, has a sign and as many digits as it
-  /// needs (ISO 8601's expanded form).
+  /// The UTC time as RFC 3339 writes it, like `2026-11-01T00:00:00Z`; a fraction only if it is not zero,
+  /// without trailing zeros. A year outside 0000…9999, which RFC 3339 cannot write, has a sign and six digits
+  /// (ISO 8601's expanded form).
   public var rfc3339: String {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(27)
@@ -61,11 +61,12 @@ extension Timestamp {
     let date = CivilDate(daysSinceEpoch: days)
     let seconds = timeOfDay / 1_000_000
 
-    if !(0...9_999).contains(date.year) {
+    if (0...9_999).contains(date.year) {
+      append(date.year, width: 4, to: &bytes)
+    } else {
       bytes.append(UInt8(ascii: date.year < 0 ? "-" : "+"))
+      append(abs(date.year), width: 6, to: &bytes)
     }
-    let year = date.year.magnitude
-    append(Int64(year), width: year < 10_000 ? 4 : 6, to: &bytes)
     bytes.append(UInt8(ascii: "-"))
     append(date.month, width: 2, to: &bytes)
     bytes.append(UInt8(ascii: "-"))

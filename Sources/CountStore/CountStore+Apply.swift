@@ -1,0 +1,115 @@
+import Counting
+import Postgres
+
+/// How a batch ended that was not refused by the database.
+public enum ApplyOutcome: Sendable, Equatable {
+  /// All of it is committed. `parts` are the batch's, with the fates that the constraint decided.
+  case committed(revision: Int64, parts: [Batch.Part], bounds: EventTimeBounds, usedCarefulPath: Bool)
+  /// Nothing is written: for these partitions the stored epoch or offset is not the one that the batch builds on.
+  case fenced([PartitionKey])
+  /// Nothing is written: the floor has risen above a detection of the batch, which must be classified anew.
+  case floorRose(EventTimeBounds)
+
+  public static func == (a: ApplyOutcome, b: ApplyOutcome) -> Bool {
+    switch (a, b) {
+    case (.committed(let r, _, _, _), .committed(let s, _, _, _)): r == s
+    case (.fenced(let r), .fenced(let s)): r == s
+    case (.floorRose(let r), .floorRose(let s)): r == s
+    default: false
+    }
+  }
+}
+
+/// Whether the writer expects to meet detections that are stored already.
+public enum ApplyPath: Sendable {
+  /// COPY, and the careful path only when it meets the unique constraint: the fastest where repeats are rare.
+  case optimistic
+  /// `INSERT … ON CONFLICT DO NOTHING RETURNING` at once: the fastest where a COPY would only be rolled back.
+  case careful
+}
+
+extension CountStore {
+  /// Writes a batch in one transaction: detections, counts, put-aside and dead messages, offsets, revision, NOTIFY.
+  ///
+  /// - Parameters:
+  ///   - itemIDs: the stored id of each dictionary index that the batch refers to.
+  /// - Throws: `PostgresError`; `.commitUnknown` when the connection was lost during COMMIT, so that only a later
+  ///   `claim` can tell whether the batch is stored.
+  public func apply(_ batch: Batch, itemIDs: [Int64], path: ApplyPath) throws(PostgresError) -> ApplyOutcome {
+    try connection.begin()
+    let outcome: ApplyOutcome
+    do {
+      outcome = try write(batch, itemIDs: itemIDs, path: path)
+      guard case .committed = outcome else {
+        try connection.rollback()
+        return outcome
+      }
+    } catch {
+      // A second failure, of the rollback, says nothing more: the connection is then unusable and is replaced.
+      try? connection.rollback()
+      throw error
+    }
+    try connection.commit()
+    return outcome
+  }
+
+  private func write(_ batch: Batch, itemIDs: [Int64], path: ApplyPath) throws(PostgresError) -> ApplyOutcome {
+    let fenced = try fencedPartitions(batch)
+    guard fenced.isEmpty else { return .fenced(fenced) }
+
+    _ = try connection.execute("SELECT pg_advisory_xact_lock_shared(\(Lock.floor))")
+    let bounds = try eventTimeBounds()
+    if let oldest = batch.oldestDetection, oldest < bounds.floor { return .floorRose(bounds) }
+
+    var parts = batch.parts
+    let stored = try storeDetections(batch.detections, path: path)
+    if let isNew = stored.isNew {
+      for (position, detection) in batch.detections.enumerated() where !isNew[position] {
+        parts[Int(detection.part)].fates[.counted] -= 1
+        parts[Int(detection.part)].fates[.duplicate] += 1
+      }
+    }
+    let counts = WindowedCounts(of: batch.detections, itemIDs: itemIDs, isCounted: stored.isNew)
+    try add(counts)
+    try quarantine(batch)
+    try bury(batch)
+    try advanceOffsets(parts)
+    let revision = try recordRevision(locations: counts.changedLocations())
+    return .committed(revision: revision, parts: parts, bounds: bounds, usedCarefulPath: stored.usedCarefulPath)
+  }
+
+  /// The partitions whose stored position is not the one that the batch builds on.
+  private func fencedPartitions(_ batch: Batch) throws(PostgresError) -> [PartitionKey] {
+    let stored = try lockOffsets(batch.parts.map(\.key))
+    return batch.parts.filter { part in
+      stored[part.key].map { $0.epoch != part.epoch || $0.nextOffset != part.base } ?? true
+    }.map(\.key)
+  }
+
+  private func advanceOffsets(_ parts: [Batch.Part]) throws(PostgresError) {
+    func fates(_ fate: Fate) -> [Int64] { parts.map { $0.fates[fate] } }
+    // A part without an accepted event says -infinity (PostgreSQL's smallest timestamp), which greatest() passes over.
+    let maximumEventAt = parts.map { $0.maximumEventAt?.microseconds ?? Value.negativeInfinity }
+    _ = try connection.execute(
+      """
+      UPDATE ingest_offset AS stored
+      SET next_offset = batch.next_offset,
+          max_event_at = nullif(greatest(stored.max_event_at, batch.max_event_at), '-infinity'),
+          last_message_at = clock_timestamp(),
+          counted = stored.counted + batch.counted, duplicates = stored.duplicates + batch.duplicates,
+          late = stored.late + batch.late, future = stored.future + batch.future,
+          dead_letters = stored.dead_letters + batch.dead_letters, tombstones = stored.tombstones + batch.tombstones
+      FROM unnest(\(parts.map(\.topic))::text[], \(parts.map(\.partition))::integer[],
+                  \(parts.map(\.next))::bigint[], \(timestamps: maximumEventAt)::timestamptz[],
+                  \(fates(.counted))::bigint[], \(fates(.duplicate))::bigint[], \(fates(.late))::bigint[],
+                  \(fates(.future))::bigint[], \(fates(.deadLetter))::bigint[], \(fates(.tombstone))::bigint[])
+        AS batch(topic, partition, next_offset, max_event_at, counted, duplicates, late, future, dead_letters, tombstones)
+      WHERE stored.topic = batch.topic COLLATE "C" AND stored.partition = batch.partition
+      """)
+  }
+}
+
+extension Batch.Part {
+  /// The partition that the part is a stretch of.
+  public var key: PartitionKey { PartitionKey(topic: topic, partition: partition) }
+}

@@ -1,0 +1,67 @@
+import Counting
+import Postgres
+
+/// The product's tables: all SQL of the product stands in this module, as one extension a matter.
+///
+/// A store belongs to one connection and so to one thread at a time.
+public struct CountStore {
+  let connection: Connection
+
+  public init(_ connection: Connection) {
+    self.connection = connection
+  }
+
+  /// The keys of the advisory locks, taken in this order (after the rows of `ingest_offset`).
+  enum Lock {
+    /// Shared by batches while they rely on the deduplication floor; exclusive to whoever raises it.
+    static let floor: Int64 = 0x746f_7069_0001
+    /// Makes revisions visible in the order of their numbers: the last lock of a transaction.
+    static let revision: Int64 = 0x746f_7069_0002
+  }
+
+  /// The channel that announces each revision (the payload is its number alone: a payload ends at 8,000 bytes).
+  public static let revisionChannel = "topitems_revision"
+}
+
+extension CountStore {
+  /// Numbers the transaction's change and announces it. Must come last: the lock is held until the commit.
+  ///
+  /// The number is at least the epoch in milliseconds, so that a failover which loses commits cannot reuse one.
+  /// - Parameter locations: those that changed; nil means that any may have.
+  /// - Returns: the new revision.
+  /// - Throws: `PostgresError`.
+  func recordRevision(locations: [Int64]?) throws(PostgresError) -> Int64 {
+    _ = try connection.execute("SELECT pg_advisory_xact_lock(\(Lock.revision))")
+    let value: Value = locations.map { .int64Array($0) } ?? .null
+    let result = try connection.execute(
+      """
+      WITH written AS (
+        INSERT INTO revision (revision, locations)
+        SELECT greatest((SELECT coalesce(max(revision), 0) + 1 FROM revision),
+                        (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
+               \(value)::bigint[]
+        RETURNING revision)
+      SELECT revision, pg_notify(\(Self.revisionChannel), revision::text) FROM written
+      """)
+    return try result.int64(0, 0)
+  }
+
+  /// Forgets revisions that no reader can still be interested in; the newest always stays.
+  /// - Returns: how many rows went, at most `limit`.
+  /// - Throws: `PostgresError`.
+  @discardableResult
+  public func trimRevisions(olderThanSeconds seconds: Int64 = 3600, limit: Int64 = 10_000) throws(PostgresError)
+    -> Int
+  {
+    let result = try connection.execute(
+      """
+      DELETE FROM revision WHERE revision IN (
+        SELECT revision FROM revision
+        WHERE revision < (SELECT max(revision) FROM revision)
+          AND revision < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - \(seconds) * 1000
+          AND committed_at < clock_timestamp() - make_interval(secs => \(seconds))
+        ORDER BY revision LIMIT \(limit))
+      """)
+    return result.affectedRows
+  }
+}

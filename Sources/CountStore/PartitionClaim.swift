@@ -1,0 +1,66 @@
+import Counting
+
+/// One partition of one topic.
+public struct PartitionKey: Hashable, Comparable, Sendable {
+  public var topic: String
+  public var partition: Int32
+
+  public init(topic: String, partition: Int32) {
+    self.topic = topic
+    self.partition = partition
+  }
+
+  public static func < (a: PartitionKey, b: PartitionKey) -> Bool {
+    a.topic == b.topic ? a.partition < b.partition : a.topic < b.topic
+  }
+}
+
+/// What a worker asks for when it is given a partition, or when something went wrong and it wants to know where
+/// it stands.
+public struct ClaimRequest: Sendable {
+  public var key: PartitionKey
+  /// The epoch of the claim that the worker believes it holds, if any.
+  public var heldEpoch: Int64?
+  /// Whether the worker may take the partition from another holder: once for each time that Kafka assigns it.
+  public var mayTake: Bool
+  /// The oldest offset that Kafka still has.
+  public var lowWatermark: Int64
+
+  public init(key: PartitionKey, heldEpoch: Int64?, mayTake: Bool, lowWatermark: Int64) {
+    self.key = key
+    self.heldEpoch = heldEpoch
+    self.mayTake = mayTake
+    self.lowWatermark = lowWatermark
+  }
+}
+
+/// A worker's right to advance a partition.
+public struct PartitionClaim: Sendable, Equatable {
+  public var key: PartitionKey
+  /// Raised by every taking; what an earlier holder still has in hand is void.
+  public var epoch: Int64
+  /// Where to read on.
+  public var nextOffset: Int64
+  /// Offsets that Kafka had deleted before they were counted: recorded in `offset_gap`, and passed over.
+  public var gap: Range<Int64>?
+
+  public init(key: PartitionKey, epoch: Int64, nextOffset: Int64, gap: Range<Int64>? = nil) {
+    self.key = key
+    self.epoch = epoch
+    self.nextOffset = nextOffset
+    self.gap = gap
+  }
+}
+
+/// What a worker needs to judge an event's time. All clocks are the database's.
+public struct EventTimeBounds: Sendable, Equatable {
+  /// An event below it may be a repeat whose key is gone: it is late.
+  public var floor: Timestamp
+  /// The database's clock when this was read.
+  public var now: Timestamp
+
+  public init(floor: Timestamp, now: Timestamp) {
+    self.floor = floor
+    self.now = now
+  }
+}

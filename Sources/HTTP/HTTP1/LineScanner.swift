@@ -1,0 +1,48 @@
+/// Finds the end of a line of a head, a trailer section or a chunk's size, CRLF and nothing else (RFC 9112 §2.2), in
+/// input that comes in any pieces.
+struct LineScanner: Sendable {
+  enum Result {
+    /// All input is used and the line has not ended.
+    case incomplete
+    /// The line is complete, the position is behind its CRLF.
+    case line
+    /// The line holds more bytes than allowed.
+    case tooLong
+    /// A bare CR, a bare LF, a NUL or another control character but HTAB.
+    case forbiddenByte
+  }
+
+  /// The last byte was a CR: the next one must be LF.
+  private(set) var expectsLineFeed = false
+
+  /// Appends the line's bytes, without CRLF, to `line`, whose `start…` holds what came before. At most `limit` bytes.
+  mutating func scan(
+    _ input: Span<UInt8>, from position: inout Int, into line: inout [UInt8], startingAt start: Int, limit: Int
+  ) -> Result {
+    let first = position
+    var index = position
+    if !expectsLineFeed {
+      let end = min(input.count, first + max(0, limit - (line.count - start)))
+      while index < end, ByteClass.of(input[index]).contains(.text) { index += 1 }
+      if index > first { append(input, first..<index, to: &line) }
+      position = index
+      guard index < input.count else { return .incomplete }
+      let byte = input[index]
+      guard byte == UInt8(ascii: "\r") else {
+        return ByteClass.of(byte).contains(.text) ? .tooLong : .forbiddenByte
+      }
+      index += 1
+      position = index
+      expectsLineFeed = true
+    }
+    guard index < input.count else { return .incomplete }
+    guard input[index] == UInt8(ascii: "\n") else { return .forbiddenByte }
+    position = index + 1
+    expectsLineFeed = false
+    return .line
+  }
+
+  private func append(_ input: Span<UInt8>, _ range: Range<Int>, to line: inout [UInt8]) {
+    input.extracting(range).withUnsafeBufferPointer { line.append(contentsOf: $0) }
+  }
+}

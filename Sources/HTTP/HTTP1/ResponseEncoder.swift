@@ -1,0 +1,106 @@
+/// Turns responses into the bytes of HTTP/1.1 (RFC 9112 §4 and §6), appended to a buffer that the connection reuses.
+///
+/// It alone writes what delimits the message: `Content-Length`, `Transfer-Encoding`, `Connection` and `Date` of the
+/// handler's fields are not sent.
+public struct ResponseEncoder: Sendable {
+  /// What the encoder must know of the request that is answered.
+  public struct Context: Sendable {
+    /// The request's method, nil if it could not be read: HEAD has an answer without content.
+    public var method: Method?
+    /// What the client speaks: HTTP/1.0 is told when the connection persists.
+    public var version: Version
+    /// Whether the connection lives on.
+    public var persists: Bool
+
+    /// The context of one answer.
+    public init(method: Method?, version: Version, persists: Bool) {
+      self.method = method
+      self.version = version
+      self.persists = persists
+    }
+  }
+
+  /// The current `Date`.
+  public var date: DateField
+
+  /// An encoder for the second since 1970.
+  public init(second: Int64) {
+    date = DateField(second: second)
+  }
+
+  /// `HTTP/1.1 100 Continue` and the empty line (RFC 9110 §15.2.1).
+  public static let continueBytes = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
+
+  /// Whether the body is sent: not for HEAD, nor for a status without content.
+  public static func sendsBody(_ response: Response, _ context: Context) -> Bool {
+    context.method != .head && !response.status.isWithoutContent
+  }
+
+  /// Appends status line, fields and the empty line.
+  public func appendHead(of response: Response, _ context: Context, to buffer: inout [UInt8]) {
+    buffer.reserveCapacity(buffer.count + 192 + response.fields.bytes.count + 4 * response.fields.count)
+    append("HTTP/1.1 ", to: &buffer)
+    append(response.status.rawValue, to: &buffer)
+    append(" ", to: &buffer)
+    buffer.append(contentsOf: response.status.reason.utf8)
+    append("\r\n", to: &buffer)
+    buffer.append(contentsOf: date.line)
+    for entry in response.fields.entries where !isOurs(entry, of: response.fields) {
+      buffer.append(contentsOf: response.fields.bytes[entry.name])
+      append(": ", to: &buffer)
+      buffer.append(contentsOf: response.fields.bytes[entry.value])
+      append("\r\n", to: &buffer)
+    }
+    if !response.status.isWithoutContent {
+      append("Content-Length: ", to: &buffer)
+      append(response.body.count, to: &buffer)
+      append("\r\n", to: &buffer)
+    }
+    if !context.persists {
+      append("Connection: close\r\n", to: &buffer)
+    } else if context.version == .http1_0 {
+      append("Connection: keep-alive\r\n", to: &buffer)
+    }
+    append("\r\n", to: &buffer)
+  }
+
+  /// Appends the whole response.
+  public func append(_ response: Response, _ context: Context, to buffer: inout [UInt8]) {
+    appendHead(of: response, context, to: &buffer)
+    if ResponseEncoder.sendsBody(response, context) { buffer.append(contentsOf: response.body) }
+  }
+
+  private func isOurs(_ entry: Fields.Entry, of fields: Fields) -> Bool {
+    switch entry.name.count {
+    case 4: equalsIgnoringCase(fields.bytes[entry.name], "date")
+    case 10: equalsIgnoringCase(fields.bytes[entry.name], "connection")
+    case 14: equalsIgnoringCase(fields.bytes[entry.name], "content-length")
+    case 17: equalsIgnoringCase(fields.bytes[entry.name], "transfer-encoding")
+    default: false
+    }
+  }
+
+  @inline(__always)
+  private func append(_ text: StaticString, to buffer: inout [UInt8]) {
+    buffer.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  /// Decimal digits, without a string in between.
+  private func append(_ number: Int, to buffer: inout [UInt8]) {
+    var divisor = 1
+    while number / divisor >= 10 { divisor *= 10 }
+    while divisor > 0 {
+      buffer.append(UInt8(ascii: "0") + UInt8(number / divisor % 10))
+      divisor /= 10
+    }
+  }
+}
+
+extension Response {
+  /// Whether the handler wants the connection closed after this answer (`Connection: close`).
+  public var closesConnection: Bool {
+    fields.values(of: "Connection").contains { value in
+      listMembers(Array(value.utf8)[...]).contains { equalsIgnoringCase($0, "close") }
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import CountStore
+import Counting
+import Kafka
+
+/// The partitions that Kafka has given to this worker, and how far it has come with each.
+struct Assignment {
+  /// Where a partition stands with this worker.
+  enum Standing: Equatable {
+    /// Given by Kafka, not read until the claim on it is stored.
+    case unclaimed
+    case reading
+    /// Another worker holds it; Kafka will take it away or give it again.
+    case fenced
+    /// Stopped until somebody looks at it.
+    case halted(String)
+  }
+
+  struct Entry {
+    var key: PartitionKey
+    var standing = Standing.unclaimed
+    /// The claim's epoch, kept over failures: a claim that is still ours is not raised.
+    var epoch: Int64?
+    /// Whether it may be taken from another holder: once for each time that Kafka assigns it.
+    var mayTake = true
+    /// Where the part that is being built began: what will be stored when all before it is committed.
+    var next: Int64 = 0
+    /// The index of its part in the batch that is being built.
+    var part: Int32?
+    var reachedEnd = false
+  }
+
+  private(set) var entries: [Entry] = []
+  /// Grows with each change, so that the answer to an older question is recognised.
+  private(set) var version = 0
+  /// Whether Kafka has assigned anything yet, be it nothing at all.
+  private(set) var hasBegun = false
+
+  private var lastHandle: UnsafeRawPointer?
+  private var lastPartition: Int32 = -1
+  private var lastIndex = 0
+
+  /// Kafka gives partitions: all there are with an eager strategy, further ones with a cooperative one.
+  mutating func add(_ keys: [PartitionKey]) {
+    hasBegun = true
+    remove(keys)
+    entries += keys.map { Entry(key: $0) }
+    entries.sort { $0.key < $1.key }
+    changed()
+  }
+
+  mutating func remove(_ keys: [PartitionKey]) {
+    let gone = Set(keys)
+    entries.removeAll { gone.contains($0.key) }
+    changed()
+  }
+
+  /// Reads nothing more until each partition's position is known again.
+  mutating func startOver() {
+    for index in entries.indices {
+      entries[index].part = nil
+      entries[index].reachedEnd = false
+      if entries[index].standing == .reading { entries[index].standing = .unclaimed }
+    }
+    changed()
+  }
+
+  /// Ends the batch's parts: the next message of each partition begins a new one.
+  mutating func endParts() {
+    for index in entries.indices { entries[index].part = nil }
+  }
+
+  subscript(index: Int) -> Entry {
+    get { entries[index] }
+    _modify { yield &entries[index] }
+  }
+
+  func index(of key: PartitionKey) -> Int? { entries.firstIndex { $0.key == key } }
+
+  /// The entry that a message belongs to; consecutive messages mostly are of one partition.
+  mutating func index(for message: borrowing Message) -> Int? {
+    if message.topicHandle == lastHandle, message.partition == lastPartition, lastHandle != nil { return lastIndex }
+    guard let index = index(of: PartitionKey(topic: message.topic, partition: message.partition)) else { return nil }
+    lastHandle = message.topicHandle
+    lastPartition = message.partition
+    lastIndex = index
+    return index
+  }
+
+  var hasUnclaimed: Bool { entries.contains { $0.standing == .unclaimed } }
+
+  /// Whether there is nothing left to read, as far as Kafka has said.
+  var isDrained: Bool {
+    hasBegun
+      && entries.allSatisfy {
+        switch $0.standing {
+        case .reading: $0.reachedEnd
+        case .unclaimed: false
+        case .fenced, .halted: true
+        }
+      }
+  }
+
+  /// Why a partition is halted, for the first that is.
+  var haltReason: String? {
+    for entry in entries {
+      if case .halted(let reason) = entry.standing { return "\(entry.key.topic)[\(entry.key.partition)]: \(reason)" }
+    }
+    return nil
+  }
+
+  private mutating func changed() {
+    version += 1
+    // Indexes have moved, and a topic handle may come to mean another topic.
+    lastHandle = nil
+  }
+}
+
+extension PartitionKey {
+  init(_ partition: TopicPartition) { self.init(topic: partition.topic, partition: partition.partition) }
+
+  var topicPartition: TopicPartition { TopicPartition(topic: topic, partition: partition) }
+}

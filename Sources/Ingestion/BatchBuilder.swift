@@ -1,0 +1,153 @@
+import CountStore
+import Counting
+import Kafka
+
+/// Fills a batch with the messages of the assigned partitions: decodes them, gives each its fate, and drops the
+/// duplicates that it remembers.
+struct BatchBuilder: ~Copyable {
+  private var decoder: EventDecoder
+  private var recent: RecentDetections
+  private var items: ItemDictionary
+  private var batch: Batch
+  /// What of the batch's memory grows with its messages' content.
+  private var contentBytes = 0
+  private let deadLetterBytes: Int
+  private let batchBytes: Int
+  private let allowedSkew: Int64
+
+  /// Messages in the batch, of whatever fate.
+  private(set) var messages = 0
+
+  init(_ options: IngestionOptions) {
+    decoder = EventDecoder(maximumBytes: options.maximumMessageBytes, timestampUnit: options.timestampUnit)
+    recent = RecentDetections(capacity: options.rememberedDetections)
+    items = ItemDictionary()
+    batch = Batch(itemGeneration: 0)
+    deadLetterBytes = options.deadLetterBytes
+    batchBytes = options.batchBytes
+    allowedSkew = options.allowedSkewSeconds * 1_000_000
+  }
+
+  /// Whether the batch has reached the bound of its memory.
+  var isHeavy: Bool { contentBytes >= batchBytes }
+
+  /// How many oids are remembered.
+  var remembered: Int { recent.count }
+
+  /// Begins a stretch of a partition.
+  /// - Returns: the stretch's index, for `add`.
+  mutating func beginPart(_ key: PartitionKey, epoch: Int64, base: Int64) -> Int32 {
+    batch.parts.append(Batch.Part(topic: key.topic, partition: key.partition, epoch: epoch, base: base))
+    return Int32(batch.parts.count - 1)
+  }
+
+  /// Gives a message its fate.
+  /// - Parameters:
+  ///   - rejection: why the database refused this message, when it did in an earlier try.
+  mutating func add(
+    _ message: borrowing Message, to part: Int32, floor: Timestamp, now: Timestamp, rejection: String?
+  ) {
+    let fate = judge(message, part: part, floor: floor, now: now, rejection: rejection)
+    batch.parts[Int(part)].fates[fate] += 1
+    batch.parts[Int(part)].next = message.offset + 1
+    messages += 1
+  }
+
+  private mutating func judge(
+    _ message: borrowing Message, part: Int32, floor: Timestamp, now: Timestamp, rejection: String?
+  ) -> Fate {
+    guard let payload = message.payload else { return .tombstone }
+    if let rejection { return bury(message, payload, part: part, reason: rejection, field: nil) }
+    let event: Event
+    do {
+      event = try decoder.decode(payload)
+    } catch {
+      return bury(message, payload, part: part, reason: error.reason.rawValue, field: error.field?.rawValue)
+    }
+    if event.detectedAt < floor { return putAside(event, .late, message, part: part) }
+    if event.detectedAt.microseconds &- now.microseconds > allowedSkew {
+      return putAside(event, .future, message, part: part)
+    }
+    if batch.parts[Int(part)].maximumEventAt.map({ $0 < event.detectedAt }) ?? true {
+      batch.parts[Int(part)].maximumEventAt = event.detectedAt
+    }
+    guard recent.insert(event.detectionOid) else { return .duplicate }
+
+    let (index, isNew) = items.index(of: event.itemName)
+    if isNew {
+      batch.newItems.append(Batch.NewItem(index: index, name: [UInt8](event.itemName)))
+      contentBytes += event.itemName.count
+    }
+    batch.detections.append(
+      Batch.Detection(
+        oid: event.detectionOid, detectedAt: event.detectedAt, location: event.locationOid, item: index, part: part))
+    return .counted
+  }
+
+  private mutating func bury(
+    _ message: borrowing Message, _ payload: UnsafeRawBufferPointer, part: Int32, reason: String, field: String?
+  ) -> Fate {
+    let kept = [UInt8](payload.prefix(deadLetterBytes))
+    batch.deadLetters.append(
+      Batch.DeadLetter(
+        part: part, offset: message.offset, reason: reason, field: field, payload: kept,
+        payloadBytes: payload.count, messageAt: Self.time(of: message)))
+    contentBytes += kept.count + 64
+    return .deadLetter
+  }
+
+  private mutating func putAside(_ event: Event, _ fate: Fate, _ message: borrowing Message, part: Int32) -> Fate {
+    batch.quarantined.append(Batch.QuarantinedEvent(part: part, offset: message.offset, fate: fate, event: event))
+    contentBytes += event.itemName.count + 64
+    return fate
+  }
+
+  /// Kafka's timestamp, unless it is one that no calendar has: it is outside data too.
+  private static func time(of message: borrowing Message) -> Timestamp? {
+    guard let milliseconds = message.timestamp, (0..<100_000_000_000_000).contains(milliseconds) else { return nil }
+    return Timestamp(microseconds: milliseconds * 1000)
+  }
+
+  /// Forgets everything that is not committed, and all that was remembered besides: after a failure only the
+  /// database knows what is stored.
+  mutating func reset() {
+    recent.removeAll()
+    items.startGeneration()
+    startBatch()
+  }
+
+  /// Ends the batch, and begins the next one.
+  mutating func seal() -> Batch {
+    var sealed = batch
+    sealed.sortDetections()
+    // A full dictionary ends with a batch: a batch's indexes are of one generation.
+    if items.isFull { items.startGeneration() }
+    startBatch()
+    return sealed
+  }
+
+  private mutating func startBatch() {
+    batch = Batch(itemGeneration: items.generation)
+    contentBytes = 0
+    messages = 0
+  }
+}
+
+extension Batch {
+  /// Puts the detections into the order of their oids. Repeats are possible where the memory holds less than a batch: the first stays, the others are duplicates.
+  fileprivate mutating func sortDetections() {
+    detections.sort { $0.oid < $1.oid }
+    var kept = 0
+    for index in detections.indices {
+      if kept > 0, detections[kept - 1].oid == detections[index].oid {
+        let part = Int(detections[index].part)
+        parts[part].fates[.counted] -= 1
+        parts[part].fates[.duplicate] += 1
+      } else {
+        detections[kept] = detections[index]
+        kept += 1
+      }
+    }
+    detections.removeSubrange(kept...)
+  }
+}

@@ -1,0 +1,209 @@
+import CountStore
+import Glibc
+import Postgres
+
+/// What the reading thread asks of the committing one, one at a time.
+enum CommitterJob: Sendable {
+  /// Find out where these partitions go on, however often that takes.
+  case claim([ClaimRequest])
+  /// Try once to write a batch.
+  case commit(Batch)
+}
+
+/// What became of a job.
+enum CommitterResult: Sendable {
+  case claimed([PartitionClaim], EventTimeBounds)
+  case committed(BatchReport)
+  /// The stored position is not the one that the batch builds on.
+  case fenced([PartitionKey])
+  case floorRose
+  case failed(PostgresError)
+}
+
+/// The thread that owns the connection to PostgreSQL: it commits one batch while the next one is read.
+///
+/// - Note: `@unchecked Sendable`: `store`, `connection`, `itemIDs` and the like are touched only by the thread that
+///   `start` makes; the mailboxes are the only way in and out.
+final class Committer: @unchecked Sendable {
+  private let jobs = Mailbox<CommitterJob>()
+  private let results = Mailbox<CommitterResult>()
+  private let options: IngestionOptions
+  private let observe: @Sendable (IngestionObservation) -> Void
+  private let ended = Mailbox<Bool>()
+
+  private var connection: Connection?
+  private var path = PathChoice()
+  /// The stored id of each index of the builder's dictionary, for the generation that they belong to.
+  private var itemIDs: [Int64] = []
+  private var itemGeneration = -1
+  private var lastTrim = DatabaseClock.monotonicMicroseconds()
+
+  init(_ options: IngestionOptions, observe: @escaping @Sendable (IngestionObservation) -> Void) {
+    self.options = options
+    self.observe = observe
+  }
+
+  // MARK: The reading thread's side
+
+  func start() {
+    var thread = pthread_t()
+    let context = Unmanaged.passRetained(self)
+    let code = pthread_create(
+      &thread, nil,
+      { context in
+        if let context { Unmanaged<Committer>.fromOpaque(context).takeRetainedValue().work() }
+        return nil
+      }, context.toOpaque())
+    precondition(code == 0, "pthread_create: \(String(cString: strerror(code)))")
+    pthread_detach(thread)
+  }
+
+  func submit(_ job: CommitterJob) { jobs.put(job) }
+
+  /// The result of the job in hand, if it comes in time.
+  func result(waiting milliseconds: Int64) -> CommitterResult? { results.take(waiting: milliseconds) }
+
+  /// Ends the thread after the job in hand.
+  /// - Returns: whether it ended in time; what it had not committed then, PostgreSQL rolls back.
+  func stop(waiting milliseconds: Int64) -> Bool {
+    jobs.close()
+    return ended.take(waiting: milliseconds) != nil
+  }
+
+  // MARK: The committing thread's side
+
+  private func work() {
+    while let job = jobs.take(waiting: nil) {
+      switch job {
+      case .claim(let requests):
+        guard let result = claim(requests) else { continue }
+        results.put(result)
+      case .commit(let batch):
+        results.put(commit(batch))
+        trimRevisionsNowAndThen()
+      }
+    }
+    connection?.close()
+    ended.put(true)
+  }
+
+  /// Tries until it succeeds, fails for good, or the worker stops (nil).
+  private func claim(_ requests: [ClaimRequest]) -> CommitterResult? {
+    var backoff = Backoff()
+    while !jobs.hasClosed {
+      do {
+        let store = try store()
+        // The ids may be another server's after a failover.
+        itemGeneration = -1
+        let granted = try store.claim(requests, dedupHorizonSeconds: options.dedupHorizonSeconds)
+        return .claimed(granted.claims, granted.bounds)
+      } catch {
+        if !error.isWorthRetrying { return .failed(error) }
+        dropUnusableConnection()
+        let milliseconds = backoff.next()
+        observe(.retrying(error, afterMilliseconds: milliseconds))
+        jobs.sleep(milliseconds: milliseconds)
+      }
+    }
+    return nil
+  }
+
+  private func commit(_ batch: Batch) -> CommitterResult {
+    let began = DatabaseClock.monotonicMicroseconds()
+    do {
+      let store = try store()
+      try intern(batch, in: store)
+      let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next)
+      switch outcome {
+      case .committed(let revision, let parts, let bounds, let usedCarefulPath):
+        let report = BatchReport(
+          revision: revision, parts: parts, bounds: bounds,
+          microseconds: DatabaseClock.monotonicMicroseconds() - began, usedCarefulPath: usedCarefulPath)
+        path.learn(from: report, detections: batch.detections.count)
+        return .committed(report)
+      case .fenced(let keys): return .fenced(keys)
+      case .floorRose: return .floorRose
+      }
+    } catch {
+      dropUnusableConnection()
+      return .failed(error)
+    }
+  }
+
+  private func intern(_ batch: Batch, in store: CountStore) throws(PostgresError) {
+    if batch.itemGeneration != itemGeneration {
+      itemIDs.removeAll(keepingCapacity: true)
+      itemGeneration = batch.itemGeneration
+    }
+    guard !batch.newItems.isEmpty else { return }
+    // A batch's new items are the dictionary's next indexes, in order.
+    itemIDs += try store.internItems(batch.newItems.map(\.name))
+  }
+
+  private func store() throws(PostgresError) -> CountStore {
+    if let connection, connection.isUsable { return CountStore(connection) }
+    connection?.close()
+    connection = nil
+    let fresh = try Connection(options.database)
+    connection = fresh
+    return CountStore(fresh)
+  }
+
+  private func dropUnusableConnection() {
+    guard let connection, !connection.isUsable else { return }
+    connection.close()
+    self.connection = nil
+  }
+
+  /// Once a minute, off the batches' path; a failure shows at the next batch.
+  private func trimRevisionsNowAndThen() {
+    guard let connection, connection.isUsable else { return }
+    let now = DatabaseClock.monotonicMicroseconds()
+    guard now - lastTrim > 60_000_000 else { return }
+    lastTrim = now
+    _ = try? CountStore(connection).trimRevisions()
+  }
+}
+
+/// Chooses between COPY and the careful path by what the last batches met.
+struct PathChoice {
+  private var carefulRemaining = 0
+  private var carefulRun = 1
+
+  var next: ApplyPath { carefulRemaining > 0 ? .careful : .optimistic }
+
+  /// A rolled-back COPY is wasted work: after each, the careful path is kept for a while, longer each time, until a
+  /// careful batch meets no duplicate.
+  mutating func learn(from report: BatchReport, detections: Int) {
+    guard report.usedCarefulPath else {
+      carefulRun = 1
+      return
+    }
+    let met = report.fates.counted < detections
+    if carefulRemaining == 0 {
+      carefulRemaining = carefulRun
+      carefulRun = min(carefulRun * 2, 32)
+    } else {
+      carefulRemaining = met ? carefulRemaining - 1 : 0
+    }
+  }
+}
+
+/// Waits that double from 50 ms to 5 s, each between half and one and a half of it, so that workers which failed
+/// together do not come back together.
+struct Backoff {
+  private var milliseconds: Int64 = 50
+
+  mutating func next() -> Int64 {
+    defer { milliseconds = min(milliseconds * 2, 5000) }
+    return .random(in: milliseconds / 2...milliseconds * 3 / 2)
+  }
+}
+
+extension PostgresError {
+  /// Whether the same batch may get through another time: the connection, resources, locks, an operator's
+  /// intervention; also a server that is (still) read-only after a failover, and failures of its file system.
+  var isWorthRetrying: Bool {
+    isRetriable || kind == .commitUnknown || sqlState?.code == "25006" || `class` == "58"
+  }
+}

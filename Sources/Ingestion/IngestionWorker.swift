@@ -1,0 +1,382 @@
+import CountStore
+import Counting
+import Kafka
+import Postgres
+import Synchronization
+
+/// Why a worker ended before it was told to.
+public enum IngestionError: Error, Sendable, CustomStringConvertible {
+  /// Kafka ended this consumer for good, e.g. because another member has its `group.instance.id`.
+  case kafka(KafkaError)
+  /// The database refuses what the worker does, and would again: a missing migration or right, a full type, a bug.
+  case database(PostgresError)
+  /// The database refuses more messages than can be bad luck.
+  case tooManyRejected(PostgresError)
+  /// `--drain` came to an end, but these partitions had been stopped.
+  case halted(String)
+
+  public var description: String {
+    switch self {
+    case .kafka(let error): "Kafka ended this worker: \(error)"
+    case .database(let error): "PostgreSQL refuses the batch, which is rolled back: \(error)"
+    case .tooManyRejected(let error): "PostgreSQL refuses more than 10 messages of a batch; the last time: \(error)"
+    case .halted(let reason): "a partition is stopped: \(reason)"
+    }
+  }
+}
+
+/// Reads detections from Kafka and counts each exactly once in PostgreSQL.
+///
+/// The calling thread polls, decodes and fills the next batch while the `Committer`'s thread commits the last one.
+/// Whatever fails, recovery is one thing: forget what is not committed, ask PostgreSQL where each partition goes on
+/// (`claim`), seek there, and read again.
+public final class IngestionWorker {
+  /// Tells a running worker to stop; from any thread or signal handler.
+  public final class Stop: Sendable {
+    private let isRequested = Atomic(false)
+    public init() {}
+    public func request() { isRequested.store(true, ordering: .relaxed) }
+    var wasRequested: Bool { isRequested.load(ordering: .relaxed) }
+  }
+
+  private let options: IngestionOptions
+  private let stop: Stop
+  private let observe: @Sendable (IngestionObservation) -> Void
+  private let committer: Committer
+
+  private var builder: BatchBuilder
+  private var assignment = Assignment()
+  private var clock: DatabaseClock?
+  /// The job that the committer has in hand.
+  private var inHand: InHand?
+  /// Messages that the database refused when they were alone in a batch.
+  private var rejected: [PartitionKey: [Int64: String]] = [:]
+  private var batchLimit: Int
+  private var fates = FateCounts()
+  private var reportedToKafka: Int64 = 0
+  private var progress: [PartitionKey: Int64] = [:]
+
+  private enum InHand {
+    case claim(version: Int)
+    case commit(messages: Int, position: (key: PartitionKey, offset: Int64)?)
+  }
+
+  /// - Parameter observe: called from both threads; it must be quick.
+  public init(
+    _ options: IngestionOptions, stop: Stop, observe: @escaping @Sendable (IngestionObservation) -> Void
+  ) {
+    self.options = options
+    self.stop = stop
+    self.observe = observe
+    committer = Committer(options, observe: observe)
+    builder = BatchBuilder(options)
+    batchLimit = options.batchMessages
+  }
+
+  /// Works until it is told to stop or, with `drain`, until all is read and committed.
+  ///
+  /// - Returns: the fates of the messages that this worker committed.
+  /// - Throws: `IngestionError`.
+  public func run() throws(IngestionError) -> FateCounts {
+    let observe = observe
+    do {
+      let consumer = try Consumer(
+        options.consumerConfiguration(), observe: { observe(.kafka($0)) },
+        rebalance: { [unowned self] consumer, change in rebalanced(consumer, change) })
+      committer.start()
+      try consumer.subscribe(options.topics)
+      let ending: Result<Void, IngestionError>
+      do {
+        try work(consumer)
+        ending = .success(())
+      } catch let error as IngestionError {
+        ending = .failure(error)
+      } catch let error as KafkaError {
+        ending = .failure(.kafka(error))
+      }
+      finish(consumer)
+      try ending.get()
+      return fates
+    } catch let error as KafkaError {
+      throw .kafka(error)
+    } catch let error as IngestionError {
+      throw error
+    } catch {
+      preconditionFailure("only the two kinds above are thrown: \(error)")
+    }
+  }
+
+  // MARK: The loop
+
+  private func work(_ consumer: Consumer) throws {
+    while !stop.wasRequested {
+      if let result = committer.result(waiting: isFull && inHand != nil ? 100 : 0) {
+        try handle(result, consumer)
+      }
+      claimIfNeeded(consumer)
+      let count = isFull ? 0 : try read(consumer)
+      submitIfDue(moreIsWaiting: count > 0 && count == pollMessages)
+      if options.drain, inHand == nil, builder.messages == 0, assignment.isDrained {
+        if let reason = assignment.haltReason { throw IngestionError.halted(reason) }
+        return
+      }
+    }
+  }
+
+  private let pollMessages = 1000
+
+  private var isFull: Bool { builder.messages >= batchLimit || builder.isHeavy }
+
+  /// Reads what is there; waits only when there is nothing else to do.
+  private func read(_ consumer: Consumer) throws(KafkaError) -> Int {
+    let now = clock?.estimate() ?? Timestamp(microseconds: 0)
+    let timeout: Int32 = builder.messages > 0 || inHand != nil ? 2 : 50
+    let room = min(pollMessages, batchLimit - builder.messages)
+    return try consumer.poll(maximum: room, timeout: timeout) { message in
+      take(message, now: now)
+    }
+  }
+
+  private func take(_ message: borrowing Message, now: Timestamp) {
+    if let error = message.error {
+      take(error, message)
+      return
+    }
+    // Messages of a partition that is not being read were fetched before a pause or seek: they will come again.
+    guard let index = assignment.index(for: message), assignment[index].standing == .reading,
+      message.offset >= assignment[index].next, let clock, let epoch = assignment[index].epoch
+    else { return }
+    let key = assignment[index].key
+    let part =
+      assignment[index].part ?? builder.beginPart(key, epoch: epoch, base: assignment[index].next)
+    assignment[index].part = part
+    builder.add(
+      message, to: part, floor: clock.floor, now: now,
+      rejection: rejected.isEmpty ? nil : rejected[key]?[message.offset])
+    assignment[index].next = message.offset + 1
+    assignment[index].reachedEnd = false
+  }
+
+  private func take(_ error: KafkaError, _ message: borrowing Message) {
+    guard let index = assignment.index(for: message) else {
+      observe(.brokerError(error))
+      return
+    }
+    if error.isPartitionEnd {
+      // The end of an older fetch may lie behind the position that was sought since.
+      if assignment[index].standing == .reading, message.offset >= assignment[index].next {
+        assignment[index].reachedEnd = true
+      }
+    } else if error.isOffsetOutOfRange {
+      let reason =
+        "the stored offset \(assignment[index].next) is not in the topic's log; was the topic created anew? "
+        + "Check the topic, then delete the partition's row in ingest_offset to count it from its beginning"
+      assignment[index].standing = .halted(reason)
+      observe(.halted(assignment[index].key, reason: reason))
+    } else {
+      observe(.brokerError(error))
+    }
+  }
+
+  /// Hands the batch over when the committer is free: at once when little is waiting, and full when much is.
+  private func submitIfDue(moreIsWaiting: Bool) {
+    guard inHand == nil, builder.messages > 0, isFull || !moreIsWaiting else { return }
+    let messages = builder.messages
+    let batch = builder.seal()
+    assignment.endParts()
+    let single = messages == 1 ? batch.parts.first.map { (key: $0.key, offset: $0.next - 1) } : nil
+    inHand = .commit(messages: messages, position: single)
+    committer.submit(.commit(batch))
+  }
+
+  // MARK: Results
+
+  private func handle(_ result: CommitterResult, _ consumer: Consumer) throws {
+    let job = inHand
+    inHand = nil
+    switch result {
+    case .claimed(let claims, let bounds):
+      clock = DatabaseClock(bounds)
+      guard case .claim(let version) = job, version == assignment.version else { return }
+      try begin(claims, consumer)
+    case .committed(let report):
+      clock = DatabaseClock(report.bounds)
+      batchLimit = min(batchLimit * 2, options.batchMessages)
+      note(report, consumer)
+    case .fenced(let keys):
+      observe(.fenced(keys))
+      startOver(consumer)
+    case .floorRose:
+      startOver(consumer)
+    case .failed(let error):
+      try recover(from: error, job, consumer)
+    }
+  }
+
+  private func recover(from error: PostgresError, _ job: InHand?, _ consumer: Consumer) throws {
+    if case .commit(let messages, let position) = job, error.isDataFault {
+      try narrowDown(error, messages: messages, position: position)
+    } else if error.isWorthRetrying {
+      observe(.retrying(error, afterMilliseconds: 0))
+    } else {
+      throw IngestionError.database(error)
+    }
+    startOver(consumer)
+  }
+
+  /// Messages are validated before any SQL, so this is rare: halve the batches until the one message that the
+  /// database refuses is alone in one, then make it a dead letter.
+  private func narrowDown(_ error: PostgresError, messages: Int, position: (key: PartitionKey, offset: Int64)?) throws {
+    guard messages == 1, let position else {
+      batchLimit = max(1, messages / 2)
+      return
+    }
+    let code = error.sqlState?.code ?? "unknown"
+    rejected[position.key, default: [:]][position.offset] = "database_rejected_\(code)"
+    observe(.rejected(position.key, offset: position.offset, error))
+    if rejected.values.reduce(0, { $0 + $1.count }) > 10 { throw IngestionError.tooManyRejected(error) }
+  }
+
+  private func note(_ report: BatchReport, _ consumer: Consumer) {
+    fates += report.fates
+    for part in report.parts {
+      progress[part.key] = part.next
+      if !rejected.isEmpty { rejected[part.key] = rejected[part.key]?.filter { $0.key >= part.next } }
+    }
+    rejected = rejected.filter { !$0.value.isEmpty }
+    observe(.committed(report))
+    let now = DatabaseClock.monotonicMicroseconds()
+    guard now - reportedToKafka > 1_000_000 else { return }
+    reportedToKafka = now
+    reportProgress(consumer)
+  }
+
+  /// Tells Kafka's group how far the counts are. It only feeds lag tools: no worker starts from it.
+  private func reportProgress(_ consumer: Consumer) {
+    let positions = progress.map { ($0.key.topicPartition, nextOffset: $0.value) }
+    progress.removeAll()
+    if !positions.isEmpty { try? consumer.commit(positions) }
+  }
+
+  // MARK: Claims and rebalances
+
+  /// Forgets all that is not committed; every partition waits for its position.
+  private func startOver(_ consumer: Consumer) {
+    builder.reset()
+    let reading = assignment.entries.filter { $0.standing == .reading }.map(\.key.topicPartition)
+    if !reading.isEmpty { try? consumer.pause(reading) }
+    assignment.startOver()
+  }
+
+  private func claimIfNeeded(_ consumer: Consumer) {
+    guard inHand == nil, assignment.hasUnclaimed else { return }
+    var requests: [ClaimRequest] = []
+    for entry in assignment.entries where entry.standing == .unclaimed {
+      do {
+        let low = try consumer.watermarks(of: entry.key.topicPartition, timeout: 2000).low
+        requests.append(
+          ClaimRequest(key: entry.key, heldEpoch: entry.epoch, mayTake: entry.mayTake, lowWatermark: low))
+      } catch {
+        observe(.brokerError(error))
+        return
+      }
+    }
+    inHand = .claim(version: assignment.version)
+    committer.submit(.claim(requests))
+  }
+
+  private func begin(_ claims: [PartitionClaim], _ consumer: Consumer) throws {
+    // Nothing that was read before may stand beside what is read from now on.
+    builder.reset()
+    assignment.endParts()
+    let positions = claims.map { ($0.key.topicPartition, offset: $0.nextOffset) }
+    do {
+      if !positions.isEmpty { try consumer.seek(positions, timeout: 2000) }
+    } catch {
+      // Just assigned, or the broker is away: the partitions stay unclaimed and are asked for again.
+      observe(.brokerError(error))
+      for claim in claims { remember(claim) }
+      return
+    }
+    for claim in claims {
+      remember(claim)
+      guard let index = assignment.index(of: claim.key) else { continue }
+      assignment[index].next = claim.nextOffset
+      assignment[index].reachedEnd = false
+      assignment[index].standing = .reading
+      if let gap = claim.gap { observe(.gap(claim.key, gap)) }
+    }
+    let granted = Set(claims.map(\.key))
+    let refused = assignment.entries.filter { $0.standing == .unclaimed && !granted.contains($0.key) }.map(\.key)
+    for key in refused {
+      if let index = assignment.index(of: key) { assignment[index].standing = .fenced }
+    }
+    if !refused.isEmpty { observe(.fenced(refused)) }
+    try consumer.resume(claims.map(\.key.topicPartition))
+    observe(.claimed(claims))
+  }
+
+  private func remember(_ claim: PartitionClaim) {
+    guard let index = assignment.index(of: claim.key) else { return }
+    if assignment[index].epoch != claim.epoch { assignment[index].mayTake = assignment[index].epoch == nil }
+    assignment[index].epoch = claim.epoch
+  }
+
+  /// Runs on the polling thread, inside `poll`: it must not block for long, or the group waits.
+  private func rebalanced(_ consumer: Consumer, _ change: Rebalance) {
+    switch change {
+    case .assigned(let partitions):
+      observe(.assigned(partitions.map(PartitionKey.init)))
+      startOver(consumer)
+      assignment.add(partitions.map(PartitionKey.init))
+      do {
+        // Paused until the claim says where to begin: PostgreSQL may be away, and the group must not wait for it.
+        try consumer.assign(partitions.map { ($0, offset: Offset.beginning) }, paused: true)
+      } catch {
+        observe(.brokerError(error))
+      }
+    case .revoked(let partitions):
+      giveUp(partitions, lost: false, consumer)
+    case .lost(let partitions):
+      giveUp(partitions, lost: true, consumer)
+    }
+  }
+
+  private func giveUp(_ partitions: [TopicPartition], lost: Bool, _ consumer: Consumer) {
+    let keys = partitions.map(PartitionKey.init)
+    observe(.revoked(keys, lost: lost))
+    // Let the transaction in flight end, so that the next owner need not read it again. If it takes too long, the
+    // next owner's claim decides: either it waits for the commit, or the commit finds a newer epoch.
+    if !lost, case .commit = inHand, let result = committer.result(waiting: 2000) {
+      inHand = nil
+      switch result {
+      case .committed(let report): note(report, consumer)
+      case .failed(let error): observe(.retrying(error, afterMilliseconds: 0))
+      case .claimed, .fenced, .floorRose: break
+      }
+    }
+    reportProgress(consumer)
+    startOver(consumer)
+    assignment.remove(keys)
+    do {
+      try consumer.unassign(partitions)
+    } catch {
+      observe(.brokerError(error))
+    }
+  }
+
+  // MARK: The end
+
+  /// Within 10 s, whoever is away: the batch in hand is given time to end, what is not handed over is read again by
+  /// the next worker, and the group is left.
+  private func finish(_ consumer: Consumer) {
+    if case .commit = inHand, let result = committer.result(waiting: 4000) {
+      inHand = nil
+      if case .committed(let report) = result { note(report, consumer) }
+    }
+    reportProgress(consumer)
+    consumer.close(timeout: 3000)
+    _ = committer.stop(waiting: 1000)
+    observe(.stopped(fates))
+  }
+}

@@ -1,0 +1,104 @@
+import CLibrdkafka
+
+extension Consumer {
+  /// Begins to consume these partitions at these offsets (`Offset` has the logical ones).
+  ///
+  /// With a cooperative strategy they are added to the assignment, else they replace it.
+  ///
+  /// - Parameter paused: nothing is fetched until `resume`, usually after a `seek` to the true offset.
+  public func assign(_ positions: [(TopicPartition, offset: Int64)], paused: Bool = false) throws(KafkaError)
+  {
+    requireOpen()
+    noteAnswer()
+    let list = TopicPartitionList(positions)
+    if isCooperative {
+      try check(rd_kafka_incremental_assign(client, list.pointer), "assign")
+    } else {
+      try check(rd_kafka_assign(client, list.pointer), "assign")
+    }
+    if paused { try pause(positions.map(\.0)) }
+  }
+
+  /// Stops consuming these partitions; with an eager strategy, all that are assigned.
+  public func unassign(_ partitions: [TopicPartition]) throws(KafkaError) {
+    requireOpen()
+    noteAnswer()
+    if isCooperative {
+      let list = TopicPartitionList(partitions)
+      try check(rd_kafka_incremental_unassign(client, list.pointer), "unassign")
+    } else {
+      try check(rd_kafka_assign(client, nil), "unassign")
+    }
+  }
+
+  /// The partitions that are assigned now.
+  public func assignment() throws(KafkaError) -> [TopicPartition] {
+    requireOpen()
+    var list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?
+    try check(rd_kafka_assignment(client, &list), "assignment")
+    guard let list else { return [] }
+    return TopicPartitionList(owning: list).partitions
+  }
+
+  /// Stops fetching; messages fetched ahead are dropped, and fetched again after `resume`.
+  public func pause(_ partitions: [TopicPartition]) throws(KafkaError) {
+    requireOpen()
+    let list = TopicPartitionList(partitions)
+    try check(rd_kafka_pause_partitions(client, list.pointer), "pause")
+    if let failure = list.failure(of: "pause") { throw failure }
+  }
+
+  /// Goes on fetching behind the last message that was handed out, or where `seek` put it.
+  public func resume(_ partitions: [TopicPartition]) throws(KafkaError) {
+    requireOpen()
+    let list = TopicPartitionList(partitions)
+    try check(rd_kafka_resume_partitions(client, list.pointer), "resume")
+    if let failure = list.failure(of: "resume") { throw failure }
+  }
+
+  /// Moves assigned partitions to other offsets; when it returns, no message from before arrives any more.
+  ///
+  /// - Throws: an error that names the partitions that were not moved; the others were.
+  public func seek(
+    _ positions: [(TopicPartition, offset: Int64)],
+    timeout milliseconds: Int32
+  ) throws(KafkaError) {
+    requireOpen()
+    let list = TopicPartitionList(positions)
+    // With a timeout of 0 librdkafka does not wait for the outcome.
+    let error = rd_kafka_seek_partitions(client, list.pointer, max(1, milliseconds))
+    if let error = KafkaError(consuming: error, message: "seek", partitions: positions.map(\.0)) {
+      throw error
+    }
+    if let failure = list.failure(of: "seek") { throw failure }
+  }
+
+  /// Tells the group how far this consumer is; see `ConsumerHandle.commit`.
+  public func commit(_ positions: [(TopicPartition, nextOffset: Int64)]) throws(KafkaError) {
+    try handle.commit(positions)
+  }
+
+  /// Whether partitions come and go one by one (`partition.assignment.strategy=cooperative-sticky`), known once the
+  /// group has been joined.
+  public var isCooperative: Bool {
+    rd_kafka_rebalance_protocol(client).map { String(cString: $0) } == "COOPERATIVE"
+  }
+
+  /// The name that the group's coordinator gave to this member; `nil` before it has joined.
+  public var memberID: String? {
+    requireOpen()
+    guard let text = rd_kafka_memberid(client) else { return nil }
+    defer { rd_kafka_mem_free(client, text) }
+    let id = String(cString: text)
+    return id.isEmpty ? nil : id
+  }
+
+  private func check(_ code: rd_kafka_resp_err_t, _ action: String) throws(KafkaError) {
+    guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
+    throw KafkaError(code: code, message: "\(action): \(text(code))")
+  }
+
+  private func check(_ error: OpaquePointer?, _ action: String) throws(KafkaError) {
+    if let error = KafkaError(consuming: error, message: action) { throw error }
+  }
+}

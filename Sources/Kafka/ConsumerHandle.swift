@@ -1,0 +1,43 @@
+import CLibrdkafka
+import Synchronization
+
+/// What other threads than the polling one may do with a consumer, also after it has been closed (then nothing).
+public final class ConsumerHandle: Sendable {
+  /// Sendable, because librdkafka's functions may be called from any thread; what they must not be is called during
+  /// or after its destruction, which is what the lock around this is for.
+  private struct Pointers: @unchecked Sendable {
+    let client: OpaquePointer
+    let queue: OpaquePointer
+  }
+
+  private let pointers: Mutex<Pointers?>
+
+  init(client: OpaquePointer, queue: OpaquePointer) {
+    pointers = Mutex(Pointers(client: client, queue: queue))
+  }
+
+  /// Tells the group, for tools that show lag, how far this consumer is: each offset is the next one to be read.
+  ///
+  /// Returns at once; a failure, also of the broker, comes as `KafkaObservation.commitFailed`. Offsets of partitions
+  /// that the member does not own are refused by the broker.
+  public func commit(_ positions: [(TopicPartition, nextOffset: Int64)]) throws(KafkaError) {
+    guard !positions.isEmpty else { return }
+    let code = pointers.withLock { pointers in
+      guard let client = pointers?.client else { return RD_KAFKA_RESP_ERR_NO_ERROR }
+      let list = TopicPartitionList(positions.map { ($0, offset: $1) })
+      return rd_kafka_commit(client, list.pointer, 1)
+    }
+    if code != RD_KAFKA_RESP_ERR_NO_ERROR {
+      throw KafkaError(code: code, message: "commit: \(String(cString: rd_kafka_err2str(code)))")
+    }
+  }
+
+  /// Makes a `Consumer.poll` that waits return; without one, the next wait returns at once.
+  public func wake() {
+    pointers.withLock { pointers in
+      if let queue = pointers?.queue { rd_kafka_queue_yield(queue) }
+    }
+  }
+
+  func invalidate() { pointers.withLock { $0 = nil } }
+}

@@ -1,0 +1,73 @@
+import CLibpq
+import Glibc
+
+/// Waiting for libpq's results.
+extension Connection {
+  /// Runs SQL in the simple protocol; the last statement's result, in text format.
+  func simple(_ sql: String) throws(PostgresError) -> QueryResult {
+    guard let handle else { throw .closed(sql: sql) }
+    try refuseNUL(in: sql)
+    return try collect(sent: PQsendQuery(handle, sql), sql: sql)
+  }
+
+  /// Reads everything that answers what was just sent, so that the connection is ready for the next statement
+  /// whatever happened. The first error wins: a FATAL comes before libpq's own "closed unexpectedly".
+  func collect(sent: Int32, sql: String) throws(PostgresError) -> QueryResult {
+    guard sent == 1 else { throw PostgresError(handle: handle, sql: sql) }
+    var last: OpaquePointer?
+    var failed: OpaquePointer?
+    defer { PQclear(failed) }
+    while let result = PQgetResult(handle) {
+      switch PQresultStatus(result) {
+      case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+        let isIn = PQresultStatus(result) == PGRES_COPY_IN
+        PQclear(result)
+        leaveCopy(isIn: isIn)
+      case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY, PGRES_SINGLE_TUPLE:
+        PQclear(last)
+        last = result
+      default:
+        if failed == nil { failed = result } else { PQclear(result) }
+      }
+    }
+    if let failed {
+      PQclear(last)
+      throw PostgresError(result: failed, sql: sql, isBroken: !isUsable)
+    }
+    guard let last else { throw PostgresError(handle: handle, sql: sql) }
+    return QueryResult(last, sql: sql)
+  }
+
+  /// Ends a COPY that nobody feeds or reads, so that `PQgetResult` comes to an end. Where that fails, the
+  /// connection is closed.
+  func leaveCopy(isIn: Bool) {
+    if isIn {
+      if PQputCopyEnd(handle, "not expected here") != 1 { close() }
+      return
+    }
+    var row: UnsafeMutablePointer<CChar>?
+    while PQgetCopyData(handle, &row, 0) > 0 { PQfreemem(row) }
+    if !isUsable { close() }
+  }
+
+  /// Looks, without waiting, whether the server has hung up on an idle connection.
+  func noticesHangUp() -> Bool {
+    guard isUsable else { return true }
+    var descriptor = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
+    // Each turn takes what has arrived (notifications, a FATAL); the end of the stream comes last.
+    for _ in 0..<64 {
+      guard poll(&descriptor, 1, 0) > 0 else { return false }
+      guard PQconsumeInput(handle) == 1 else { return true }
+      _ = PQisBusy(handle)
+      guard isUsable else { return true }
+    }
+    return false
+  }
+
+  /// SQL goes to libpq as a C string: what follows a NUL would silently be lost.
+  func refuseNUL(in sql: String) throws(PostgresError) {
+    guard !sql.utf8.contains(0) else {
+      throw PostgresError(.value, "the SQL contains a NUL character", sql: sql)
+    }
+  }
+}

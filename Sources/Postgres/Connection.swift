@@ -1,0 +1,164 @@
+import CLibpq
+import Glibc
+
+/// One session with PostgreSQL over libpq.
+///
+/// Used by one thread at a time; it may be sent to another one, not shared. Statements run in the extended
+/// protocol with binary arguments and results, prepared once per SQL text.
+public final class Connection {
+  /// nil once closed.
+  var handle: OpaquePointer?
+  private var statements: StatementCache
+  private var parameters = ParameterBuffer()
+  /// Stops this connection's running statement from another thread.
+  public let canceller: Canceller
+
+  /// Connects and sets the session up: client encoding UTF8, time zone UTC, ISO dates, standard strings, then
+  /// the options' settings.
+  ///
+  /// - Throws: `.configuration` for a malformed URL, `.connection` when no server can be reached or it refuses
+  ///   the user, `.server` when it refuses a setting.
+  public convenience init(_ options: ConnectionOptions) throws(PostgresError) {
+    try self.init(options, connectTimeoutLimit: nil)
+  }
+
+  /// - Parameter connectTimeoutLimit: seconds; connecting takes no longer, whatever the options say.
+  init(_ options: ConnectionOptions, connectTimeoutLimit: Int?) throws(PostgresError) {
+    let handle = try Self.connect(options, timeoutLimit: connectTimeoutLimit)
+    self.handle = handle
+    statements = StatementCache(capacity: options.statementCacheSize)
+    canceller = Canceller(handle)
+    let settings = [
+      (name: "TimeZone", value: "UTC"), (name: "DateStyle", value: "ISO"),
+      (name: "standard_conforming_strings", value: "on"),
+    ]
+    do {
+      try apply(settings + options.settings)
+    } catch {
+      close()
+      throw error
+    }
+  }
+
+  deinit {
+    close()
+  }
+
+  /// The session exists and libpq has seen no fault in it. A server that went away silently is only noticed by
+  /// the next statement.
+  public var isUsable: Bool { handle != nil && PQstatus(handle) == CONNECTION_OK }
+
+  /// The server process's id, 0 once closed.
+  public var backendPid: Int32 { PQbackendPID(handle) }
+
+  /// The server's version as a number, e.g. 150004 for 15.4.
+  public var serverVersion: Int { Int(PQserverVersion(handle)) }
+
+  /// Whether a transaction is open, failed or not.
+  public var isInTransaction: Bool {
+    let status = PQtransactionStatus(handle)
+    return status == PQTRANS_INTRANS || status == PQTRANS_INERROR || status == PQTRANS_ACTIVE
+  }
+
+  /// Ends the session; the server rolls back what is not committed. Closing twice is fine.
+  public func close() {
+    PQfinish(handle)
+    handle = nil
+  }
+
+  /// Runs one statement.
+  ///
+  /// It is prepared on first use and kept; a plan that a schema change made stale is prepared again, at once
+  /// outside of a transaction, at the retry otherwise.
+  ///
+  /// - Throws: `.server` with a SQLSTATE, `.connection`, or `.value` for an argument that cannot be sent.
+  public func execute(_ query: Query) throws(PostgresError) -> QueryResult {
+    do {
+      return try executePrepared(query)
+    } catch {
+      guard error.isStalePlan, PQtransactionStatus(handle) == PQTRANS_IDLE else { throw error }
+      return try executePrepared(query)
+    }
+  }
+
+  /// Runs a script of several statements in the simple protocol, as one transaction unless it says otherwise.
+  /// The results are dropped.
+  public func run(script: String) throws(PostgresError) {
+    _ = try simple(script)
+  }
+
+  private func executePrepared(_ query: Query) throws(PostgresError) -> QueryResult {
+    guard let handle else { throw .closed(sql: query.sql) }
+    try encode(query)
+    let key = StatementCache.Key(sql: query.sql, types: parameters.types)
+    let name: String
+    if let known = statements.lookUp(key) {
+      name = known
+    } else {
+      name = try prepare(key)
+    }
+    let sent = PQsendQueryPrepared(
+      handle,
+      name,
+      Int32(parameters.count),
+      parameters.pointers,
+      parameters.lengths,
+      parameters.formats,
+      1
+    )
+    do {
+      return try collect(sent: sent, sql: query.sql)
+    } catch {
+      if error.isStalePlan { statements.remove(key) }
+      throw error
+    }
+  }
+
+  private func encode(_ query: Query) throws(PostgresError) {
+    do {
+      try parameters.encode(query.values)
+    } catch {
+      throw PostgresError(error.kind, error.message, sqlState: error.sqlState, sql: query.sql)
+    }
+  }
+
+  private func prepare(_ key: StatementCache.Key) throws(PostgresError) -> String {
+    try refuseNUL(in: key.sql)
+    // In a failed transaction nothing can be deallocated, and the prepare below is about to say so.
+    if !statements.discarded.isEmpty, PQtransactionStatus(handle) != PQTRANS_INERROR {
+      let names = statements.discarded
+      // Cleared first: a name that is gone already (DISCARD ALL) must not fail every later prepare.
+      statements.forgetDiscarded()
+      if PQtransactionStatus(handle) == PQTRANS_IDLE {
+        _ = try? simple(names.map { "DEALLOCATE \($0)" }.joined(separator: ";"))
+      } else {
+        _ = try simple(names.map { "DEALLOCATE \($0)" }.joined(separator: ";"))
+      }
+    }
+    let name = statements.newName()
+    let sent = PQsendPrepare(handle, name, key.sql, Int32(key.types.count), key.types)
+    _ = try collect(sent: sent, sql: key.sql)
+    statements.insert(key, name: name)
+    return name
+  }
+
+  private func apply(_ settings: [(name: String, value: String)]) throws(PostgresError) {
+    var query = Query(sql: "SELECT ")
+    for (index, setting) in settings.enumerated() {
+      query.append("\(unescaped: index > 0 ? ", " : "")set_config(\(setting.name), \(setting.value), false)")
+    }
+    try encode(query)
+    // Once per session, so not worth a prepared statement.
+    let sent = PQsendQueryParams(
+      handle,
+      query.sql,
+      Int32(parameters.count),
+      parameters.types,
+      parameters.pointers,
+      parameters.lengths,
+      parameters.formats,
+      1
+    )
+    _ = try collect(sent: sent, sql: query.sql)
+  }
+}
