@@ -3,7 +3,7 @@ public import Postgres
 /// Why a question to the store has no answer.
 public enum CountStoreError: Error, Sendable {
   /// These `geographical_location_oid`s are no locations, or none that may be seen: the two are not told apart.
-  case unknownLocation([Int64])
+  case unknownLocations([Int64])
   /// The answer has more rows than were asked for at most.
   case tooManyRows(limit: Int)
   /// PostgreSQL did not answer.
@@ -44,7 +44,7 @@ extension CountStoreError: CustomStringConvertible {
   /// One line for a log, without arguments.
   public var description: String {
     switch self {
-    case .unknownLocation(let oids): "unknown locations: \(oids.count)"
+    case .unknownLocations(let oids): "unknown locations: \(oids.count)"
     case .tooManyRows(let limit): "more than \(limit) rows"
     case .postgres(let error): "\(error)"
     }

@@ -11,9 +11,13 @@ enum Accept {
       let parts = element.split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" }.lowercased() }
       guard let range = parts.first, !range.isEmpty else { continue }
       isEmpty = false
-      guard let specificity = ["*/*", "application/*", "application/json"].firstIndex(of: range) else { continue }
+      guard let specificity = ["*/*", "application/*", "application/json"].firstIndex(of: range) else {
+        continue
+      }
       let isWanted = !parts.dropFirst().contains { isZeroWeight($0) }
-      if let known = best, known.specificity > specificity || (known.specificity == specificity && known.isWanted) {
+      if let known = best,
+        known.specificity > specificity || (known.specificity == specificity && known.isWanted)
+      {
         continue
       }
       best = (specificity, isWanted)

@@ -22,12 +22,16 @@ struct Frame: Sendable {
       return Response(
         status: .ok,
         fields: fields(contentType: "application/json", cacheControl: "no-store", timings: answer.timings),
-        body: answer.body)
+        body: answer.body
+      )
     }
     let tag = EntityTag(of: answer.body)
     let isKnown = ifNoneMatch.contains { tag.isNamed(by: $0) }
     var fields = fields(
-      contentType: isKnown ? nil : "application/json", cacheControl: "private, no-cache", timings: answer.timings)
+      contentType: isKnown ? nil : "application/json",
+      cacheControl: "private, no-cache",
+      timings: answer.timings
+    )
     fields.append("ETag", tag.text)
     return Response(status: isKnown ? .notModified : .ok, fields: fields, body: isKnown ? [] : answer.body)
   }
@@ -47,7 +51,9 @@ struct Frame: Sendable {
   }
 
   private func fields(
-    contentType: String?, cacheControl: String, timings: [(name: String, duration: Duration)] = []
+    contentType: String?,
+    cacheControl: String,
+    timings: [(name: String, duration: Duration)] = []
   ) -> Fields {
     var fields = Fields()
     if let contentType { fields.append("Content-Type", contentType) }
@@ -56,7 +62,9 @@ struct Frame: Sendable {
     fields.append("Vary", "Accept, Accept-Encoding, Authorization")
     let all = timings + [("total", ContinuousClock.now - start)]
     fields.append(
-      "Server-Timing", all.map { "\($0.name);dur=\(Self.milliseconds($0.duration))" }.joined(separator: ", "))
+      "Server-Timing",
+      all.map { "\($0.name);dur=\(Self.milliseconds($0.duration))" }.joined(separator: ", ")
+    )
     return fields
   }
 

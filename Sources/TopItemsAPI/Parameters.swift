@@ -23,7 +23,9 @@ struct Parameters {
   ///
   /// - Throws: `malformedParameter` where `read` has no answer.
   func all<Value>(
-    _ name: String, expected: String, _ read: (String) -> Value?
+    _ name: String,
+    expected: String,
+    _ read: (String) -> Value?
   ) throws(APIError) -> [Value] {
     var result: [Value] = []
     for text in values[name] ?? [] {
@@ -37,7 +39,9 @@ struct Parameters {
   ///
   /// - Throws: `malformedParameter` where `read` has no answer.
   func one<Value>(
-    _ name: String, expected: String, _ read: (String) -> Value?
+    _ name: String,
+    expected: String,
+    _ read: (String) -> Value?
   ) throws(APIError) -> Value? {
     try all(name, expected: expected, read).first
   }

@@ -25,8 +25,10 @@ struct TopItemsEndpoint: Sendable {
         case .records: json.records(topItems)
         }
       return Answer(
-        body: body, isRevalidated: true,
-        timings: [("db", counted - start), ("json", ContinuousClock.now - counted)])
+        body: body,
+        isRevalidated: true,
+        timings: [("db", counted - start), ("json", ContinuousClock.now - counted)]
+      )
     }
   }
 

@@ -22,15 +22,22 @@ struct TopItemsParameters: Equatable {
 
   init(_ parameters: Parameters, maximumRows: Int) throws(APIError) {
     let locations = try parameters.all(
-      "location", expected: "a 64-bit integer; for several locations, repeat the parameter", Parameters.integer)
+      "location",
+      expected: "a 64-bit integer; for several locations, repeat the parameter",
+      Parameters.integer
+    )
     let n = try parameters.one("n", expected: "an integer from 1 to \(Self.largestN)") { text in
       Parameters.integer(text).flatMap { (1...Self.largestN).contains($0) ? Int($0) : nil }
     }
     let grouping = try parameters.one("group", expected: "location or all", Grouping.init(rawValue:))
     let integers = try parameters.one("int64", expected: "string or number", IntegerStyle.init(rawValue:))
     query = TopItemsQuery(
-      locations: Self.distinct(locations), n: n ?? Self.defaultN, range: try Self.range(parameters),
-      grouping: grouping ?? .location, maximumRows: maximumRows)
+      locations: Self.distinct(locations),
+      n: n ?? Self.defaultN,
+      range: try Self.range(parameters),
+      grouping: grouping ?? .location,
+      maximumRows: maximumRows
+    )
     self.integers = integers ?? .string
   }
 
@@ -42,7 +49,8 @@ struct TopItemsParameters: Equatable {
     let from = try parameters.one("from", expected: expected, Timestamp.init(rfc3339:))
     let to = try parameters.one("to", expected: expected, Timestamp.init(rfc3339:))
     let window = try parameters.one(
-      "window", expected: "an ISO 8601 duration such as PT15M or P1D, without years and months, at most P36500D"
+      "window",
+      expected: "an ISO 8601 duration such as PT15M or P1D, without years and months, at most P36500D"
     ) { text in
       TimeSpan(iso8601: text).flatMap { $0.microseconds <= longestWindow ? $0 : nil }
     }

@@ -14,8 +14,10 @@ struct AcceptTests {
       application/json;odata.metadata=minimal;q=1.0,application/json;odata=minimalmetadata;q=0.9,\
       application/atomsvc+xml;q=0.8,application/atom+xml;q=0.8,application/xml;q=0.7,text/plain;q=0.7
       """,
-      "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8", " , ,", "*/*;q=0, application/json",
-    ])
+      "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8", " , ,",
+      "*/*;q=0, application/json",
+    ]
+  )
   func allowed(field: String?) throws {
     let fields: Fields = field.map { ["Accept": $0] } ?? [:]
     #expect(try Asking().response("/v1/top-items", fields: fields).status == .ok)
@@ -23,7 +25,11 @@ struct AcceptTests {
 
   @Test(
     "what allows no JSON is a 406 that says what there is, except where the address names the format",
-    arguments: ["text/csv", "text/html", "application/xml", "application/json;q=0", "application/json; q=0.000, */*", "x"])
+    arguments: [
+      "text/csv", "text/html", "application/xml", "application/json;q=0", "application/json; q=0.000, */*",
+      "x",
+    ]
+  )
   func refused(field: String) throws {
     let asking = Asking()
     let response = try asking.response("/v1/top-items", fields: ["Accept": field])

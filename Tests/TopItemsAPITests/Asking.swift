@@ -30,8 +30,10 @@ struct Asking {
           asked.append(query)
           return try result.get()
         },
-        readiness: { () throws(CountStoreError) in try readiness.get() }),
-      observe: observe)
+        readiness: { () throws(CountStoreError) in try readiness.get() }
+      ),
+      observe: observe
+    )
   }
 
   func response(_ target: String, method: Method = .get, fields: Fields = [:]) throws -> Response {
@@ -65,8 +67,13 @@ extension TopItems {
   /// A day's top list of these rows.
   static func with(_ rows: [Row]) -> TopItems {
     TopItems(
-      from: Timestamp(rfc3339: "2026-11-01T00:00:00Z"), to: Timestamp(rfc3339: "2026-11-02T00:00:00Z"),
-      revision: 88121, watermark: Timestamp(rfc3339: "2026-11-02T08:15:30.25Z"), state: .final, rows: rows)
+      from: Timestamp(rfc3339: "2026-11-01T00:00:00Z"),
+      to: Timestamp(rfc3339: "2026-11-02T00:00:00Z"),
+      revision: 88121,
+      watermark: Timestamp(rfc3339: "2026-11-02T08:15:30.25Z"),
+      state: .final,
+      rows: rows
+    )
   }
 
   /// Where nothing is counted yet.

@@ -6,7 +6,10 @@ import Testing
 
 @Suite("Entity tags, HEAD and OPTIONS")
 struct ConditionalTests {
-  @Test("an answer that the client has is a 304 without a body", arguments: ["/v1/top-items.json", "/openapi.json"])
+  @Test(
+    "an answer that the client has is a 304 without a body",
+    arguments: ["/v1/top-items.json", "/openapi.json"]
+  )
   func notModified(path: String) throws {
     let first = try Asking().response(path)
     let tag = try #require(first.fields["ETag"])
@@ -28,7 +31,10 @@ struct ConditionalTests {
   func modified() throws {
     let tag = try #require(try Asking().response("/v1/top-items").fields["ETag"])
     let inner = tag.dropFirst(3).dropLast()
-    for other in ["", "\"", "\"\"", "W/\"", "x", String(inner), "\"\(inner)", "\"\(inner)x\"", "\"*\"", "* ,", "\"a\"b\"\(inner)\""] {
+    for other in [
+      "", "\"", "\"\"", "W/\"", "x", String(inner), "\"\(inner)", "\"\(inner)x\"", "\"*\"", "* ,",
+      "\"a\"\(inner)\"b\"",
+    ] {
       let response = try Asking().response("/v1/top-items", fields: ["If-None-Match": other])
       #expect(response.status == .ok, "\(other)")
     }
@@ -49,7 +55,11 @@ struct ConditionalTests {
 
   @Test(
     "HEAD has the status, the fields and the length of GET",
-    arguments: ["/v1/top-items", "/v1/top-items.json?n=5", "/healthz", "/readyz", "/openapi.json", "/v1/top-items?n=0", "/x"])
+    arguments: [
+      "/v1/top-items", "/v1/top-items.json?n=5", "/healthz", "/readyz", "/openapi.json", "/v1/top-items?n=0",
+      "/x",
+    ]
+  )
   func head(target: String) throws {
     let asking = Asking()
     let get = try asking.response(target)
@@ -62,7 +72,10 @@ struct ConditionalTests {
     }
   }
 
-  @Test("OPTIONS tells the methods, also of the whole server", arguments: ["/v1/top-items", "/healthz", "*", "/v1/top-items?n=0"])
+  @Test(
+    "OPTIONS tells the methods, also of the whole server",
+    arguments: ["/v1/top-items", "/healthz", "*", "/v1/top-items?n=0"]
+  )
   func options(target: String) throws {
     let asking = Asking()
     let response = try asking.response(target, method: .options)

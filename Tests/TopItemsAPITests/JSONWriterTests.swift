@@ -33,7 +33,8 @@ struct JSONWriterTests {
     #expect(
       text == """
         {"empty":[],"nested":[{},null,true,-9223372036854775808,"9223372036854775807",1.5e3,"x"],"last":false}
-        """)
+        """
+    )
   }
 
   @Test(
@@ -48,7 +49,8 @@ struct JSONWriterTests {
       ("\u{A0}\u{2027}\u{202A}\u{202E}é\u{301}漢🚧", "\"\u{A0}\u{2027}\u{202A}\u{202E}é\u{301}漢🚧\""),
       ("שלום/مرحبا", "\"שלום/مرحبا\""),
       ("", "\"\""),
-    ])
+    ]
+  )
   func escapes(text: String, expected: String) {
     let result = written { $0.string(text) }
     #expect(Array(result.utf8) == Array(expected.utf8))
@@ -65,7 +67,7 @@ struct JSONWriterTests {
     #expect(read[0]?.string?.unicodeScalars.elementsEqual(text) == true)
   }
 
-  @Test("integers keep every digit", arguments: [0, 9, 10, -1, 1 << 53 + 1, Int64.max, Int64.min])
+  @Test("integers keep every digit", arguments: [0, 9, 10, -1, 1 << 53 + 1, .max, .min] as [Int64])
   func integers(value: Int64) {
     #expect(written { $0.integer(value) } == "\(value)")
     #expect(written { $0.quotedInteger(value) } == "\"\(value)\"")

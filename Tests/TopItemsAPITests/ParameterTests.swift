@@ -30,12 +30,14 @@ struct ParameterTests {
       ("from=2026-11-01T00:00:00Z&window=PT1H", "window"), ("window=PT1H&to=2026-11-01T00:00:00Z", "window"),
       ("window=PT0S", "window"), ("window=P1M", "window"), ("window=P1Y", "window"), ("window=1h", "window"),
       ("window=", "window"), ("window=-PT1H", "window"), ("window=PT", "window"), ("window=P", "window"),
-      ("window=P36501D", "window"), ("window=P99999999999999999999D", "window"), ("window=PT1H&window=PT2H", "window"),
+      ("window=P36501D", "window"), ("window=P99999999999999999999D", "window"),
+      ("window=PT1H&window=PT2H", "window"),
       ("group=item", "group"), ("group=", "group"), ("group=ALL", "group"), ("group=all&group=all", "group"),
       ("int64=text", "int64"), ("int64=", "int64"), ("int64=string&int64=number", "int64"),
       ("limit=5", "limit"), ("=5", ""), ("api_key=hunter2", "api_key"), ("x%22%3C%2F=1", "x\"</"),
       ("n=%zz", "n"), ("n=%ff", "n"), ("n=%00", "n"),
-    ])
+    ]
+  )
   func bad(path: String, example: (query: String, parameter: String)) throws {
     let asking = Asking()
     let response = try asking.response("\(path)?\(example.query)")
@@ -82,7 +84,8 @@ struct ParameterTests {
   @Test("locations may be repeated; each counts once, in the order given, over all of 64 bits")
   func locations() throws {
     let query = try Asking().query(
-      "/v1/top-items?location=9223372036854775807&location=0&location=-9223372036854775808&location=0&n=1000")
+      "/v1/top-items?location=9223372036854775807&location=0&location=-9223372036854775808&location=0&n=1000"
+    )
     #expect(query.locations == [.max, 0, .min])
     #expect(query.n == 1000)
   }
@@ -96,9 +99,11 @@ struct ParameterTests {
     #expect(try Asking().query("\(path)?to=2026-11-02T00:00:00.5Z").range == .between(nil, to))
     #expect(
       try Asking().query("\(path)?to=2026-11-02T00%3A00:00.500Z&from=2026-10-31T23:00:00-01:00").range
-        == .between(from, to))
+        == .between(from, to)
+    )
     #expect(
-      try Asking().query("\(path)?window=P1DT12H").range == .newest(try #require(TimeSpan(iso8601: "PT36H"))))
+      try Asking().query("\(path)?window=P1DT12H").range == .newest(try #require(TimeSpan(iso8601: "PT36H")))
+    )
   }
 
   @Test("group=all asks for one ranking")

@@ -10,7 +10,11 @@ import Testing
 struct ProblemTests {
   @Test(
     "an address that does not exist is a 404, whatever is asked of it",
-    arguments: ["/", "/v1", "/v1/", "/v1/top-items/", "/V1/top-items", "/v1/top-items.xml", "/healthz/x", "/%3Cscript%3E", "/v1/top-items%20"])
+    arguments: [
+      "/", "/v1", "/v1/", "/v1/top-items/", "/V1/top-items", "/v1/top-items.xml", "/healthz/x",
+      "/%3Cscript%3E", "/v1/top-items%20",
+    ]
+  )
   func unknownPath(path: String) throws {
     for method: Method in [.get, .head, .options, .post, .delete] {
       let response = try Asking().response(path, method: method)
@@ -21,7 +25,10 @@ struct ProblemTests {
     }
   }
 
-  @Test("another method is a 405 that lists those it takes", arguments: [Method.post, .put, .patch, .delete, .trace])
+  @Test(
+    "another method is a 405 that lists those it takes",
+    arguments: [Method.post, .put, .patch, .delete, .trace]
+  )
   func wrongMethod(method: Method) throws {
     for path in Asking().api.routes.keys {
       let asking = Asking()
@@ -34,15 +41,16 @@ struct ProblemTests {
 
   @Test("an unknown location is a 404 that blames the parameter; a long list is not repeated whole")
   func unknownLocation() throws {
-    let one = Asking(.failure(.unknownLocation([43])))
+    let one = Asking(.failure(.unknownLocations([43])))
     let response = try one.response("/v1/top-items?location=43")
     #expect(response.status == .notFound)
     #expect(
       String(decoding: response.body, as: UTF8.self) == """
         {"type":"urn:topitems:problem:unknown-location","title":"There is no such location","status":404,\
         "detail":"Not a location that you may see: 43.","instance":"/v1/top-items","param":"location"}
-        """)
-    let many = try Asking(.failure(.unknownLocation(Array(0..<100)))).json("/v1/top-items?location=0")
+        """
+    )
+    let many = try Asking(.failure(.unknownLocations(Array(0..<100)))).json("/v1/top-items?location=0")
     #expect(many["detail"]?.string?.hasSuffix(": 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ….") == true)
   }
 
@@ -68,16 +76,20 @@ struct ProblemTests {
       (PostgresError(.server, secret, sqlState: SQLState(rawValue: "53200")), 503, "database-busy"),
       (PostgresError(.server, secret, sqlState: .lockNotAvailable), 503, "database-busy"),
       (PostgresError(.poolExhausted, secret), 503, "database-busy"),
-      (PostgresError(.server, secret, sqlState: .queryCanceled, sql: "SELECT \(secret)"), 504, "database-too-slow"),
+      (
+        PostgresError(.server, secret, sqlState: .queryCanceled, sql: "SELECT \(secret)"), 504,
+        "database-too-slow"
+      ),
       (PostgresError(.server, secret, sqlState: .undefinedTable), 503, "migrations-pending"),
-      (PostgresError(.server, secret, detail: secret, hint: secret, sqlState: SQLState(rawValue: "42601")), 500, "unexpected"),
+      (
+        PostgresError(.server, secret, detail: secret, hint: secret, sqlState: SQLState(rawValue: "42601")),
+        500, "unexpected"
+      ),
       (PostgresError(.protocol, secret), 500, "unexpected"),
-    ])
+    ]
+  )
   func postgres(error: PostgresError, status: Int, type: String) throws {
-    let observations = Mutex(0)
     let failing = CountStoreError.postgres(error)
-    try withoutActuallyEscaping({ (_: APIObservation) in observations.withLock { $0 += 1 } }) { _ in }
-    _ = observations
     let seen = Counter()
     let asking = Asking(.failure(failing), readiness: .failure(failing)) { _ in seen.increment() }
     for path in ["/v1/top-items", "/v1/top-items.json", "/readyz"] {
@@ -102,7 +114,7 @@ struct ProblemTests {
   @Test("what the question is to blame for is not observed as a failure")
   func unobserved() throws {
     let seen = Counter()
-    for error: CountStoreError in [.unknownLocation([1]), .tooManyRows(limit: 5)] {
+    for error: CountStoreError in [.unknownLocations([1]), .tooManyRows(limit: 5)] {
       _ = try Asking(.failure(error)) { _ in seen.increment() }.response("/v1/top-items")
     }
     #expect(seen.count == 0)
@@ -120,7 +132,8 @@ struct ProblemTests {
   @Test("a problem never repeats a value or the query of the request")
   func noSecrets() throws {
     for target in [
-      "/v1/top-items?api_key=\(Self.secret)", "/v1/top-items?n=\(Self.secret)", "/v1/top-items?from=\(Self.secret)",
+      "/v1/top-items?api_key=\(Self.secret)", "/v1/top-items?n=\(Self.secret)",
+      "/v1/top-items?from=\(Self.secret)",
       "/v1/top-items?location=\(Self.secret)&location=1", "/nowhere?key=\(Self.secret)",
       "/v1/top-items?n=5&n=\(Self.secret)", "http://\(Self.secret).example/v1/top-items?n=0",
     ] {
@@ -149,6 +162,7 @@ struct ProblemTests {
       String(decoding: response.body, as: UTF8.self) == """
         {"type":"urn:topitems:problem:refused","title":"URI Too Long","status":414,\
         "detail":"the request line is longer than 8000 bytes."}
-        """)
+        """
+    )
   }
 }

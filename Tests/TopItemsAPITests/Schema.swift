@@ -16,9 +16,15 @@ struct Schema {
   }
 
   private func complaints(
-    about value: JSON, keyword: String, rule: JSON, among keywords: [String: JSON], at path: String
+    about value: JSON,
+    keyword: String,
+    rule: JSON,
+    among keywords: [String: JSON],
+    at path: String
   ) -> [String] {
-    func demand(_ isMet: Bool) -> [String] { isMet ? [] : ["\(path): \(keyword) \(rule) is not met by \(value)"] }
+    func demand(_ isMet: Bool) -> [String] {
+      isMet ? [] : ["\(path): \(keyword) \(rule) is not met by \(value)"]
+    }
     switch keyword {
     case "$ref":
       return complaints(about: value, by: document[pointer: rule.string ?? ""], at: path)
@@ -74,7 +80,8 @@ struct Schema {
 extension JSON {
   fileprivate func isOf(type: String) -> Bool {
     switch (self, type) {
-    case (.null, "null"), (.bool, "boolean"), (.integer, "integer"), (.integer, "number"), (.double, "number"),
+    case (.null, "null"), (.bool, "boolean"), (.integer, "integer"), (.integer, "number"),
+      (.double, "number"),
       (.string, "string"), (.array, "array"), (.object, "object"):
       true
     default: false

@@ -28,7 +28,8 @@ struct TopItemsAnswerTests {
         "window_start":"2026-11-01T00:00:00Z","window_end":"2026-11-02T00:00:00Z",\
         "item_rank":1,"item_name":"crate","item_count":7}],\
         "rows":3,"next":null,"next_cursor":null}
-        """)
+        """
+    )
   }
 
   @Test(".json is the page's rows and nothing around them")
@@ -76,15 +77,19 @@ struct TopItemsAnswerTests {
     "hostile names come back as they are, and inert",
     arguments: [
       "'; DROP TABLE item; --", "\" onload=\"alert(1)", "<script>alert(1)</script>", "=HYPERLINK(\"x\")",
-      "line\r\nX-Injected: 1", "\u{1B}[2J\u{9B}31m", "nul\u{0}", "🚧👷🏽‍♀️", "\u{202E}evil\u{202C}", "مرحبا שלום", "e\u{301}",
+      "line\r\nX-Injected: 1", "\u{1B}[2J\u{9B}31m", "nul\u{0}", "🚧👷🏽‍♀️", "\u{202E}evil\u{202C}", "مرحبا שלום",
+      "e\u{301}",
       "\u{2028}\u{2029}", "\\u0041\\", "%41%s%n", "${jndi:ldap://x}", String(repeating: "漢", count: 5000),
-    ])
+    ]
+  )
   func hostileNames(name: String) throws {
     let row = TopItems.Row(locationOid: 1, locationName: name, rank: 1, itemName: name, count: 1)
     let response = try Asking(.success(.with([row]))).response("/v1/top-items")
     let record = try JSON(parsing: response.body)["data"]?[0]
     #expect(record?["item_name"]?.string?.unicodeScalars.elementsEqual(name.unicodeScalars) == true)
-    #expect(record?["geographical_location"]?.string?.unicodeScalars.elementsEqual(name.unicodeScalars) == true)
+    #expect(
+      record?["geographical_location"]?.string?.unicodeScalars.elementsEqual(name.unicodeScalars) == true
+    )
     #expect(!response.body.contains { $0 < 0x20 || $0 == UInt8(ascii: "<") || $0 == 0x7F })
     #expect(response.fields["Content-Type"] == "application/json")
     #expect(response.fields["X-Content-Type-Options"] == "nosniff")
