@@ -10,7 +10,7 @@ let swift: [SwiftSetting] =
 
 let package = Package(
   name: "topitems",
-  products: [.executable(name: "topitems", targets: ["topitems"])],
+
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
@@ -22,6 +22,14 @@ let package = Package(
     .target(
       name: "CSimdjson", cxxSettings: [.unsafeFlags(["-O2"])],
       linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]),
+    .target(name: "Postgres", dependencies: ["CLibpq"], swiftSettings: swift),
+    .target(name: "Kafka", dependencies: ["CLibrdkafka"], swiftSettings: swift),
+    .target(name: "Counting", dependencies: ["CSimdjson"], swiftSettings: swift),
+    .target(name: "HTTP", swiftSettings: swift),
+    .target(
+      name: "CountStore", dependencies: ["Postgres", "Counting"], resources: [.embedInCode("Migrations")],
+      swiftSettings: swift),
+    .target(name: "Ingestion", dependencies: ["Kafka", "CountStore", "Counting", "Postgres"], swiftSettings: swift),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

@@ -41,12 +41,11 @@ extension CountStore {
     do {
       outcome = try write(batch, itemIDs: itemIDs, path: path)
       guard case .committed = outcome else {
-        try connection.rollback()
+        connection.rollback()
         return outcome
       }
     } catch {
-      // A second failure, of the rollback, says nothing more: the connection is then unusable and is replaced.
-      try? connection.rollback()
+      connection.rollback()
       throw error
     }
     try connection.commit()
@@ -87,14 +86,14 @@ extension CountStore {
   }
 
   private func advanceOffsets(_ parts: [Batch.Part]) throws(PostgresError) {
-    func fates(_ fate: Fate) -> [Int64] { parts.map { $0.fates[fate] } }
-    // A part without an accepted event says -infinity (PostgreSQL's smallest timestamp), which greatest() passes over.
-    let maximumEventAt = parts.map { $0.maximumEventAt?.microseconds ?? Value.negativeInfinity }
+    func fates(_ fate: Fate) -> [Int64] { parts.map { Int64($0.fates[fate]) } }
+    let maximumEventAt = parts.map { ($0.maximumEventAt ?? .never).microseconds }
     _ = try connection.execute(
       """
       UPDATE ingest_offset AS stored
       SET next_offset = batch.next_offset,
-          max_event_at = nullif(greatest(stored.max_event_at, batch.max_event_at), '-infinity'),
+          max_event_at = greatest(stored.max_event_at,
+                                  nullif(batch.max_event_at, '\(unescaped: Timestamp.neverText)')),
           last_message_at = clock_timestamp(),
           counted = stored.counted + batch.counted, duplicates = stored.duplicates + batch.duplicates,
           late = stored.late + batch.late, future = stored.future + batch.future,
@@ -112,4 +111,10 @@ extension CountStore {
 extension Batch.Part {
   /// The partition that the part is a stretch of.
   public var key: PartitionKey { PartitionKey(topic: topic, partition: partition) }
+}
+
+extension Timestamp {
+  /// Stands for "no time" in an array that is sent to PostgreSQL; no event is that old.
+  static let never = Timestamp(microseconds: -62_135_596_800_000_000)
+  static let neverText = "0001-01-01 00:00:00+00"
 }

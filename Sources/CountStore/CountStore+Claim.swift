@@ -103,7 +103,7 @@ extension CountStore {
     let result = try connection.execute("SELECT floor_at, clock_timestamp() FROM dedup_floor")
     guard result.count == 1 else {
       throw PostgresError(
-        kind: .protocol, message: "the table dedup_floor has \(result.count) rows instead of 1; a worker's claim fills it")
+        .protocol, "the table dedup_floor has \(result.count) rows instead of 1; a worker's claim fills it")
     }
     return EventTimeBounds(
       floor: Timestamp(microseconds: try result.timestamp(0, 0)), now: Timestamp(microseconds: try result.timestamp(0, 1)))

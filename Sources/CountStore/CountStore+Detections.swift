@@ -11,12 +11,12 @@ extension CountStore {
   {
     guard !detections.isEmpty else { return (nil, false) }
     if path == .optimistic {
-      try connection.run(script: "SAVEPOINT optimistic")
+      try connection.savepoint("optimistic")
       do {
         try copyDetections(detections)
         return (nil, false)
       } catch where error.sqlState == .uniqueViolation {
-        try connection.run(script: "ROLLBACK TO SAVEPOINT optimistic")
+        try connection.rollback(to: "optimistic")
       }
     }
     return (try insertDetections(detections), true)
@@ -27,8 +27,8 @@ extension CountStore {
       copy throws(PostgresError) in
       for detection in detections {
         try copy.row(columns: 2)
-        try copy.append(int64: detection.oid)
-        try copy.append(timestamp: detection.detectedAt.microseconds)
+        copy.append(int64: detection.oid)
+        copy.append(timestamp: detection.detectedAt.microseconds)
       }
     }
   }
@@ -54,7 +54,7 @@ extension CountStore {
       }
     }
     guard row == result.count else {
-      throw PostgresError(kind: .protocol, message: "INSERT … RETURNING gave its rows in another order than it got them")
+      throw PostgresError(.protocol, "INSERT … RETURNING gave its rows in another order than it got them")
     }
     return isNew
   }
@@ -99,11 +99,11 @@ extension CountStore {
       """
       INSERT INTO dead_letter (topic, partition, "offset", reason, field, payload, payload_bytes, message_at)
       SELECT topic, partition, "offset", reason, nullif(field, ''), payload, payload_bytes,
-             nullif(message_at, '-infinity')
+             nullif(message_at, '\(unescaped: Timestamp.neverText)')
       FROM unnest(\(dead.map { batch.parts[Int($0.part)].topic }), \(dead.map { batch.parts[Int($0.part)].partition }),
                   \(dead.map(\.offset)), \(dead.map(\.reason)), \(dead.map { $0.field ?? "" }),
                   \(dead.map(\.payload)), \(dead.map { Int64($0.payloadBytes) }),
-                  \(timestamps: dead.map { $0.messageAt?.microseconds ?? Value.negativeInfinity }))
+                  \(timestamps: dead.map { ($0.messageAt ?? .never).microseconds }))
         AS dead(topic, partition, "offset", reason, field, payload, payload_bytes, message_at)
       ON CONFLICT (topic, partition, "offset") DO NOTHING
       """)

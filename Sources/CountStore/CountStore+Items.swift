@@ -7,7 +7,7 @@ extension CountStore {
   /// - Parameter names: UTF-8 bytes, each name once.
   /// - Returns: the ids, in the order of the names.
   /// - Throws: `PostgresError`.
-  func internItems(_ names: [[UInt8]]) throws(PostgresError) -> [Int64] {
+  public func internItems(_ names: [[UInt8]]) throws(PostgresError) -> [Int64] {
     if let ids = try itemIDs(names) { return ids }
     // Sorted by the unique key: two workers that meet the same new names take their locks in the same order.
     _ = try connection.execute(
@@ -20,7 +20,7 @@ extension CountStore {
       """)
     guard let ids = try itemIDs(names) else {
       throw PostgresError(
-        kind: .protocol, message: "an item name that was just stored cannot be found; was the table item changed?")
+        .protocol, "an item name that was just stored cannot be found; was the table item changed?")
     }
     return ids
   }

@@ -1,15 +1,6 @@
 import Counting
 import Postgres
 
-/// Why a question about counts has no answer.
-public enum CountStoreError: Error, Sendable {
-  /// Locations that are neither listed nor counted.
-  case unknownLocations([Int64])
-  /// The answer would have more rows than the question allows.
-  case tooManyRows(limit: Int)
-  case postgres(PostgresError)
-}
-
 extension CountStore {
   /// Ranks the items of each location (or of all together) in a span of event time.
   ///
@@ -35,7 +26,7 @@ extension CountStore {
     } catch let error as PostgresError {
       throw .postgres(error)
     } catch {
-      throw .postgres(PostgresError(kind: .protocol, message: "\(error)"))
+      throw .postgres(PostgresError(.protocol, "\(error)"))
     }
   }
 
@@ -58,7 +49,7 @@ extension CountStore {
   /// The columns: from, to, revision, watermark, state, unknown locations | location, its name, rank, item, count.
   private static func statement(for query: TopItemsQuery) -> Query {
     let (from, to, span) = bounds(query.range)
-    let locations: Value = query.locations.isEmpty ? .null : .int64Array(query.locations)
+    let locations: Value = query.locations.isEmpty ? .nullOf(.int64Array) : .int64Array(query.locations)
     return """
       WITH RECURSIVE labels AS (\(unescaped: Label.sql)),
       asked AS (
@@ -103,16 +94,25 @@ extension CountStore {
       """
   }
 
+  private static let longestSpan: Int64 = 2000 * 366 * 86_400_000_000
+
+  private static func firstWindowStart(notBefore time: Timestamp) -> Timestamp {
+    let start = Window.start(of: time)
+    return start == time ? start : Timestamp(microseconds: start.microseconds &+ Window.length)
+  }
+
   /// The asked bounds, widened to whole windows.
   private static func bounds(_ range: TopItemsRange) -> (from: Value, to: Value, span: Value) {
-    func timestamp(_ time: Timestamp?) -> Value { time.map { .timestamp($0.microseconds) } ?? .null }
+    func timestamp(_ time: Timestamp?) -> Value { time.map { .timestamp($0.microseconds) } ?? .nullOf(.timestamp) }
     switch range {
     case .newest(let span):
-      let (windows, rest) = span.microseconds.quotientAndRemainder(dividingBy: Window.length)
-      let whole = (windows + (rest > 0 ? 1 : 0)).multipliedReportingOverflow(by: Window.length)
-      return (.null, .null, .int64(whole.overflow ? Int64.max / 4 : whole.partialValue))
+      // PostgreSQL's calendar begins in 4714 BC; nothing counted is older than the longest span that is used.
+      let microseconds = min(span.microseconds, longestSpan)
+      let (windows, rest) = microseconds.quotientAndRemainder(dividingBy: Window.length)
+      let whole = (windows + (rest > 0 ? 1 : 0)) * Window.length
+      return (.nullOf(.timestamp), .nullOf(.timestamp), .int64(whole))
     case .between(let from, let to):
-      return (timestamp(from.map(Window.start(of:))), timestamp(to.map(Window.end(of:))), .null)
+      return (timestamp(from.map(Window.start(of:))), timestamp(to.map(firstWindowStart(notBefore:))), .nullOf(.int64))
     }
   }
 }

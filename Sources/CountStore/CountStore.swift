@@ -32,7 +32,7 @@ extension CountStore {
   /// - Throws: `PostgresError`.
   func recordRevision(locations: [Int64]?) throws(PostgresError) -> Int64 {
     _ = try connection.execute("SELECT pg_advisory_xact_lock(\(Lock.revision))")
-    let value: Value = locations.map { .int64Array($0) } ?? .null
+    let value: Value = locations.map { .int64Array($0) } ?? .nullOf(.int64Array)
     let result = try connection.execute(
       """
       WITH written AS (

@@ -1,4 +1,5 @@
 import CountStore
+import Counting
 import Glibc
 import Postgres
 
@@ -204,6 +205,6 @@ extension PostgresError {
   /// Whether the same batch may get through another time: the connection, resources, locks, an operator's
   /// intervention; also a server that is (still) read-only after a failover, and failures of its file system.
   var isWorthRetrying: Bool {
-    isRetriable || kind == .commitUnknown || sqlState?.code == "25006" || `class` == "58"
+    isRetriable || kind == .commitUnknown || sqlState?.rawValue == "25006" || `class` == "58"
   }
 }

@@ -231,7 +231,7 @@ public final class IngestionWorker {
       batchLimit = max(1, messages / 2)
       return
     }
-    let code = error.sqlState?.code ?? "unknown"
+    let code = error.sqlState?.rawValue ?? "unknown"
     rejected[position.key, default: [:]][position.offset] = "database_rejected_\(code)"
     observe(.rejected(position.key, offset: position.offset, error))
     if rejected.values.reduce(0, { $0 + $1.count }) > 10 { throw IngestionError.tooManyRejected(error) }

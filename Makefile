@@ -1,0 +1,37 @@
+# `make` alone tells what there is. The work itself is in deploy/dev, one small script each.
+
+# A warning stops what `make` builds; a build by hand only shows it (see Package.swift). Always the same value, as
+# another one would compile everything anew.
+export TOPITEMS_WARNINGS_AS_ERRORS = 1
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help build demo test lint format services stop clean
+
+help: ## Tell what there is (this)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the release binary
+	@deploy/dev/prerequisites build
+	@swift build --configuration release --product topitems
+
+demo: ## From nothing to a live top list; Ctrl-C ends it (DEMO_SECONDS=30: ends by itself, after checking the answers)
+	@deploy/dev/demo
+
+test: ## Build, lint, and run the unit, integration and end-to-end tests on private services
+	@deploy/dev/test
+
+lint: ## Check the form of the Swift code, and the shell scripts
+	@deploy/dev/prerequisites lint
+	@deploy/dev/lint
+
+format: ## Bring the Swift code into its form
+	@swift format --in-place --parallel --recursive Package.swift $(wildcard Sources Tests Benchmarks)
+
+services: ## Start PostgreSQL and a Kafka-compatible broker: eval "$$(make -s services)"
+	@deploy/dev/services
+
+stop: ## End these services and forget their data
+	@deploy/dev/stop
+
+clean: stop ## Remove all that was built and fetched
+	@rm -rf .build .services/wheels

@@ -1,0 +1,8 @@
+import Postgres
+
+extension CountStore {
+  /// The files of `migrations/`, in their order. They are part of the binary; one that has landed never changes.
+  public static let migrations: [Migration] = [
+    Migration(version: 1, name: "0001_counts", sql: String(decoding: PackageResources._001_counts_sql, as: UTF8.self))
+  ]
+}
