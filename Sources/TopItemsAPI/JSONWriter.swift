@@ -62,12 +62,6 @@ struct JSONWriter {
     bytes.append(UInt8(ascii: "\""))
   }
 
-  /// A number whose text is one by RFC 8259 §6 already.
-  mutating func number(literal: String) {
-    separate()
-    bytes.append(contentsOf: literal.utf8)
-  }
-
   mutating func string(_ value: String) {
     separate()
     bytes.append(UInt8(ascii: "\""))
@@ -78,12 +72,10 @@ struct JSONWriter {
     bytes.append(UInt8(ascii: "\""))
   }
 
-  /// A string written by `append` itself, which needs no escape.
-  mutating func plainString(_ append: (inout [UInt8]) -> Void) {
+  /// A value that is JSON already.
+  mutating func value(_ json: [UInt8]) {
     separate()
-    bytes.append(UInt8(ascii: "\""))
-    append(&bytes)
-    bytes.append(UInt8(ascii: "\""))
+    bytes.append(contentsOf: json)
   }
 
   private mutating func open(_ bracket: UInt8) {

@@ -49,7 +49,7 @@ enum OpenAPIDocument {
     case "null", "": json.null()
     case "true": json.bool(true)
     case "false": json.bool(false)
-    case let text where isNumber(text): json.number(literal: text)
+    case let text where isNumber(text): json.value(Array(text.utf8))
     case let text: json.string(text)
     }
   }

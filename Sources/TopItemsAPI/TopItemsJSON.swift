@@ -12,13 +12,13 @@ struct TopItemsJSON {
       json.name("meta")
       json.object { json in
         json.name("from")
-        write(answer.from, to: &json)
+        json.value(time(answer.from))
         json.name("to")
-        write(answer.to, to: &json)
+        json.value(time(answer.to))
         json.name("revision")
         json.integer(answer.revision)
         json.name("watermark")
-        write(answer.watermark, to: &json)
+        json.value(time(answer.watermark))
         json.name("state")
         json.string(answer.state.rawValue)
         json.name("columns")
@@ -44,6 +44,9 @@ struct TopItemsJSON {
   }
 
   private func writeRows(_ answer: TopItems, to json: inout JSONWriter) {
+    // The same in all rows, so written once.
+    let from = time(answer.from)
+    let to = time(answer.to)
     json.array { json in
       for row in answer.rows {
         json.object { json in
@@ -56,9 +59,9 @@ struct TopItemsJSON {
           json.name("geographical_location")
           if let name = row.locationName { json.string(name) } else { json.null() }
           json.name("window_start")
-          write(answer.from, to: &json)
+          json.value(from)
           json.name("window_end")
-          write(answer.to, to: &json)
+          json.value(to)
           json.name("item_rank")
           json.integer(row.rank)
           json.name("item_name")
@@ -91,11 +94,11 @@ struct TopItemsJSON {
     ("item_rank", "int64"), ("item_name", "string"), ("item_count", "int64"),
   ]
 
-  private func write(_ time: Timestamp?, to json: inout JSONWriter) {
-    if let time {
-      json.plainString { time.appendRFC3339(to: &$0) }
-    } else {
-      json.null()
-    }
+  private func time(_ time: Timestamp?) -> [UInt8] {
+    guard let time else { return Array("null".utf8) }
+    var json: [UInt8] = [UInt8(ascii: "\"")]
+    time.appendRFC3339(to: &json)
+    json.append(UInt8(ascii: "\""))
+    return json
   }
 }
