@@ -27,7 +27,16 @@ let package = Package(
     .target(name: "Postgres", dependencies: ["CLibpq"], swiftSettings: swift),
     .target(name: "Kafka", dependencies: ["CLibrdkafka"], swiftSettings: swift),
     .target(name: "Counting", dependencies: ["CSimdjson"], swiftSettings: swift),
+    .systemLibrary(name: "CLinux"),
+    .target(name: "Sockets", dependencies: ["CLinux"], swiftSettings: swift),
     .target(name: "HTTP", swiftSettings: swift),
+    .target(name: "HTTPServer", dependencies: ["HTTP", "Sockets"], swiftSettings: swift),
+    .target(
+      name: "TopItemsAPI",
+      dependencies: ["CountStore", "Counting", "HTTP", .product(name: "Yams", package: "Yams")],
+      resources: [.embedInCode("openapi.yaml")],
+      swiftSettings: swift
+    ),
     .target(
       name: "CountStore",
       dependencies: ["Postgres", "Counting"],
@@ -43,10 +52,16 @@ let package = Package(
     .executableTarget(
       name: "topitems",
       dependencies: [
-        "Ingestion", "CountStore", "Counting", "Kafka", "Postgres", "Simulation",
+        "Ingestion", "TopItemsAPI", "HTTPServer", "Sockets", "CountStore", "Counting", "Kafka", "Postgres",
+        "Simulation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
+      swiftSettings: swift
+    ),
+    .testTarget(
+      name: "TopItemsAPITests",
+      dependencies: ["TopItemsAPI", "CountStore", "Counting", "HTTP", "Postgres"],
       swiftSettings: swift
     ),
     .testTarget(name: "CountingTests", dependencies: ["Counting"], swiftSettings: swift),

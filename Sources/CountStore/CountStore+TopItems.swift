@@ -1,15 +1,6 @@
 import Counting
 import Postgres
 
-/// Why a question about counts has no answer.
-public enum CountStoreError: Error, Sendable {
-  /// Locations that are neither listed nor counted.
-  case unknownLocations([Int64])
-  /// The answer would have more rows than the question allows.
-  case tooManyRows(limit: Int)
-  case postgres(PostgresError)
-}
-
 extension CountStore {
   /// Ranks the items of each location (or of all together) in a span of event time.
   ///
@@ -70,7 +61,7 @@ extension CountStore {
     return """
       WITH RECURSIVE labels AS (\(unescaped: Label.sql)),
       asked AS (
-        SELECT labels.*, \(locations)::bigint[] AS locations, coalesce(\(to), newest_window_end) AS to_at,
+        SELECT labels.*, \(locations)::bigint[] AS locations, coalesce(\(to), greatest(newest_window_end, \(from))) AS to_at,
                CASE WHEN \(span)::bigint IS NULL THEN \(from)
                     ELSE newest_window_end - \(span)::bigint * interval '1 microsecond' END AS from_at
         FROM labels),

@@ -1,5 +1,6 @@
 /// Whether the database that was reached can answer questions.
 public enum Readiness: Sendable, Equatable {
+  /// It can.
   case ready
   /// Names of the migrations in this binary that the database does not have yet.
   case migrationsPending([String])

@@ -4,9 +4,9 @@ public import Counting
 public enum Finality: String, Sendable, CaseIterable {
   /// The range reaches beyond the watermark: events of it are still expected.
   case open
-  /// The watermark has passed the range, but late events are still counted in it.
+  /// The watermark has passed the range, but only just: late events of it are likely.
   case settling
-  /// Older than the deduplication floor: no event of it will be counted any more.
+  /// The watermark passed the range a while ago. A late event would still count, but is not expected.
   case final
 }
 
@@ -20,12 +20,12 @@ public struct TopItems: Sendable, Equatable {
     public var locationName: String?
     /// 1, 2, 3… by count descending, then name in byte order.
     public var rank: Int
-    /// The name, byte for byte as it was detected.
+    /// 1 to 5,000 Unicode scalars of whatever the cameras sent: never trust it in a page or a command.
     public var itemName: String
-    /// Detections in the range.
+    /// Distinct detections.
     public var count: Int64
 
-    /// A row of an answer.
+    /// Takes each property.
     public init(locationOid: Int64?, locationName: String?, rank: Int, itemName: String, count: Int64) {
       self.locationOid = locationOid
       self.locationName = locationName
@@ -35,10 +35,10 @@ public struct TopItems: Sendable, Equatable {
     }
   }
 
-  /// The range that was counted, widened to whole windows; nil where nothing is counted yet and the
+  /// The start of the range that was counted, widened to whole windows; nil where nothing is counted yet and the
   /// question left that end open.
   public var from: Timestamp?
-  /// The end of the range, outside of it; nil as for `from`.
+  /// The end, outside the range; see `from`.
   public var to: Timestamp?
   /// Grows with every committed batch.
   public var revision: Int64
@@ -46,10 +46,10 @@ public struct TopItems: Sendable, Equatable {
   public var watermark: Timestamp?
   /// Whether the counts may still grow.
   public var state: Finality
-  /// Ordered by location, then rank.
+  /// All of them, ordered by location, then rank.
   public var rows: [Row]
 
-  /// An answer.
+  /// Takes each property.
   public init(
     from: Timestamp?,
     to: Timestamp?,

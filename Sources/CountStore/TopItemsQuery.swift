@@ -22,14 +22,14 @@ public struct TopItemsQuery: Sendable, Equatable {
   public var locations: [Int64]
   /// How many items each ranking has at most.
   public var n: Int
-  /// The span of event time.
+  /// Which event times count.
   public var range: TopItemsRange
   /// What is ranked together.
   public var grouping: Grouping
   /// An answer of more rows than this is refused with `CountStoreError.tooManyRows`, never cut.
   public var maximumRows: Int
 
-  /// A question; nothing is asked yet.
+  /// Takes each property.
   public init(locations: [Int64], n: Int, range: TopItemsRange, grouping: Grouping, maximumRows: Int) {
     self.locations = locations
     self.n = n

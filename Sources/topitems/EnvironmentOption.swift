@@ -56,3 +56,16 @@ extension ArgumentHelp {
     return ArgumentHelp("\(text) (\(origin)env: \(EnvironmentOption.variable(name)))", valueName: valueName)
   }
 }
+
+/// A whole number within bounds.
+enum NumberOption {
+  /// The value that was typed, else the variable's, else `nil`.
+  /// - Throws: a number that is out of bounds, by its option's name.
+  static func value(_ name: String, _ typed: Int?, in range: ClosedRange<Int>) throws -> Int? {
+    guard let value = try EnvironmentOption.value(name, typed) else { return nil }
+    guard range.contains(value) else {
+      throw ValidationError("--\(name) must be from \(range.lowerBound) to \(range.upperBound).")
+    }
+    return value
+  }
+}

@@ -128,23 +128,18 @@ struct Ingest: ParsableCommand {
       options.dedupHorizonSeconds = try seconds(horizon, "dedup-horizon", atMost: 1000 * 366 * 86_400)
     }
     options.batchMessages =
-      try number("batch-messages", batchMessages, in: 1...1_000_000) ?? options.batchMessages
-    options.batchBytes = try number("batch-bytes", batchBytes, in: 65_536...1 << 30) ?? options.batchBytes
+      try NumberOption.value("batch-messages", batchMessages, in: 1...1_000_000) ?? options.batchMessages
+    options.batchBytes =
+      try NumberOption.value("batch-bytes", batchBytes, in: 65_536...1 << 30) ?? options.batchBytes
     options.maximumMessageBytes =
-      try number("max-message-bytes", maxMessageBytes, in: 128...64 << 20) ?? options.maximumMessageBytes
+      try NumberOption.value("max-message-bytes", maxMessageBytes, in: 128...64 << 20)
+      ?? options.maximumMessageBytes
     options.deadLetterBytes =
-      try number("dead-letter-bytes", deadLetterBytes, in: 0...16 << 20) ?? options.deadLetterBytes
+      try NumberOption.value("dead-letter-bytes", deadLetterBytes, in: 0...16 << 20)
+      ?? options.deadLetterBytes
     options.rememberedDetections =
-      try number("remember", remember, in: 0...1 << 28) ?? options.rememberedDetections
+      try NumberOption.value("remember", remember, in: 0...1 << 28) ?? options.rememberedDetections
     return options
-  }
-
-  private func number(_ name: String, _ typed: Int?, in range: ClosedRange<Int>) throws -> Int? {
-    guard let value = try EnvironmentOption.value(name, typed) else { return nil }
-    guard range.contains(value) else {
-      throw ValidationError("--\(name) must be from \(range.lowerBound) to \(range.upperBound).")
-    }
-    return value
   }
 
   private func seconds(_ text: String, _ name: String, atMost limit: Int64) throws -> Int64 {

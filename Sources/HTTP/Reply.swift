@@ -1,5 +1,3 @@
-import HTTP
-
 /// What a handler returns: data, or work for elsewhere. A handler runs on an event loop, which serves thousands of
 /// connections meanwhile, so it never waits.
 public enum Reply: Sendable {

@@ -1,0 +1,52 @@
+public import Postgres
+
+/// Why a question to the store has no answer.
+public enum CountStoreError: Error, Sendable {
+  /// These `geographical_location_oid`s are no locations, or none that may be seen: the two are not told apart.
+  case unknownLocations([Int64])
+  /// The answer has more rows than were asked for at most.
+  case tooManyRows(limit: Int)
+  /// PostgreSQL did not answer.
+  case postgres(PostgresError)
+}
+
+extension CountStoreError {
+  /// What PostgreSQL's silence means to someone who waits for an answer.
+  public enum Trouble: Sendable, CaseIterable {
+    /// It cannot be reached, or is starting or stopping.
+    case away
+    /// It has no connection, memory or lock to spare; soon it may.
+    case busy
+    /// The question took longer than it may.
+    case tooSlow
+    /// A table or column that this binary knows is not there.
+    case notMigrated
+    /// It is our own mistake.
+    case other
+  }
+
+  /// What is the matter with PostgreSQL; nil when the question was at fault.
+  ///
+  /// Codes: PostgreSQL documentation, appendix A.
+  public var trouble: Trouble? {
+    guard case .postgres(let error) = self else { return nil }
+    switch (error.sqlState?.rawValue, error.class, error.kind) {
+    case ("57014", _, _): return .tooSlow  // query_canceled: statement_timeout
+    case ("42P01", _, _), ("42703", _, _), ("3F000", _, _): return .notMigrated
+    case (_, "53", _), (_, "55", _), (_, "40", _), (_, _, .poolExhausted): return .busy
+    case (_, "08", _), (_, "57", _), (_, _, .connection): return .away
+    default: return .other
+    }
+  }
+}
+
+extension CountStoreError: CustomStringConvertible {
+  /// One line for a log, without arguments.
+  public var description: String {
+    switch self {
+    case .unknownLocations(let oids): "unknown locations: \(oids.count)"
+    case .tooManyRows(let limit): "more than \(limit) rows"
+    case .postgres(let error): "\(error)"
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/// The parameters of one request by name: only known ones, and each once unless it may be repeated.
+struct Parameters {
+  private var values: [String: [String]] = [:]
+
+  /// The one parameter that may be given more than once.
+  static let repeatable = "location"
+
+  /// - Throws: `unknownParameter`, `repeatedParameter`; the first that is wrong, in the order of the request.
+  init(_ items: [(name: String, value: String)], known: [String]) throws(APIError) {
+    for (name, value) in items {
+      guard known.contains(name) else { throw .unknownParameter(name, known: known) }
+      guard values[name] == nil || name == Self.repeatable else { throw .repeatedParameter(name) }
+      values[name, default: []].append(value)
+    }
+  }
+
+  /// Whether the parameter is there at all, be it empty.
+  func has(_ name: String) -> Bool {
+    values[name] != nil
+  }
+
+  /// All values of a parameter, read by `read`.
+  ///
+  /// - Throws: `malformedParameter` where `read` has no answer.
+  func all<Value>(
+    _ name: String,
+    expected: String,
+    _ read: (String) -> Value?
+  ) throws(APIError) -> [Value] {
+    var result: [Value] = []
+    for text in values[name] ?? [] {
+      guard let value = read(text) else { throw .malformedParameter(name, expected: expected) }
+      result.append(value)
+    }
+    return result
+  }
+
+  /// The value of a parameter, read by `read`; nil if it is not given.
+  ///
+  /// - Throws: `malformedParameter` where `read` has no answer.
+  func one<Value>(
+    _ name: String,
+    expected: String,
+    _ read: (String) -> Value?
+  ) throws(APIError) -> Value? {
+    try all(name, expected: expected, read).first
+  }
+
+  /// A decimal integer in its one canonical spelling: no plus sign, no leading zeros, no `-0`.
+  static func integer(_ text: String) -> Int64? {
+    let digits = text.utf8.first == UInt8(ascii: "-") ? text.utf8.dropFirst() : text.utf8[...]
+    let isPlainZero = text == "0"
+    guard digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
+    guard digits.first != UInt8(ascii: "0") || isPlainZero else { return nil }
+    return Int64(text)
+  }
+}

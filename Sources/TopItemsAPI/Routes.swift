@@ -1,0 +1,29 @@
+/// One address of the API. Every one takes GET, HEAD and OPTIONS.
+struct Route: Sendable {
+  /// The parameters that it takes.
+  var parameters: [String] = []
+  /// Whether `Accept` is heeded: an address that names its format, or serves probes, answers that format to all.
+  var isNegotiated = false
+  var answer: @Sendable (Parameters) throws(APIError) -> Answer.Outcome
+}
+
+extension Route {
+  /// Every path there is.
+  static func all(backend: Backend, maximumRows: Int, observe: @escaping Observe) -> [String: Route] {
+    let topItems = TopItemsEndpoint(ask: backend.topItems, maximumRows: maximumRows, observe: observe)
+    let readiness = ReadinessEndpoint(ask: backend.readiness, observe: observe)
+    let openAPI = Answer(body: OpenAPIDocument.embedded, isRevalidated: true)
+    return [
+      "/v1/top-items": Route(parameters: TopItemsParameters.names, isNegotiated: true) {
+        (parameters) throws(APIError) in try topItems.answer(parameters, as: .page)
+      },
+      "/v1/top-items.json": Route(parameters: TopItemsParameters.names) {
+        (parameters) throws(APIError) in try topItems.answer(parameters, as: .records)
+      },
+      // The database is not asked: restarting this process would not mend it.
+      "/healthz": Route { _ in .ready(.status("ok")) },
+      "/readyz": Route { _ in readiness.answer() },
+      "/openapi.json": Route { _ in .ready(openAPI) },
+    ]
+  }
+}
