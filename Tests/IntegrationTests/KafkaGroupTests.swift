@@ -104,7 +104,7 @@ private final class Member {
     defer { first.close() }
     try first.consumer?.subscribe([topic])
     #expect(try KafkaFixture.wait(until: { first.owned.count == 4 }) { try first.step(maximum: 7) })
-    for _ in 0..<3 {
+    do {
       let second = try Member(configuration)
       defer { second.close() }
       try second.consumer?.subscribe([topic])
@@ -141,8 +141,11 @@ private final class Member {
     #expect(member.strays.isEmpty, "\(member.strays)")
   }
 
-  @Test("an assignment may be answered after the handler, and paused until positions are known")
-  func answeredLater() throws {
+  @Test(
+    "an assignment may be answered after the handler has returned, and be paused until positions are known",
+    arguments: [false, true]
+  )
+  func answeredLater(isLate: Bool) throws {
     let broker = try Broker.running()
     let topic = try broker.createTopic(partitions: 2)
     try KafkaFixture.fill(broker, topic, partitions: 2, each: 10)
@@ -150,7 +153,7 @@ private final class Member {
     let consumer = try Consumer(KafkaFixture.consumer(broker)) { consumer, rebalance in
       if case .assigned(let partitions) = rebalance {
         pending = partitions
-        try? consumer.assign(partitions.map { ($0, offset: Offset.beginning) }, paused: true)
+        if !isLate { try? consumer.assign(partitions.map { ($0, offset: Offset.beginning) }, paused: true) }
       }
     }
     defer { consumer.close(timeout: 5000) }
@@ -161,6 +164,7 @@ private final class Member {
       }
     )
     for _ in 0..<10 { #expect(try consumer.poll(maximum: 10, timeout: 20) { _ in } == 0) }
+    if isLate { try consumer.assign(pending.map { ($0, offset: Offset.beginning) }, paused: true) }
     try consumer.seek(pending.map { ($0, offset: 7) }, timeout: 5000)
     try consumer.resume(pending)
     var offsets: [Int64] = []
@@ -213,33 +217,6 @@ private final class Member {
       }
     )
     #expect(try consumer.committed(partitions, timeout: 5000) == [partitions[0]: 42])
-  }
-
-  @Test("a second member with the same static name ends the first with a fatal error")
-  func fenced() throws {
-    let broker = try Broker.running()
-    let topic = try broker.createTopic(partitions: 1)
-    var configuration = KafkaFixture.consumer(broker)
-    configuration["group.instance.id"] = "camera-worker-1"
-    let first = try Member(configuration)
-    defer { first.close() }
-    try first.consumer?.subscribe([topic])
-    #expect(try KafkaFixture.wait(until: { first.owned.count == 1 }) { try first.step() })
-    let second = try Member(configuration)
-    defer { second.close() }
-    try second.consumer?.subscribe([topic])
-    var thrown: KafkaError?
-    #expect(
-      try KafkaFixture.wait(until: { thrown != nil }) {
-        do { try first.step() } catch let error as KafkaError { thrown = error }
-        try second.step()
-      }
-    )
-    #expect(thrown?.isFatal == true)
-    #expect(first.consumer?.fatalError != nil)
-    let start = ContinuousClock.now
-    first.close()
-    #expect(ContinuousClock.now - start < .seconds(6))
   }
 
   @Test("a poll that waits is woken from another thread")

@@ -1,5 +1,7 @@
-import Kafka
+import CLibrdkafka
 import Testing
+
+@testable import Kafka
 
 /// Port 1 refuses connections; nothing here needs a broker.
 @Suite struct UnreachableBrokerTests {
@@ -38,6 +40,39 @@ import Testing
     consumer.close(timeout: 3000)  // a second time is nothing
     consumer.handle.wake()
     try consumer.handle.commit([(TopicPartition(topic: "a", partition: 0), nextOffset: 1)])
+  }
+
+  /// As when another member has taken its `group.instance.id`, which the broker of the integration tests never reports.
+  @Test("a fenced static member's poll throws the fatal error from then on, and it closes in time")
+  func fenced() throws {
+    var configuration = Configuration(brokers: "127.0.0.1:1")
+    configuration["group.id"] = "g"
+    configuration["group.instance.id"] = "worker-1"
+    let observations = Observations()
+    let consumer = try Consumer(configuration, observe: observations.append) { _, _ in }
+    try consumer.subscribe(["a"])
+    #expect(consumer.fatalError == nil)
+    rd_kafka_test_fatal_error(consumer.client, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, "fenced by a test")
+    var thrown: KafkaError?
+    let deadline = ContinuousClock.now + .seconds(10)
+    while thrown == nil, ContinuousClock.now < deadline {
+      do { try consumer.poll(maximum: 10, timeout: 20) { _ in } } catch { thrown = error }
+    }
+    for error in [thrown, consumer.fatalError] {
+      #expect(error?.name == "FENCED_INSTANCE_ID")
+      #expect(error?.isFatal == true)
+      #expect(error?.isRetriable == false)
+      #expect(error?.message.contains("fenced by a test") == true)
+    }
+    #expect(throws: KafkaError.self) { try consumer.poll(maximum: 10, timeout: 20) { _ in } }
+    #expect(
+      observations.all.contains {
+        if case .error(let error) = $0 { error.isFatal && error.name == "FENCED_INSTANCE_ID" } else { false }
+      }
+    )
+    let start = ContinuousClock.now
+    consumer.close(timeout: 3000)
+    #expect(ContinuousClock.now - start < .seconds(4))
   }
 
   @Test("a consumer that is dropped unclosed ends by itself")
