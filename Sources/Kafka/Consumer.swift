@@ -14,6 +14,8 @@ public final class Consumer {
   private let rebalance: (Consumer, Rebalance) -> Void
   private var batch: UnsafeMutableBufferPointer<UnsafeMutablePointer<rd_kafka_message_t>?>
   private var isHandingOut = false
+  /// What `pause` has paused and `resume` has not resumed.
+  var paused: Set<TopicPartition> = []
   private var hasAnsweredRebalance = false
   private var hasObservedFatalError = false
   /// Nothing but this property may be used when it is true.
@@ -66,7 +68,7 @@ public final class Consumer {
   public func subscribe(_ topics: [String]) throws(KafkaError) {
     requireOpen()
     let list = TopicPartitionList(topics.map { TopicPartition(topic: $0, partition: -1) })
-    let code = rd_kafka_subscribe(client, list.pointer)
+    let code = list.withPointer { rd_kafka_subscribe(client, $0) }
     if code != RD_KAFKA_RESP_ERR_NO_ERROR {
       throw KafkaError(code: code, message: "subscribe to \(topics.joined(separator: ", ")): \(text(code))")
     }

@@ -27,7 +27,7 @@ public final class ConsumerHandle: Sendable {
     let code = pointers.withLock { pointers in
       guard let client = pointers?.client else { return RD_KAFKA_RESP_ERR_NO_ERROR }
       let list = TopicPartitionList(positions.map { ($0, offset: $1) })
-      return rd_kafka_commit(client, list.pointer, 1)
+      return list.withPointer { rd_kafka_commit(client, $0, 1) }
     }
     if code != RD_KAFKA_RESP_ERR_NO_ERROR {
       throw KafkaError(code: code, message: "commit: \(String(cString: rd_kafka_err2str(code)))")

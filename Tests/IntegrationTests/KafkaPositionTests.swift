@@ -69,16 +69,21 @@ import Testing
     for round in 0..<10 {
       let consumer = try Consumer(KafkaFixture.consumer(broker)) { _, _ in }
       defer { consumer.close(timeout: 5000) }
-      try consumer.assign(partitions.map { ($0, offset: Offset.beginning) }, paused: true)
+      try consumer.assign(partitions.map { ($0, offset: 0) }, paused: true)
       var early = 0
       // Sometimes at once, so that the seek meets an assignment that has not started yet.
       let pause = ContinuousClock.now + .milliseconds(round % 2 == 0 ? 0 : 600)
       while ContinuousClock.now < pause { early += try consumer.poll(maximum: 100, timeout: 20) { _ in } }
       #expect(early == 0)
-      try consumer.seek(partitions.map { ($0, offset: 500 + Int64($0.partition)) }, timeout: 5000)
-      early += try consumer.poll(maximum: 100, timeout: 50) { _ in }
-      #expect(early == 0)
-      try consumer.resume(partitions)
+      let positions = partitions.map { ($0, offset: 500 + Int64($0.partition)) }
+      if round < 8 {
+        try consumer.resume(positions, timeout: 5000)
+      } else {
+        try consumer.seek(positions, timeout: 5000)
+        early += try consumer.poll(maximum: 100, timeout: 50) { _ in }
+        #expect(early == 0)
+        try consumer.resume(partitions)
+      }
       var offsets: [Int32: [Int64]] = [:]
       var ends = 0
       #expect(
@@ -134,6 +139,32 @@ import Testing
       }
     )
     #expect(wrong.isEmpty, "\(wrong.prefix(5))")
+  }
+
+  @Test("partitions that were paused when they were given up are not paused when they come back")
+  func reassigned() throws {
+    let broker = try Broker.running()
+    let topic = try broker.createTopic(partitions: 2)
+    try KafkaFixture.fill(broker, topic, partitions: 2, each: 100)
+    let partitions = KafkaFixture.partitions(topic, 2)
+    let consumer = try Consumer(KafkaFixture.consumer(broker)) { _, _ in }
+    defer { consumer.close(timeout: 5000) }
+    for round in 0..<4 {
+      try consumer.assign(partitions.map { ($0, offset: 0) }, paused: round % 2 == 0)
+      if round == 3 { try consumer.pause(partitions) }
+      for _ in 0..<3 { try consumer.poll(maximum: 10, timeout: 20) { _ in } }
+      try consumer.unassign(partitions)
+      try consumer.assign(partitions.map { ($0, offset: 50) })
+      var offsets: [Int64] = []
+      #expect(
+        try KafkaFixture.wait(.seconds(5), until: { offsets.count == 100 }) {
+          try consumer.poll(maximum: 10, timeout: 20) { if !$0.isError { offsets.append($0.offset) } }
+        },
+        "round \(round): \(offsets.count)"
+      )
+      #expect(offsets.sorted() == (50..<100).flatMap { [$0, $0] })
+      try consumer.unassign(partitions)
+    }
   }
 
   @Test("the body of a poll gets no message of the other partitions that are paused")
