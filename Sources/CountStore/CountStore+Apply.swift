@@ -58,7 +58,7 @@ extension CountStore {
     let fenced = try fencedPartitions(batch)
     guard fenced.isEmpty else { return .fenced(fenced) }
 
-    _ = try connection.execute("SELECT pg_advisory_xact_lock_shared(\(Lock.floor))")
+    try lockBoundsShared()
     let bounds = try eventTimeBounds()
     if let oldest = batch.oldestDetection, oldest < bounds.floor { return .floorRose(bounds) }
 
@@ -72,6 +72,7 @@ extension CountStore {
     }
     let counts = WindowedCounts(of: batch.detections, itemIDs: itemIDs, isCounted: stored.isNew)
     try add(counts)
+    try addToRollups(counts, try rollupMarks())
     try quarantine(batch)
     try bury(batch)
     try advanceOffsets(parts)

@@ -60,11 +60,17 @@ extension CountStore {
     return isNew
   }
 
-  /// Adds to the counts of the windows, in the order of their key.
+  /// Adds to the counts of the windows, in the order of their key, and notes locations that count for the first time.
   func add(_ counts: WindowedCounts) throws(PostgresError) {
     guard !counts.isEmpty else { return }
+    let locations = counts.changedLocations(limit: .max) ?? []
     _ = try connection.execute(
       """
+      WITH first AS (
+        INSERT INTO counted_location (geographical_location_oid)
+        SELECT location FROM unnest(\(locations)) AS batch(location)
+        WHERE NOT EXISTS (SELECT FROM counted_location WHERE geographical_location_oid = location)
+        ORDER BY location ON CONFLICT DO NOTHING)
       INSERT INTO window_count AS stored (geographical_location_oid, window_start, item_id, item_count)
       SELECT * FROM unnest(\(counts.locations), \(timestamps: counts.windowStarts), \(counts.itemIDs), \(counts.counts))
         AS batch(geographical_location_oid, window_start, item_id, item_count)

@@ -7,6 +7,11 @@ extension CountStore {
       version: 1,
       name: "0001_counts.sql",
       sql: String(decoding: PackageResources._001_counts_sql, as: UTF8.self)
-    )
+    ),
+    Migration(
+      version: 2,
+      name: "0002_rollups.sql",
+      sql: String(decoding: PackageResources._002_rollups_sql, as: UTF8.self)
+    ),
   ]
 }
