@@ -304,7 +304,7 @@ public final class IngestionWorker {
     assignment.endParts()
     let positions = claims.map { ($0.key.topicPartition, offset: $0.nextOffset) }
     do {
-      if !positions.isEmpty { try consumer.seek(positions, timeout: 2000) }
+      if !positions.isEmpty { try consumer.resume(positions, timeout: 2000) }
     } catch {
       // Just assigned, or the broker is away: the partitions stay unclaimed and are asked for again.
       observe(.brokerError(error))
@@ -329,7 +329,6 @@ public final class IngestionWorker {
       }
     }
     if !refused.isEmpty { observe(.fenced(refused)) }
-    try consumer.resume(claims.map(\.key.topicPartition))
     observe(.claimed(claims))
   }
 
@@ -348,7 +347,7 @@ public final class IngestionWorker {
       assignment.add(partitions.map(PartitionKey.init))
       do {
         // Paused until the claim says where to begin: PostgreSQL may be away, and the group must not wait for it.
-        try consumer.assign(partitions.map { ($0, offset: Offset.beginning) }, paused: true)
+        try consumer.assign(partitions.map { ($0, offset: 0) }, paused: true)
       } catch {
         observe(.brokerError(error))
       }
