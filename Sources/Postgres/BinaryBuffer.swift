@@ -14,6 +14,9 @@ struct BinaryBuffer: ~Copyable {
     self.capacity = capacity
   }
 
+  // Inlinable because the compiler (6.3) stops with an assertion when it optimizes the implicit setter of an
+  // inlinable property whose type's deinit is not.
+  @inlinable
   deinit {
     base.deallocate()
   }
