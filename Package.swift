@@ -48,6 +48,7 @@ let package = Package(
       dependencies: ["Kafka", "CountStore", "Counting", "Postgres"],
       swiftSettings: swift
     ),
+    .target(name: "Prometheus", swiftSettings: swift),
     .target(name: "Simulation", dependencies: ["Counting"], swiftSettings: swift),
     .executableTarget(
       name: "topitems",
