@@ -43,7 +43,8 @@ struct ServerLifecycleTests {
     server.server.stop(deadline: .seconds(10))
     #expect(try idle.isClosed())
     #expect(try fresh.isClosed())
-    #expect(throws: ClientError.self) { try server.client() }
+    // One loop may stop a moment later than the other.
+    #expect(eventually { (try? server.client()) == nil })
     try partial.send("st\r\n\r\n")
     let last = try partial.answer()
     #expect(last.body == "/partial" && last.fields["connection"] == "close")
