@@ -1,5 +1,6 @@
 import CountStore
 import Counting
+import Postgres
 import Prometheus
 
 /// A worker's figures since it started, fed by its observations.

@@ -43,8 +43,13 @@ public struct Exposition: Sendable {
     var labels: Labels
     var value: Double
 
+    /// The family's only value.
+    public init(_ value: Double) {
+      self.init([], value)
+    }
+
     /// A value, told from its siblings by its labels.
-    public init(_ labels: Labels = [], _ value: Double) {
+    public init(_ labels: Labels, _ value: Double) {
       self.labels = labels
       self.value = value
     }
