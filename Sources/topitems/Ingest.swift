@@ -1,6 +1,7 @@
 import ArgumentParser
 import CountStore
 import Counting
+import HTTPServer
 import Ingestion
 import Kafka
 import Logging
