@@ -70,6 +70,7 @@ let package = Package(
       swiftSettings: swift
     ),
     .target(name: "TestSupport", dependencies: ["Postgres"], path: "Tests/TestSupport", swiftSettings: swift),
+    .testTarget(name: "PrometheusTests", dependencies: ["Prometheus"], swiftSettings: swift),
     .testTarget(name: "PostgresTests", dependencies: ["Postgres"], swiftSettings: swift),
     .testTarget(name: "KafkaTests", dependencies: ["Kafka", "CLibrdkafka"], swiftSettings: swift),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: swift),
