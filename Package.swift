@@ -81,8 +81,20 @@ let package = Package(
       swiftSettings: swift
     ),
     .testTarget(
+      name: "CountStoreTests",
+      dependencies: ["CountStore", "Counting", "TestSupport"],
+      swiftSettings: swift
+    ),
+    .testTarget(
+      name: "IngestionTests",
+      dependencies: ["Ingestion", "CountStore", "Counting", "TestSupport"],
+      swiftSettings: swift
+    ),
+    .testTarget(
       name: "IntegrationTests",
-      dependencies: ["Kafka", "Postgres", "TestSupport"],
+      dependencies: [
+        "Ingestion", "CountStore", "Counting", "Kafka", "Postgres", "Simulation", "TestSupport",
+      ],
       swiftSettings: swift
     ),
     .testTarget(
