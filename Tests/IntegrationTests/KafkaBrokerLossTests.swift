@@ -99,4 +99,36 @@ import Testing
     #expect(isInOrder)
     #expect(next == 20_000)
   }
+
+  @Test("a member that the broker has not heard from for a session is told that its partitions are lost")
+  func lost() throws {
+    let broker = try Broker.startPrivate()
+    defer { broker.stop() }
+    let topic = try broker.createTopic(partitions: 2)
+    var told: [Rebalance] = []
+    var configuration = KafkaFixture.consumer(broker)
+    configuration["heartbeat.interval.ms"] = "500"
+    configuration["socket.timeout.ms"] = "1000"
+    let consumer = try Consumer(configuration) { consumer, rebalance in
+      told.append(rebalance)
+      // Lost partitions are left to the consumer to unassign.
+      if case .assigned(let partitions) = rebalance {
+        try? consumer.assign(partitions.map { ($0, offset: 0) })
+      }
+    }
+    defer { consumer.close(timeout: 5000) }
+    func wait(_ count: Int) throws -> Bool {
+      try KafkaFixture.wait(until: { told.count >= count }) {
+        try consumer.poll(maximum: 5, timeout: 50) { _ in }
+      }
+    }
+    try consumer.subscribe([topic])
+    #expect(try wait(1))
+    broker.signal(SIGSTOP)
+    #expect(try wait(2))
+    broker.signal(SIGCONT)
+    #expect(try wait(3))
+    let partitions = KafkaFixture.partitions(topic, 2)
+    #expect(told == [.assigned(partitions), .lost(partitions), .assigned(partitions)])
+  }
 }

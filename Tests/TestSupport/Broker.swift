@@ -26,6 +26,8 @@ public final class Broker: Sendable {
         broker = Broker(address: address, program: try findProgram(), keeper: nil, processID: nil)
       } else {
         broker = try startPrivate()
+        // The shell would do as well, but leaves the process to init, which in a container may never reap it.
+        atexit { Broker.shared.withLock { $0?.stop() } }
       }
       shared = broker
       return broker
