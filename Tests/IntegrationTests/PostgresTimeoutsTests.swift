@@ -1,4 +1,3 @@
-import CLibpq
 import Glibc
 import TestSupport
 import Testing
@@ -10,7 +9,7 @@ struct PostgresTimeoutsTests {
   private func option(_ connection: Connection, _ level: Int32, _ name: Int32) -> Int32 {
     var value: Int32 = -1
     var size = socklen_t(MemoryLayout<Int32>.size)
-    getsockopt(PQsocket(connection.handle), level, name, &value, &size)
+    getsockopt(connection.socket, level, name, &value, &size)
     return value
   }
 
