@@ -63,9 +63,9 @@ extension CountStore {
       """
     )
     let (minutes, hours) = (try target.timestamp(0, 0), try target.timestamp(0, 1))
-    let isMoved = try minutes != target.timestamp(0, 2) || hours != target.timestamp(0, 3)
+    let (oldMinutes, oldHours) = (try target.timestamp(0, 2), try target.timestamp(0, 3))
     if dryRun { return try partitions(ofMinutesBefore: minutes, ofHoursBefore: hours) }
-    guard isMoved else { return [] }
+    guard minutes != oldMinutes || hours != oldHours else { return [] }
     return try connection.transaction { connection throws(PostgresError) -> [String] in
       _ = try connection.execute(
         """

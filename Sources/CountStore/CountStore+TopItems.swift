@@ -2,6 +2,14 @@ import Counting
 import Postgres
 
 extension CountStore {
+  /// How a session is to be set up that asks for top items.
+  ///
+  /// The plan does not depend on the question, and there are partitions to be planned for: once a session is enough. What
+  /// it costs is known, too, so that neither compiling it (JIT) nor a second process would pay.
+  public static let readerSettings: [(name: String, value: String)] = [
+    ("plan_cache_mode", "force_generic_plan"), ("jit", "off"), ("max_parallel_workers_per_gather", "0"),
+  ]
+
   /// Ranks the items of each location (or of all together) in a span of event time.
   ///
   /// One statement, so one snapshot: bounds, labels and rows belong to the same revision.

@@ -38,7 +38,8 @@ final class Committer: @unchecked Sendable {
   /// The stored id of each index of the builder's dictionary, for the generation that they belong to.
   private var itemIDs: [Int64] = []
   private var itemGeneration = -1
-  private var lastTrim = DatabaseClock.monotonicMicroseconds()
+  /// The end of the time that there are partitions for, as far as is known here.
+  private var coveredUntil = Timestamp(microseconds: .min)
 
   init(_ options: IngestionOptions, observe: @escaping @Sendable (IngestionObservation) -> Void) {
     self.options = options
@@ -85,7 +86,6 @@ final class Committer: @unchecked Sendable {
         results.put(result)
       case .commit(let batch):
         results.put(commit(batch))
-        trimRevisionsNowAndThen()
       }
     }
     connection?.close()
@@ -98,7 +98,7 @@ final class Committer: @unchecked Sendable {
     while !jobs.hasClosed {
       do {
         let store = try store()
-        let granted = try store.claim(requests, dedupHorizonSeconds: options.dedupHorizonSeconds)
+        let granted = try store.claim(requests, dedupHorizonSeconds: options.retention.dedupHorizon)
         return .claimed(granted.claims, granted.bounds)
       } catch {
         if !error.isWorthRetrying { return .failed(error) }
@@ -116,6 +116,7 @@ final class Committer: @unchecked Sendable {
     do {
       let store = try store()
       guard try intern(batch, in: store) else { return .outdated }
+      try coverWindows(of: batch, in: store)
       let interned = DatabaseClock.monotonicMicroseconds()
       let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next)
       switch outcome {
@@ -172,13 +173,10 @@ final class Committer: @unchecked Sendable {
     self.connection = nil
   }
 
-  /// Once a minute, off the batches' path; a failure shows at the next batch.
-  private func trimRevisionsNowAndThen() {
-    guard let connection, connection.isUsable else { return }
-    let now = DatabaseClock.monotonicMicroseconds()
-    guard now - lastTrim > 60_000_000 else { return }
-    lastTrim = now
-    _ = try? CountStore(connection).trimRevisions()
+  /// Makes the partitions that the batch's counts need, should the background work have failed to for days.
+  private func coverWindows(of batch: Batch, in store: CountStore) throws(PostgresError) {
+    guard let newest = batch.detections.lazy.map(\.detectedAt).max(), newest >= coveredUntil else { return }
+    coveredUntil = try store.ensurePartitions(through: newest)
   }
 }
 
