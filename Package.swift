@@ -59,6 +59,14 @@ let package = Package(
       ],
       swiftSettings: swift
     ),
+    .executableTarget(
+      name: "ingest-bench",
+      dependencies: [
+        "Kafka", "Postgres", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Benchmarks/Ingest",
+      swiftSettings: swift
+    ),
     .testTarget(
       name: "TopItemsAPITests",
       dependencies: ["TopItemsAPI", "CountStore", "Counting", "HTTP", "Postgres"],
