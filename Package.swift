@@ -45,14 +45,16 @@ let package = Package(
     ),
     .target(
       name: "Ingestion",
-      dependencies: ["Kafka", "CountStore", "Counting", "Postgres"],
+      dependencies: ["Kafka", "CountStore", "Counting", "Postgres", "Prometheus"],
       swiftSettings: swift
     ),
+    .target(name: "Prometheus", swiftSettings: swift),
     .target(name: "Simulation", dependencies: ["Counting"], swiftSettings: swift),
     .executableTarget(
       name: "topitems",
       dependencies: [
-        "Ingestion", "TopItemsAPI", "HTTPServer", "Sockets", "CountStore", "Counting", "Kafka", "Postgres",
+        "Ingestion", "TopItemsAPI", "HTTPServer", "HTTP", "Sockets", "Prometheus", "CountStore", "Counting",
+        "Kafka", "Postgres",
         "Simulation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -65,6 +67,21 @@ let package = Package(
         "Kafka", "Postgres", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks/Ingest",
+      swiftSettings: swift
+    ),
+    .target(name: "TestSupport", dependencies: ["Postgres"], path: "Tests/TestSupport", swiftSettings: swift),
+    .testTarget(name: "PostgresTests", dependencies: ["Postgres"], swiftSettings: swift),
+    .testTarget(name: "KafkaTests", dependencies: ["Kafka", "CLibrdkafka"], swiftSettings: swift),
+    .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: swift),
+    .testTarget(name: "SocketsTests", dependencies: ["Sockets"], swiftSettings: swift),
+    .testTarget(
+      name: "HTTPServerTests",
+      dependencies: ["HTTP", "HTTPServer", "Sockets"],
+      swiftSettings: swift
+    ),
+    .testTarget(
+      name: "IntegrationTests",
+      dependencies: ["Kafka", "Postgres", "TestSupport"],
       swiftSettings: swift
     ),
     .testTarget(

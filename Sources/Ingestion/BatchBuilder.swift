@@ -167,7 +167,7 @@ struct BatchBuilder: ~Copyable {
 extension Batch {
   /// Puts the detections into the order of their oids. Repeats are possible where the memory holds less than a batch: the first stays, the others are duplicates.
   fileprivate mutating func sortDetections() {
-    detections.sort { $0.oid < $1.oid }
+    OidOrder.sort(&detections)
     var kept = 0
     for index in detections.indices {
       if kept > 0, detections[kept - 1].oid == detections[index].oid {

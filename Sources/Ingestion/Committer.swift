@@ -117,14 +117,17 @@ final class Committer: @unchecked Sendable {
     do {
       let store = try store()
       try intern(batch, in: store)
+      let interned = DatabaseClock.monotonicMicroseconds()
       let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next)
       switch outcome {
       case .committed(let revision, let parts, let bounds, let usedCarefulPath):
+        let ended = DatabaseClock.monotonicMicroseconds()
         let report = BatchReport(
           revision: revision,
           parts: parts,
           bounds: bounds,
-          microseconds: DatabaseClock.monotonicMicroseconds() - began,
+          microseconds: ended - began,
+          phases: [.items: interned - began, .transaction: ended - interned],
           usedCarefulPath: usedCarefulPath
         )
         path.learn(from: report, detections: batch.detections.count)

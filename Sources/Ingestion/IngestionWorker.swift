@@ -48,6 +48,8 @@ public final class IngestionWorker {
   private var fates = FateCounts()
   private var reportedToKafka: Int64 = 0
   private var progress: [PartitionKey: Int64] = [:]
+  private var committed: [PartitionKey: Int64] = [:]
+  private var stateReported: Int64 = 0
 
   private enum InHand {
     case claim(version: Int)
@@ -113,6 +115,7 @@ public final class IngestionWorker {
         try handle(result, consumer)
       }
       claimIfNeeded(consumer)
+      reportStateNowAndThen(consumer)
       let count = isFull ? 0 : try read(consumer)
       submitIfDue(moreIsWaiting: count > 0 && count == pollMessages)
       if options.drain, inHand == nil, builder.messages == 0, assignment.isDrained {
@@ -252,6 +255,7 @@ public final class IngestionWorker {
     fates += report.fates
     for part in report.parts {
       progress[part.key] = part.next
+      committed[part.key] = part.next
       if !rejected.isEmpty { rejected[part.key] = rejected[part.key]?.filter { $0.key >= part.next } }
     }
     rejected = rejected.filter { !$0.value.isEmpty }
@@ -267,6 +271,21 @@ public final class IngestionWorker {
     let positions = progress.map { ($0.key.topicPartition, nextOffset: $0.value) }
     progress.removeAll()
     if !positions.isEmpty { try? consumer.commit(positions) }
+  }
+
+  private func reportStateNowAndThen(_ consumer: Consumer) {
+    let now = DatabaseClock.monotonicMicroseconds()
+    guard now - stateReported > 1_000_000 else { return }
+    stateReported = now
+    var lag: [PartitionKey: Int64] = [:]
+    for entry in assignment.entries {
+      guard let next = committed[entry.key],
+        let end = consumer.cachedWatermarks(of: entry.key.topicPartition)?.high
+      else { continue }
+      lag[entry.key] = max(0, end - next)
+    }
+    observe(.lag(lag))
+    observe(.remembered(builder.remembered))
   }
 
   // MARK: Claims and rebalances
@@ -304,7 +323,7 @@ public final class IngestionWorker {
     assignment.endParts()
     let positions = claims.map { ($0.key.topicPartition, offset: $0.nextOffset) }
     do {
-      if !positions.isEmpty { try consumer.seek(positions, timeout: 2000) }
+      if !positions.isEmpty { try consumer.resume(positions, timeout: 2000) }
     } catch {
       // Just assigned, or the broker is away: the partitions stay unclaimed and are asked for again.
       observe(.brokerError(error))
@@ -315,6 +334,7 @@ public final class IngestionWorker {
       remember(claim)
       guard let index = assignment.index(of: claim.key) else { continue }
       assignment[index].next = claim.nextOffset
+      committed[claim.key] = claim.nextOffset
       assignment[index].reachedEnd = false
       assignment[index].standing = .reading
       if let gap = claim.gap { observe(.gap(claim.key, gap)) }
@@ -329,7 +349,6 @@ public final class IngestionWorker {
       }
     }
     if !refused.isEmpty { observe(.fenced(refused)) }
-    try consumer.resume(claims.map(\.key.topicPartition))
     observe(.claimed(claims))
   }
 
@@ -348,7 +367,7 @@ public final class IngestionWorker {
       assignment.add(partitions.map(PartitionKey.init))
       do {
         // Paused until the claim says where to begin: PostgreSQL may be away, and the group must not wait for it.
-        try consumer.assign(partitions.map { ($0, offset: Offset.beginning) }, paused: true)
+        try consumer.assign(partitions.map { ($0, offset: 0) }, paused: true)
       } catch {
         observe(.brokerError(error))
       }
@@ -375,6 +394,7 @@ public final class IngestionWorker {
     reportProgress(consumer)
     startOver(consumer)
     assignment.remove(keys)
+    for key in keys { committed[key] = nil }
     do {
       try consumer.unassign(partitions)
     } catch {
