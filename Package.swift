@@ -70,6 +70,7 @@ let package = Package(
       swiftSettings: swift
     ),
     .target(name: "TestSupport", dependencies: ["Postgres"], path: "Tests/TestSupport", swiftSettings: swift),
+    .testTarget(name: "PrometheusTests", dependencies: ["Prometheus"], swiftSettings: swift),
     .testTarget(name: "PostgresTests", dependencies: ["Postgres"], swiftSettings: swift),
     .testTarget(name: "KafkaTests", dependencies: ["Kafka", "CLibrdkafka"], swiftSettings: swift),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: swift),
@@ -80,8 +81,20 @@ let package = Package(
       swiftSettings: swift
     ),
     .testTarget(
+      name: "CountStoreTests",
+      dependencies: ["CountStore", "Counting", "TestSupport"],
+      swiftSettings: swift
+    ),
+    .testTarget(
+      name: "IngestionTests",
+      dependencies: ["Ingestion", "CountStore", "Counting", "TestSupport"],
+      swiftSettings: swift
+    ),
+    .testTarget(
       name: "IntegrationTests",
-      dependencies: ["Kafka", "Postgres", "TestSupport"],
+      dependencies: [
+        "Ingestion", "CountStore", "Counting", "Kafka", "Postgres", "Simulation", "TestSupport",
+      ],
       swiftSettings: swift
     ),
     .testTarget(
