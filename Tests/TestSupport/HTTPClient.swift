@@ -66,6 +66,9 @@ public struct HTTPClient: Sendable {
     }
   }
 
+  /// A connection that says nothing; the caller closes the descriptor.
+  public func idleConnection() throws -> Int32 { try connect(within: .seconds(30)) }
+
   private func connect(within limit: Duration) throws -> Int32 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     var time = timeval(tv_sec: Int(limit.components.seconds), tv_usec: 0)
