@@ -81,8 +81,20 @@ let package = Package(
       swiftSettings: swift
     ),
     .testTarget(
+      name: "CountStoreTests",
+      dependencies: ["CountStore", "Counting", "TestSupport"],
+      swiftSettings: swift
+    ),
+    .testTarget(
+      name: "IngestionTests",
+      dependencies: ["Ingestion", "CountStore", "Counting", "Postgres", "TestSupport"],
+      swiftSettings: swift
+    ),
+    .testTarget(
       name: "IntegrationTests",
-      dependencies: ["Kafka", "Postgres", "TestSupport"],
+      dependencies: [
+        "Ingestion", "CountStore", "Counting", "Kafka", "Postgres", "Simulation", "TestSupport",
+      ],
       swiftSettings: swift
     ),
     .testTarget(
@@ -92,6 +104,11 @@ let package = Package(
     ),
     .testTarget(name: "CountingTests", dependencies: ["Counting"], swiftSettings: swift),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Counting"], swiftSettings: swift),
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["TestSupport", "Postgres", "Kafka", "Counting"],
+      swiftSettings: swift
+    ),
     .testTarget(
       name: "topitemsTests",
       dependencies: ["topitems", .product(name: "ArgumentParser", package: "swift-argument-parser")],

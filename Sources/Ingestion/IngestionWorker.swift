@@ -52,7 +52,7 @@ public final class IngestionWorker {
   private var stateReported: Int64 = 0
 
   private enum InHand {
-    case claim(version: Int)
+    case claim(keys: Set<PartitionKey>, version: Int)
     case commit(messages: Int, position: (key: PartitionKey, offset: Int64)?)
   }
 
@@ -203,12 +203,12 @@ public final class IngestionWorker {
     switch result {
     case .claimed(let claims, let bounds):
       clock = DatabaseClock(bounds)
-      guard case .claim(let version) = job, version == assignment.version else {
+      guard case .claim(let asked, let version) = job, version == assignment.version else {
         // The partitions have changed meanwhile: ask again, knowing what is ours already.
         for claim in claims { remember(claim) }
         return
       }
-      try begin(claims, consumer)
+      begin(claims, asked: asked, consumer)
     case .committed(let report):
       clock = DatabaseClock(report.bounds)
       batchLimit = min(batchLimit * 2, options.batchMessages)
@@ -216,7 +216,7 @@ public final class IngestionWorker {
     case .fenced(let keys):
       observe(.fenced(keys))
       startOver(consumer)
-    case .floorRose:
+    case .outdated:
       startOver(consumer)
     case .failed(let error):
       try recover(from: error, job, consumer)
@@ -302,32 +302,34 @@ public final class IngestionWorker {
     assignment.reconsiderFenced()
     guard inHand == nil, assignment.hasUnclaimed else { return }
     var requests: [ClaimRequest] = []
-    for entry in assignment.entries where entry.standing == .unclaimed {
+    for (index, entry) in assignment.entries.enumerated() where assignment.isDue(index) {
       do {
-        let low = try consumer.watermarks(of: entry.key.topicPartition, timeout: 2000).low
+        let low = try consumer.watermarks(of: entry.key.topicPartition, timeout: 500).low
         requests.append(
           ClaimRequest(key: entry.key, heldEpoch: entry.epoch, mayTake: entry.mayTake, lowWatermark: low)
         )
       } catch {
+        // The others do not wait for a partition whose leader is away.
         observe(.brokerError(error))
-        return
+        assignment.postpone(index, milliseconds: 1000)
       }
     }
-    inHand = .claim(version: assignment.version)
+    guard !requests.isEmpty else { return }
+    inHand = .claim(keys: Set(requests.map(\.key)), version: assignment.version)
     committer.submit(.claim(requests))
   }
 
-  private func begin(_ claims: [PartitionClaim], _ consumer: Consumer) throws {
-    // Nothing that was read before may stand beside what is read from now on.
-    builder.reset()
-    assignment.endParts()
+  private func begin(_ claims: [PartitionClaim], asked: Set<PartitionKey>, _ consumer: Consumer) {
     let positions = claims.map { ($0.key.topicPartition, offset: $0.nextOffset) }
     do {
       if !positions.isEmpty { try consumer.resume(positions, timeout: 2000) }
     } catch {
       // Just assigned, or the broker is away: the partitions stay unclaimed and are asked for again.
       observe(.brokerError(error))
-      for claim in claims { remember(claim) }
+      for claim in claims {
+        remember(claim)
+        if let index = assignment.index(of: claim.key) { assignment.postpone(index, milliseconds: 100) }
+      }
       return
     }
     for claim in claims {
@@ -339,10 +341,7 @@ public final class IngestionWorker {
       assignment[index].standing = .reading
       if let gap = claim.gap { observe(.gap(claim.key, gap)) }
     }
-    let granted = Set(claims.map(\.key))
-    let refused = assignment.entries.filter { $0.standing == .unclaimed && !granted.contains($0.key) }.map(
-      \.key
-    )
+    let refused = asked.subtracting(claims.map(\.key)).sorted()
     for key in refused {
       if let index = assignment.index(of: key) {
         assignment[index].standing = .fenced(since: DatabaseClock.monotonicMicroseconds())
@@ -388,7 +387,7 @@ public final class IngestionWorker {
       switch result {
       case .committed(let report): note(report, consumer)
       case .failed(let error): observe(.retrying(error, afterMilliseconds: 0))
-      case .claimed, .fenced, .floorRose: break
+      case .claimed, .fenced, .outdated: break
       }
     }
     reportProgress(consumer)
