@@ -103,8 +103,8 @@ struct Ingest: ParsableCommand {
   var logLevel: Logger.Level?
 
   func run() throws {
-    let options = try options()
     try KafkaLibrary.requireSupported()
+    let options = try options()
     let listener = MetricsListener()
     let log = IngestionLog(
       try CommandLog.logger(
@@ -139,7 +139,7 @@ struct Ingest: ParsableCommand {
     var configuration = Configuration(brokers: try EnvironmentOption.required("brokers", brokers))
     configuration["client.id"] = "topitems"
     configuration["group.id"] = try EnvironmentOption.value("group", group) ?? "topitems"
-    for setting in EnvironmentOption.values("kafka", kafka) { try configuration.set(argument: setting) }
+    try configuration.add(EnvironmentOption.values("kafka", kafka))
 
     let topics = try EnvironmentOption.value("topics", topics) ?? "raw_camera_events"
     var options = IngestionOptions(

@@ -8,6 +8,9 @@ import Postgres
 struct Locations: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Manage the names of the locations.",
+    discussion: """
+        topitems locations import locations.csv --dry-run
+      """,
     subcommands: [Import.self]
   )
 
