@@ -41,7 +41,12 @@ struct Ingest: ParsableCommand {
     help: .option("kafka", "A setting for librdkafka, name=value; may be repeated.", valueName: "name=value")
   )
   var kafka: [String] = []
-  @Flag(help: "Stop when every assigned partition has been read to its end and all of it is committed.")
+  @Flag(
+    help: .option(
+      "drain",
+      "Stop when every assigned partition has been read to its end and all is committed."
+    )
+  )
   var drain = false
   @Option(
     help: .option(
@@ -147,7 +152,7 @@ struct Ingest: ParsableCommand {
       topics: topics.split(separator: ",").map(String.init),
       kafka: configuration
     )
-    options.drain = drain
+    options.drain = try EnvironmentOption.flag("drain", drain)
     if let unit = try EnvironmentOption.value("timestamp-unit", timestampUnit) {
       options.timestampUnit = unit
     }
