@@ -118,6 +118,26 @@ public struct Batch: Sendable {
       detectedAt = event.detectedAt
     }
 
+    init(
+      part: Int32,
+      offset: Int64,
+      fate: Fate,
+      oid: Int64,
+      location: Int64,
+      camera: Int64,
+      itemName: [UInt8],
+      detectedAt: Timestamp
+    ) {
+      self.part = part
+      self.offset = offset
+      self.fate = fate
+      self.oid = oid
+      self.location = location
+      self.camera = camera
+      self.itemName = itemName
+      self.detectedAt = detectedAt
+    }
+
     /// See `PayloadHash`.
     var payloadHash: Int64 {
       itemName.withUnsafeBytes {

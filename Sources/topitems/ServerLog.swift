@@ -26,6 +26,7 @@ struct ServerLog: Sendable {
   func observe(_ observation: APIObservation) {
     switch observation {
     case .topItemsFailed(_, let error): logger.warning("a question was not answered: \(error)")
+    case .statusFailed(let error): logger.warning("the status is not known: \(error)")
     case .readinessFailed(let error): logger.warning("not ready: \(error)")
     }
   }
