@@ -40,11 +40,13 @@ final class Committer: @unchecked Sendable {
   /// The stored id of each index of the builder's dictionary, for the generation that they belong to.
   private var itemIDs: [Int64] = []
   private var itemGeneration = -1
+  private var cameras: CameraRoster
   private var lastTrim = DatabaseClock.monotonicMicroseconds()
 
   init(_ options: IngestionOptions, observe: @escaping @Sendable (IngestionObservation) -> Void) {
     self.options = options
     self.observe = observe
+    cameras = CameraRoster(limit: options.maximumCameras)
   }
 
   // MARK: The reading thread's side
@@ -102,6 +104,8 @@ final class Committer: @unchecked Sendable {
     while !jobs.hasClosed {
       do {
         let store = try store()
+        // After a failover the rows of the cameras may be another server's.
+        cameras.removeAll()
         let granted = try store.claim(requests, dedupHorizonSeconds: options.dedupHorizonSeconds)
         return .claimed(granted.claims, granted.bounds)
       } catch {
@@ -120,8 +124,9 @@ final class Committer: @unchecked Sendable {
     do {
       let store = try store()
       guard try intern(batch, in: store) else { return .outdated }
+      try store.admit(batch.cameras, to: &cameras)
       let interned = DatabaseClock.monotonicMicroseconds()
-      let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next)
+      let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next, cameras: cameras)
       switch outcome {
       case .committed(let revision, let parts, let bounds, let usedCarefulPath):
         let ended = DatabaseClock.monotonicMicroseconds()

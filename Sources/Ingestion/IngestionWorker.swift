@@ -117,7 +117,7 @@ public final class IngestionWorker {
       claimIfNeeded(consumer)
       reportStateNowAndThen(consumer)
       let count = isFull ? 0 : try read(consumer)
-      submitIfDue(moreIsWaiting: count > 0 && count == pollMessages)
+      submitIfDue(moreIsWaiting: count > 0 && count == pollMessages, consumer)
       if options.drain, inHand == nil, builder.messages == 0, assignment.isDrained {
         if let reason = assignment.haltReason { throw IngestionError.halted(reason) }
         return
@@ -185,8 +185,14 @@ public final class IngestionWorker {
   }
 
   /// Hands the batch over when the committer is free: at once when little is waiting, and full when much is.
-  private func submitIfDue(moreIsWaiting: Bool) {
+  private func submitIfDue(moreIsWaiting: Bool, _ consumer: Consumer) {
     guard inHand == nil, builder.messages > 0, isFull || !moreIsWaiting else { return }
+    for entry in assignment.entries {
+      guard let part = entry.part, let log = consumer.cachedWatermarks(of: entry.key.topicPartition) else {
+        continue
+      }
+      builder.setLogEnd(log.high, of: part)
+    }
     let messages = builder.messages
     let batch = builder.seal()
     assignment.endParts()

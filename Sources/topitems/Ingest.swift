@@ -103,6 +103,14 @@ struct Ingest: ParsableCommand {
   @Option(help: .option("log-format", "text or json (one object a line).", default: "text"))
   var logFormat: LogFormat?
   @Option(
+    help: .option(
+      "max-cameras",
+      "Cameras with counters of their own; the others share one.",
+      default: "100000"
+    )
+  )
+  var maxCameras: Int?
+  @Option(
     help: .option("log-level", "trace, debug, info, notice, warning, error or critical.", default: "info")
   )
   var logLevel: Logger.Level?
@@ -174,6 +182,8 @@ struct Ingest: ParsableCommand {
       ?? options.deadLetterBytes
     options.rememberedDetections =
       try NumberOption.value("remember", remember, in: 0...1 << 28) ?? options.rememberedDetections
+    options.maximumCameras =
+      try NumberOption.value("max-cameras", maxCameras, in: 0...10_000_000) ?? options.maximumCameras
     return options
   }
 
