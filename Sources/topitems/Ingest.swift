@@ -41,7 +41,12 @@ struct Ingest: ParsableCommand {
     help: .option("kafka", "A setting for librdkafka, name=value; may be repeated.", valueName: "name=value")
   )
   var kafka: [String] = []
-  @Flag(help: "Stop when every assigned partition has been read to its end and all of it is committed.")
+  @Flag(
+    help: .option(
+      "drain",
+      "Stop when every assigned partition has been read to its end and all is committed."
+    )
+  )
   var drain = false
   @Option(
     help: .option(
@@ -98,6 +103,14 @@ struct Ingest: ParsableCommand {
   @Option(help: .option("log-format", "text or json (one object a line).", default: "text"))
   var logFormat: LogFormat?
   @Option(
+    help: .option(
+      "max-cameras",
+      "Cameras with counters of their own; the others share one.",
+      default: "100000"
+    )
+  )
+  var maxCameras: Int?
+  @Option(
     help: .option("log-level", "trace, debug, info, notice, warning, error or critical.", default: "info")
   )
   var logLevel: Logger.Level?
@@ -147,7 +160,7 @@ struct Ingest: ParsableCommand {
       topics: topics.split(separator: ",").map(String.init),
       kafka: configuration
     )
-    options.drain = drain
+    options.drain = try EnvironmentOption.flag("drain", drain)
     if let unit = try EnvironmentOption.value("timestamp-unit", timestampUnit) {
       options.timestampUnit = unit
     }
@@ -169,6 +182,8 @@ struct Ingest: ParsableCommand {
       ?? options.deadLetterBytes
     options.rememberedDetections =
       try NumberOption.value("remember", remember, in: 0...1 << 28) ?? options.rememberedDetections
+    options.maximumCameras =
+      try NumberOption.value("max-cameras", maxCameras, in: 0...10_000_000) ?? options.maximumCameras
     return options
   }
 

@@ -22,7 +22,9 @@ struct TopItemsCommand: ParsableCommand {
       Exit status: 0 done, 1 failed, 2 wrong usage.
       """,
     version: "topitems 0.1.0",
-    subcommands: [Migrate.self, Ingest.self, Serve.self, Simulate.self, Locations.self]
+    subcommands: [
+      Migrate.self, Ingest.self, Serve.self, Simulate.self, Locations.self, DeadLetters.self, Quarantine.self,
+    ]
   )
 
   /// Parses and runs the command that was asked for.
