@@ -45,17 +45,55 @@ let package = Package(
     ),
     .target(
       name: "Ingestion",
-      dependencies: ["Kafka", "CountStore", "Counting", "Postgres"],
+      dependencies: ["Kafka", "CountStore", "Counting", "Postgres", "Prometheus"],
       swiftSettings: swift
     ),
+    .target(name: "Prometheus", swiftSettings: swift),
     .target(name: "Simulation", dependencies: ["Counting"], swiftSettings: swift),
     .executableTarget(
       name: "topitems",
       dependencies: [
-        "Ingestion", "TopItemsAPI", "HTTPServer", "Sockets", "CountStore", "Counting", "Kafka", "Postgres",
+        "Ingestion", "TopItemsAPI", "HTTPServer", "HTTP", "Sockets", "Prometheus", "CountStore", "Counting",
+        "Kafka", "Postgres",
         "Simulation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: swift
+    ),
+    .executableTarget(
+      name: "ingest-bench",
+      dependencies: [
+        "Kafka", "Postgres", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Benchmarks/Ingest",
+      swiftSettings: swift
+    ),
+    .target(name: "TestSupport", dependencies: ["Postgres"], path: "Tests/TestSupport", swiftSettings: swift),
+    .testTarget(name: "PrometheusTests", dependencies: ["Prometheus"], swiftSettings: swift),
+    .testTarget(name: "PostgresTests", dependencies: ["Postgres"], swiftSettings: swift),
+    .testTarget(name: "KafkaTests", dependencies: ["Kafka", "CLibrdkafka"], swiftSettings: swift),
+    .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: swift),
+    .testTarget(name: "SocketsTests", dependencies: ["Sockets"], swiftSettings: swift),
+    .testTarget(
+      name: "HTTPServerTests",
+      dependencies: ["HTTP", "HTTPServer", "Sockets"],
+      swiftSettings: swift
+    ),
+    .testTarget(
+      name: "CountStoreTests",
+      dependencies: ["CountStore", "Counting", "TestSupport"],
+      swiftSettings: swift
+    ),
+    .testTarget(
+      name: "IngestionTests",
+      dependencies: ["Ingestion", "CountStore", "Counting", "Postgres", "TestSupport"],
+      swiftSettings: swift
+    ),
+    .testTarget(
+      name: "IntegrationTests",
+      dependencies: [
+        "Ingestion", "CountStore", "Counting", "Kafka", "Postgres", "Simulation", "TestSupport",
       ],
       swiftSettings: swift
     ),
@@ -66,6 +104,11 @@ let package = Package(
     ),
     .testTarget(name: "CountingTests", dependencies: ["Counting"], swiftSettings: swift),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Counting"], swiftSettings: swift),
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["TestSupport", "Postgres", "Kafka", "Counting"],
+      swiftSettings: swift
+    ),
     .testTarget(
       name: "topitemsTests",
       dependencies: ["topitems", .product(name: "ArgumentParser", package: "swift-argument-parser")],

@@ -185,6 +185,8 @@ public struct Batch: Sendable {
 
   /// Which dictionary the indexes belong to.
   public var itemGeneration: Int
+  /// Whether the generation begins with this batch: it then knows no index but those of its own `newItems`.
+  public var startsGeneration = true
   /// At most one of each partition.
   public var parts: [Part] = []
   /// Sorted by oid and without repeats: the order in which every writer takes its locks.
@@ -205,10 +207,8 @@ public struct Batch: Sendable {
     cameras = CameraTallies(limit: cameraLimit)
   }
 
-  /// Puts the detections into the order of their oids. Repeats are possible where the memory holds less than a batch:
-  /// the first stays, the others are duplicates.
-  public mutating func sortDetections() {
-    detections.sort { $0.oid < $1.oid }
+  /// Leaves one detection of each oid in the sorted array: the first stays, the others are duplicates.
+  public mutating func dropRepeats() {
     var kept = 0
     for index in detections.indices {
       if kept > 0, detections[kept - 1].oid == detections[index].oid {

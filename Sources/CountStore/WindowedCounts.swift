@@ -3,52 +3,102 @@ import Counting
 /// The counts that a batch of detections adds, one row for each location, window and item, in the order in which
 /// every writer takes the rows' locks.
 struct WindowedCounts {
-  struct Key: Hashable, Comparable {
+  /// One row.
+  struct Sum: Comparable {
     var location: Int64
     var windowStart: Int64
     var itemID: Int64
+    var count: Int64
 
-    static func < (a: Key, b: Key) -> Bool {
+    static func < (a: Sum, b: Sum) -> Bool {
       if a.location != b.location { return a.location < b.location }
       if a.windowStart != b.windowStart { return a.windowStart < b.windowStart }
       return a.itemID < b.itemID
     }
   }
 
-  private(set) var locations: [Int64] = []
-  private(set) var windowStarts: [Int64] = []
-  private(set) var itemIDs: [Int64] = []
-  private(set) var counts: [Int64] = []
+  private(set) var sums: [Sum]
 
   /// Sums up those detections that `isCounted` (by their position) lets through; all when it is nil.
   /// `itemIDs` gives the stored id of a dictionary index.
-  init(of detections: [Batch.Detection], itemIDs ids: [Int64], isCounted: [Bool]? = nil) {
-    var sums: [Key: Int64] = [:]
-    sums.reserveCapacity(min(detections.count, 1 << 15))
+  init(of detections: [Batch.Detection], itemIDs: [Int64], isCounted: [Bool]? = nil) {
+    var table = SumTable(capacity: min(detections.count, 1 << 12))
     for (position, detection) in detections.enumerated() where isCounted?[position] ?? true {
-      let key = Key(
+      table.add(
         location: detection.location,
         windowStart: Window.start(of: detection.detectedAt).microseconds,
-        itemID: ids[Int(detection.item)]
+        itemID: itemIDs[Int(detection.item)]
       )
-      sums[key, default: 0] += 1
     }
-    let sorted = sums.sorted { $0.key < $1.key }
-    locations = sorted.map(\.key.location)
-    windowStarts = sorted.map(\.key.windowStart)
-    itemIDs = sorted.map(\.key.itemID)
-    counts = sorted.map(\.value)
+    sums = table.sums.sorted()
   }
 
-  var isEmpty: Bool { counts.isEmpty }
+  var isEmpty: Bool { sums.isEmpty }
+  var locations: [Int64] { sums.map(\.location) }
+  var windowStarts: [Int64] { sums.map(\.windowStart) }
+  var itemIDs: [Int64] { sums.map(\.itemID) }
+  var counts: [Int64] { sums.map(\.count) }
 
   /// The locations that changed, each once, in order; nil when they are too many to be worth naming.
   func changedLocations(limit: Int = 1000) -> [Int64]? {
     var changed: [Int64] = []
-    for location in locations where changed.last != location {
+    for sum in sums where changed.last != sum.location {
       if changed.count == limit { return nil }
-      changed.append(location)
+      changed.append(sum.location)
     }
     return changed
+  }
+}
+
+/// A hash table of sums. `Dictionary` spends more on its hash than the rest of a batch costs together; the keys' last
+/// part is ours (ids are dealt out by the database), and a seed keeps the others from being chosen to collide.
+private struct SumTable {
+  private(set) var sums: [WindowedCounts.Sum] = []
+  private var slots: [Int32]
+  private let seed = UInt64.random(in: .min ... .max)
+
+  init(capacity: Int) {
+    var size = 64
+    while size < capacity * 2 { size *= 2 }
+    slots = [Int32](repeating: -1, count: size)
+    sums.reserveCapacity(capacity)
+  }
+
+  mutating func add(location: Int64, windowStart: Int64, itemID: Int64) {
+    var slot = hash(location, windowStart, itemID) & (slots.count - 1)
+    while slots[slot] >= 0 {
+      let index = Int(slots[slot])
+      if sums[index].itemID == itemID, sums[index].location == location,
+        sums[index].windowStart == windowStart
+      {
+        sums[index].count += 1
+        return
+      }
+      slot = (slot + 1) & (slots.count - 1)
+    }
+    slots[slot] = Int32(sums.count)
+    sums.append(WindowedCounts.Sum(location: location, windowStart: windowStart, itemID: itemID, count: 1))
+    if sums.count * 2 > slots.count { grow() }
+  }
+
+  private mutating func grow() {
+    slots = [Int32](repeating: -1, count: slots.count * 2)
+    for (index, sum) in sums.enumerated() {
+      var slot = hash(sum.location, sum.windowStart, sum.itemID) & (slots.count - 1)
+      while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
+      slots[slot] = Int32(index)
+    }
+  }
+
+  private func hash(_ location: Int64, _ windowStart: Int64, _ itemID: Int64) -> Int {
+    Int(truncatingIfNeeded: fold(fold(fold(seed, location), windowStart), itemID))
+  }
+
+  /// A 128-bit product, its halves folded together (the mixing step of wyhash).
+  private func fold(_ hash: UInt64, _ part: Int64) -> UInt64 {
+    let product = (hash ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(
+      by: UInt64(bitPattern: part) ^ 0xD6E8_FEB8_6659_FD93
+    )
+    return product.high ^ product.low
   }
 }

@@ -6,6 +6,9 @@ extension LocationFile {
     var geographical_location: String
   }
 
+  /// Any object: the decoder reports a number that does not fit its type as if the JSON were wrong.
+  private struct AnyRow: Decodable {}
+
   /// One JSON object a line; unknown fields are ignored, empty lines too.
   mutating func readNDJSON(_ bytes: [UInt8], skipping prefix: Int) {
     let decoder = JSONDecoder()
@@ -18,7 +21,12 @@ extension LocationFile {
         let row = try decoder.decode(Row.self, from: Data(text))
         add(oid: row.geographical_location_oid, name: row.geographical_location, line: line)
       } catch let error as DecodingError {
-        report(line, Self.explain(error))
+        let isJSON = (try? decoder.decode(AnyRow.self, from: Data(text))) != nil
+        if case .dataCorrupted = error, isJSON {
+          report(line, "\(Self.oidColumn) is no 64-bit integer")
+        } else {
+          report(line, Self.explain(error))
+        }
       } catch {
         report(line, "\(error)")
       }
@@ -33,8 +41,7 @@ extension LocationFile {
         "\($0.stringValue) is no \(type == String.self ? "string" : "64-bit integer")"
       }
         ?? "not a JSON object"
-    case .dataCorrupted(let context):
-      context.codingPath.last.map { "\($0.stringValue) is no 64-bit integer" } ?? "not valid JSON"
+    case .dataCorrupted: "not valid JSON"
     @unknown default: "not valid JSON"
     }
   }

@@ -4,16 +4,14 @@ struct ByteClass: OptionSet {
 
   /// `tchar`: field names and methods (RFC 9110 §5.6.2).
   static let token = ByteClass(rawValue: 1 << 0)
-  /// HTAB, SP, VCHAR and obs-text: all that a line may hold between its ends (RFC 9110 §5.5).
-  static let text = ByteClass(rawValue: 1 << 1)
   /// `pchar` without "%", and "/": what a path may hold as it is (RFC 3986 §3.3).
-  static let path = ByteClass(rawValue: 1 << 2)
+  static let path = ByteClass(rawValue: 1 << 1)
   /// Visible ASCII but "#". RFC 3986 allows less in a query, but browsers send `{|}[]^` and more as they are.
-  static let query = ByteClass(rawValue: 1 << 3)
+  static let query = ByteClass(rawValue: 1 << 2)
   /// unreserved and sub-delims: a registered name without "%" (RFC 3986 §3.2.2).
-  static let host = ByteClass(rawValue: 1 << 4)
-  static let hexadecimal = ByteClass(rawValue: 1 << 5)
-  static let digit = ByteClass(rawValue: 1 << 6)
+  static let host = ByteClass(rawValue: 1 << 3)
+  static let hexadecimal = ByteClass(rawValue: 1 << 4)
+  static let digit = ByteClass(rawValue: 1 << 5)
 
   @inline(__always)
   static func of(_ byte: UInt8) -> ByteClass { ByteClass(rawValue: table[Int(byte)]) }
@@ -31,7 +29,6 @@ struct ByteClass: OptionSet {
     if isDigit { classes.insert([.digit, .hexadecimal]) }
     if isLetter, lower <= UInt8(ascii: "f") { classes.insert(.hexadecimal) }
     if isDigit || isLetter || "!#$%&'*+-.^_`|~".utf8.contains(byte) { classes.insert(.token) }
-    if byte >= 0x80 || isVisible || byte == 0x20 || byte == 0x09 { classes.insert(.text) }
     if isUnreserved || isSubDelimiter { classes.insert([.path, .host]) }
     if ":@/".utf8.contains(byte) { classes.insert(.path) }
     if isVisible, byte != UInt8(ascii: "#") { classes.insert(.query) }

@@ -9,12 +9,15 @@ extension Connection {
 
   /// Parses and answers, then sends; and again as long as something is unparsed and there is room to answer.
   func process(_ input: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)) {
-    if !input.isEmpty { parse(input.bindMemory(to: UInt8.self).span) }
+    if !input.isEmpty {
+      let used = parse(input.bindMemory(to: UInt8.self).span, from: 0)
+      if used < input.count { keep(Array(input[used...])) }
+    }
     write()
-    while canParse, !unparsed.isEmpty {
+    while canParse, unparsedStart < unparsed.count {
       let rest = unparsed
-      unparsed = []
-      parse(rest.span)
+      unparsedStart = parse(rest.span, from: unparsedStart)
+      if unparsedStart == rest.count || ending != nil { keep(unparsedStart == rest.count ? [] : rest) }
       write()
     }
   }
@@ -34,7 +37,6 @@ extension Connection {
     let context = ResponseEncoder.Context(method: parser.method, version: .http1_1, persists: false)
     encode(loop.settings.response(for: error), context)
     ending = .linger
-    unparsed = []
   }
 
   private var canParse: Bool {
@@ -45,8 +47,9 @@ extension Connection {
     }
   }
 
-  private func parse(_ input: Span<UInt8>) {
-    var position = 0
+  /// Returns up to where the input is used.
+  private func parse(_ input: Span<UInt8>, from start: Int) -> Int {
+    var position = start
     while canParse {
       switch parser.parse(input, from: &position) {
       case .needMore:
@@ -55,21 +58,23 @@ extension Connection {
         } else if !parser.isIdle {
           inputStage = .head
         }
-        return
+        return position
       case .expectsContinue: loop.output.append(contentsOf: ResponseEncoder.continueBytes)
       case .request(let request):
         inputStage = .idle
         restartsDeadline = true
         answer(request)
-      case .failure(let error): return refuse(error)
+      case .failure(let error): refuse(error)
       }
     }
-    guard position < input.count else { return }
-    if ending == nil {
-      input.extracting(position...).withUnsafeBufferPointer { unparsed = Array($0) }
-    } else {
-      ending = .linger
-    }
+    return position
+  }
+
+  /// Keeps input for later; of a connection that ends it only matters that there was more.
+  private func keep(_ input: [UInt8]) {
+    unparsedStart = 0
+    unparsed = ending == nil ? input : []
+    if ending != nil, !input.isEmpty { ending = .linger }
   }
 
   private func answer(_ request: Request) {
@@ -85,6 +90,7 @@ extension Connection {
       let job = WorkerPool.Job(work: work) { [inbox = loop.inbox] in inbox.post(.response($0, registration)) }
       guard loop.settings.workers.submit(job) else {
         let error = ProtocolError(.serviceUnavailable, "too many requests wait for an answer")
+        loop.noteRefusal(error, peer: peer)
         return encode(loop.settings.response(for: error), context)
       }
       self.job = (job, context)

@@ -39,8 +39,9 @@ final class Connection: EventSource {
   let socket: Socket
   private(set) var registration: Registration?
   var parser: RequestParser
-  /// Input behind a request in progress.
+  /// Input behind a request in progress, and from where it is unparsed.
   var unparsed: [UInt8] = []
+  var unparsedStart = 0
   /// Idle, head or content.
   var inputStage = Stage.head
   /// The request in progress on a worker.

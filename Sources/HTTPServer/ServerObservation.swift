@@ -5,8 +5,8 @@ import Sockets
 public enum ServerObservation: Sendable {
   /// The server takes connections at this address.
   case listening(SocketAddress)
-  /// A connection was closed because of what, or how slowly, its client sent. At most one a second from each loop;
-  /// `suppressed` says how many came since the last one without being told, so that no client can flood a log.
+  /// A request was refused before any handler saw it: for what, or how slowly, its client sent, or because no worker
+  /// was to be had. At most one a second from each loop; `suppressed` says how many came since the last one without being told, so that no client can flood a log.
   case refusedRequest(ProtocolError, peer: SocketAddress, suppressed: Int)
   /// A connection got a 503 for a limit of connections. At most one a second from each loop, as above.
   case refusedConnection(ConnectionLimit, peer: SocketAddress, suppressed: Int)

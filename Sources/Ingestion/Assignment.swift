@@ -28,6 +28,8 @@ struct Assignment {
     /// The index of its part in the batch that is being built.
     var part: Int32?
     var reachedEnd = false
+    /// When it may be claimed, on the monotonic clock (µs).
+    var notBefore: Int64 = 0
   }
 
   private(set) var entries: [Entry] = []
@@ -103,7 +105,17 @@ struct Assignment {
     return index
   }
 
-  var hasUnclaimed: Bool { entries.contains { $0.standing == .unclaimed } }
+  var hasUnclaimed: Bool { entries.indices.contains { isDue($0) } }
+
+  /// Whether a partition waits for its claim, and may be claimed now.
+  func isDue(_ index: Int) -> Bool {
+    entries[index].standing == .unclaimed && entries[index].notBefore <= DatabaseClock.monotonicMicroseconds()
+  }
+
+  /// Leaves a partition alone for a moment.
+  mutating func postpone(_ index: Int, milliseconds: Int64) {
+    entries[index].notBefore = DatabaseClock.monotonicMicroseconds() + milliseconds * 1000
+  }
 
   /// Whether there is nothing left to read, as far as Kafka has said.
   var isDrained: Bool {
@@ -111,8 +123,8 @@ struct Assignment {
       && entries.allSatisfy {
         switch $0.standing {
         case .reading: $0.reachedEnd
-        case .unclaimed: false
-        case .fenced, .halted: true
+        case .unclaimed, .fenced: false
+        case .halted: true
         }
       }
   }

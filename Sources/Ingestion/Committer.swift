@@ -17,7 +17,8 @@ enum CommitterResult: Sendable {
   case committed(BatchReport)
   /// The stored position is not the one that the batch builds on.
   case fenced([PartitionKey])
-  case floorRose
+  /// The batch was built on a floor, or on ids of items, that no longer hold: it must be read again.
+  case outdated
   case failed(PostgresError)
 }
 
@@ -99,9 +100,6 @@ final class Committer: @unchecked Sendable {
     while !jobs.hasClosed {
       do {
         let store = try store()
-        // The ids may be another server's after a failover, and so may the rows of the cameras.
-        itemGeneration = -1
-        cameras.removeAll()
         let granted = try store.claim(requests, dedupHorizonSeconds: options.dedupHorizonSeconds)
         return .claimed(granted.claims, granted.bounds)
       } catch {
@@ -119,22 +117,25 @@ final class Committer: @unchecked Sendable {
     let began = DatabaseClock.monotonicMicroseconds()
     do {
       let store = try store()
-      try intern(batch, in: store)
+      guard try intern(batch, in: store) else { return .outdated }
       try store.admit(batch.cameras, to: &cameras)
+      let interned = DatabaseClock.monotonicMicroseconds()
       let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next, cameras: cameras)
       switch outcome {
       case .committed(let revision, let parts, let bounds, let usedCarefulPath):
+        let ended = DatabaseClock.monotonicMicroseconds()
         let report = BatchReport(
           revision: revision,
           parts: parts,
           bounds: bounds,
-          microseconds: DatabaseClock.monotonicMicroseconds() - began,
+          microseconds: ended - began,
+          phases: [.items: interned - began, .transaction: ended - interned],
           usedCarefulPath: usedCarefulPath
         )
         path.learn(from: report, detections: batch.detections.count)
         return .committed(report)
       case .fenced(let keys): return .fenced(keys)
-      case .floorRose: return .floorRose
+      case .floorRose: return .outdated
       }
     } catch {
       dropUnusableConnection()
@@ -142,20 +143,28 @@ final class Committer: @unchecked Sendable {
     }
   }
 
-  private func intern(_ batch: Batch, in store: CountStore) throws(PostgresError) {
+  /// Learns the ids of the batch's new items.
+  /// - Returns: false when the ids of its older ones are not known here: they were another connection's.
+  private func intern(_ batch: Batch, in store: CountStore) throws(PostgresError) -> Bool {
     if batch.itemGeneration != itemGeneration {
+      guard batch.startsGeneration else { return false }
       itemIDs.removeAll(keepingCapacity: true)
       itemGeneration = batch.itemGeneration
     }
-    guard !batch.newItems.isEmpty else { return }
-    // A batch's new items are the dictionary's next indexes, in order.
-    itemIDs += try store.internItems(batch.newItems.map(\.name))
+    if !batch.newItems.isEmpty {
+      // A batch's new items are the dictionary's next indexes, in order.
+      itemIDs += try store.internItems(batch.newItems.map(\.name))
+    }
+    return true
   }
 
   private func store() throws(PostgresError) -> CountStore {
     if let connection, connection.isUsable { return CountStore(connection) }
     connection?.close()
     connection = nil
+    // After a failover an id may mean another name: what was learnt on one connection is forgotten with it.
+    itemGeneration = -1
+    cameras.removeAll()
     let fresh = try Connection(options.database)
     connection = fresh
     return CountStore(fresh)

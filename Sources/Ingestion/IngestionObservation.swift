@@ -14,6 +14,11 @@ public enum IngestionObservation: Sendable {
   /// Another worker holds these partitions; nothing of them is written any more.
   case fenced([PartitionKey])
   case committed(BatchReport)
+  /// How many messages of each assigned partition are not committed yet, about once a second; a partition is missing
+  /// from it until Kafka has told its end.
+  case lag([PartitionKey: Int64])
+  /// How many oids are remembered to drop near duplicates, about once a second.
+  case remembered(Int)
   /// A batch or a claim did not get through; the worker starts over from what is stored.
   case retrying(PostgresError, afterMilliseconds: Int64)
   /// A message that the database refuses, now a dead letter.
@@ -33,8 +38,10 @@ public struct BatchReport: Sendable {
   public var parts: [Batch.Part]
   /// The floor and the database's clock during the batch.
   public var bounds: EventTimeBounds
-  /// From BEGIN to COMMIT.
+  /// From the first statement to the end of COMMIT.
   public var microseconds: Int64
+  /// How long each phase of it took, in microseconds.
+  public var phases: [ApplyPhase: Int64]
   /// Whether detections were inserted one by one because some were stored already.
   public var usedCarefulPath: Bool
 

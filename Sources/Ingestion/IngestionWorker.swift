@@ -48,9 +48,11 @@ public final class IngestionWorker {
   private var fates = FateCounts()
   private var reportedToKafka: Int64 = 0
   private var progress: [PartitionKey: Int64] = [:]
+  private var committed: [PartitionKey: Int64] = [:]
+  private var stateReported: Int64 = 0
 
   private enum InHand {
-    case claim(version: Int)
+    case claim(keys: Set<PartitionKey>, version: Int)
     case commit(messages: Int, position: (key: PartitionKey, offset: Int64)?)
   }
 
@@ -113,6 +115,7 @@ public final class IngestionWorker {
         try handle(result, consumer)
       }
       claimIfNeeded(consumer)
+      reportStateNowAndThen(consumer)
       let count = isFull ? 0 : try read(consumer)
       submitIfDue(moreIsWaiting: count > 0 && count == pollMessages, consumer)
       if options.drain, inHand == nil, builder.messages == 0, assignment.isDrained {
@@ -206,12 +209,12 @@ public final class IngestionWorker {
     switch result {
     case .claimed(let claims, let bounds):
       clock = DatabaseClock(bounds)
-      guard case .claim(let version) = job, version == assignment.version else {
+      guard case .claim(let asked, let version) = job, version == assignment.version else {
         // The partitions have changed meanwhile: ask again, knowing what is ours already.
         for claim in claims { remember(claim) }
         return
       }
-      try begin(claims, consumer)
+      begin(claims, asked: asked, consumer)
     case .committed(let report):
       clock = DatabaseClock(report.bounds)
       batchLimit = min(batchLimit * 2, options.batchMessages)
@@ -219,7 +222,7 @@ public final class IngestionWorker {
     case .fenced(let keys):
       observe(.fenced(keys))
       startOver(consumer)
-    case .floorRose:
+    case .outdated:
       startOver(consumer)
     case .failed(let error):
       try recover(from: error, job, consumer)
@@ -258,6 +261,7 @@ public final class IngestionWorker {
     fates += report.fates
     for part in report.parts {
       progress[part.key] = part.next
+      committed[part.key] = part.next
       if !rejected.isEmpty { rejected[part.key] = rejected[part.key]?.filter { $0.key >= part.next } }
     }
     rejected = rejected.filter { !$0.value.isEmpty }
@@ -275,6 +279,21 @@ public final class IngestionWorker {
     if !positions.isEmpty { try? consumer.commit(positions) }
   }
 
+  private func reportStateNowAndThen(_ consumer: Consumer) {
+    let now = DatabaseClock.monotonicMicroseconds()
+    guard now - stateReported > 1_000_000 else { return }
+    stateReported = now
+    var lag: [PartitionKey: Int64] = [:]
+    for entry in assignment.entries {
+      guard let next = committed[entry.key],
+        let end = consumer.cachedWatermarks(of: entry.key.topicPartition)?.high
+      else { continue }
+      lag[entry.key] = max(0, end - next)
+    }
+    observe(.lag(lag))
+    observe(.remembered(builder.remembered))
+  }
+
   // MARK: Claims and rebalances
 
   /// Forgets all that is not committed; every partition waits for its position.
@@ -289,53 +308,52 @@ public final class IngestionWorker {
     assignment.reconsiderFenced()
     guard inHand == nil, assignment.hasUnclaimed else { return }
     var requests: [ClaimRequest] = []
-    for entry in assignment.entries where entry.standing == .unclaimed {
+    for (index, entry) in assignment.entries.enumerated() where assignment.isDue(index) {
       do {
-        let low = try consumer.watermarks(of: entry.key.topicPartition, timeout: 2000).low
+        let low = try consumer.watermarks(of: entry.key.topicPartition, timeout: 500).low
         requests.append(
           ClaimRequest(key: entry.key, heldEpoch: entry.epoch, mayTake: entry.mayTake, lowWatermark: low)
         )
       } catch {
+        // The others do not wait for a partition whose leader is away.
         observe(.brokerError(error))
-        return
+        assignment.postpone(index, milliseconds: 1000)
       }
     }
-    inHand = .claim(version: assignment.version)
+    guard !requests.isEmpty else { return }
+    inHand = .claim(keys: Set(requests.map(\.key)), version: assignment.version)
     committer.submit(.claim(requests))
   }
 
-  private func begin(_ claims: [PartitionClaim], _ consumer: Consumer) throws {
-    // Nothing that was read before may stand beside what is read from now on.
-    builder.reset()
-    assignment.endParts()
+  private func begin(_ claims: [PartitionClaim], asked: Set<PartitionKey>, _ consumer: Consumer) {
     let positions = claims.map { ($0.key.topicPartition, offset: $0.nextOffset) }
     do {
-      if !positions.isEmpty { try consumer.seek(positions, timeout: 2000) }
+      if !positions.isEmpty { try consumer.resume(positions, timeout: 2000) }
     } catch {
       // Just assigned, or the broker is away: the partitions stay unclaimed and are asked for again.
       observe(.brokerError(error))
-      for claim in claims { remember(claim) }
+      for claim in claims {
+        remember(claim)
+        if let index = assignment.index(of: claim.key) { assignment.postpone(index, milliseconds: 100) }
+      }
       return
     }
     for claim in claims {
       remember(claim)
       guard let index = assignment.index(of: claim.key) else { continue }
       assignment[index].next = claim.nextOffset
+      committed[claim.key] = claim.nextOffset
       assignment[index].reachedEnd = false
       assignment[index].standing = .reading
       if let gap = claim.gap { observe(.gap(claim.key, gap)) }
     }
-    let granted = Set(claims.map(\.key))
-    let refused = assignment.entries.filter { $0.standing == .unclaimed && !granted.contains($0.key) }.map(
-      \.key
-    )
+    let refused = asked.subtracting(claims.map(\.key)).sorted()
     for key in refused {
       if let index = assignment.index(of: key) {
         assignment[index].standing = .fenced(since: DatabaseClock.monotonicMicroseconds())
       }
     }
     if !refused.isEmpty { observe(.fenced(refused)) }
-    try consumer.resume(claims.map(\.key.topicPartition))
     observe(.claimed(claims))
   }
 
@@ -354,7 +372,7 @@ public final class IngestionWorker {
       assignment.add(partitions.map(PartitionKey.init))
       do {
         // Paused until the claim says where to begin: PostgreSQL may be away, and the group must not wait for it.
-        try consumer.assign(partitions.map { ($0, offset: Offset.beginning) }, paused: true)
+        try consumer.assign(partitions.map { ($0, offset: 0) }, paused: true)
       } catch {
         observe(.brokerError(error))
       }
@@ -375,12 +393,13 @@ public final class IngestionWorker {
       switch result {
       case .committed(let report): note(report, consumer)
       case .failed(let error): observe(.retrying(error, afterMilliseconds: 0))
-      case .claimed, .fenced, .floorRose: break
+      case .claimed, .fenced, .outdated: break
       }
     }
     reportProgress(consumer)
     startOver(consumer)
     assignment.remove(keys)
+    for key in keys { committed[key] = nil }
     do {
       try consumer.unassign(partitions)
     } catch {

@@ -5,16 +5,21 @@ extension Consumer {
   ///
   /// With a cooperative strategy they are added to the assignment, else they replace it.
   ///
-  /// - Parameter paused: nothing is fetched until `resume`, usually after a `seek` to the true offset.
+  /// Name a number where it is known: for `Offset.beginning` librdkafka asks the broker first, which takes half a
+  /// second.
+  ///
+  /// - Parameter paused: nothing is fetched until `resume(_:timeout:)` names the true offset; until then any number
+  ///   will do, as 0.
   public func assign(_ positions: [(TopicPartition, offset: Int64)], paused: Bool = false) throws(KafkaError)
   {
     requireOpen()
     noteAnswer()
     let list = TopicPartitionList(positions)
     if isCooperative {
-      try check(rd_kafka_incremental_assign(client, list.pointer), "assign")
+      try check(list.withPointer { rd_kafka_incremental_assign(client, $0) }, "assign")
     } else {
-      try check(rd_kafka_assign(client, list.pointer), "assign")
+      resumeSilently(self.paused)
+      try check(list.withPointer { rd_kafka_assign(client, $0) }, "assign")
     }
     if paused { try pause(positions.map(\.0)) }
   }
@@ -24,9 +29,11 @@ extension Consumer {
     requireOpen()
     noteAnswer()
     if isCooperative {
+      resumeSilently(paused.intersection(partitions))
       let list = TopicPartitionList(partitions)
-      try check(rd_kafka_incremental_unassign(client, list.pointer), "unassign")
+      try check(list.withPointer { rd_kafka_incremental_unassign(client, $0) }, "unassign")
     } else {
+      resumeSilently(paused)
       try check(rd_kafka_assign(client, nil), "unassign")
     }
   }
@@ -44,16 +51,30 @@ extension Consumer {
   public func pause(_ partitions: [TopicPartition]) throws(KafkaError) {
     requireOpen()
     let list = TopicPartitionList(partitions)
-    try check(rd_kafka_pause_partitions(client, list.pointer), "pause")
+    paused.formUnion(partitions)
+    try check(list.withPointer { rd_kafka_pause_partitions(client, $0) }, "pause")
     if let failure = list.failure(of: "pause") { throw failure }
   }
 
   /// Goes on fetching behind the last message that was handed out, or where `seek` put it.
+  ///
+  /// librdkafka only notices at the next turn of its thread, which may take a second; `resume(_:timeout:)` is quick.
   public func resume(_ partitions: [TopicPartition]) throws(KafkaError) {
     requireOpen()
     let list = TopicPartitionList(partitions)
-    try check(rd_kafka_resume_partitions(client, list.pointer), "resume")
+    paused.subtract(partitions)
+    try check(list.withPointer { rd_kafka_resume_partitions(client, $0) }, "resume")
     if let failure = list.failure(of: "resume") { throw failure }
+  }
+
+  /// Goes on fetching at these offsets, at once.
+  public func resume(
+    _ positions: [(TopicPartition, offset: Int64)],
+    timeout milliseconds: Int32
+  ) throws(KafkaError) {
+    try resume(positions.map(\.0))
+    // In this order: only the seek wakes librdkafka's thread, and what it may have fetched before is dropped by it.
+    try seek(positions, timeout: milliseconds)
   }
 
   /// Moves assigned partitions to other offsets; when it returns, no message from before arrives any more.
@@ -66,7 +87,7 @@ extension Consumer {
     requireOpen()
     let list = TopicPartitionList(positions)
     // With a timeout of 0 librdkafka does not wait for the outcome.
-    let error = rd_kafka_seek_partitions(client, list.pointer, max(1, milliseconds))
+    let error = list.withPointer { rd_kafka_seek_partitions(client, $0, max(1, milliseconds)) }
     if let error = KafkaError(consuming: error, message: "seek", partitions: positions.map(\.0)) {
       throw error
     }
@@ -91,6 +112,13 @@ extension Consumer {
     defer { rd_kafka_mem_free(client, text) }
     let id = String(cString: text)
     return id.isEmpty ? nil : id
+  }
+
+  /// Before partitions are given up: librdkafka would have them paused still when they are assigned again.
+  private func resumeSilently(_ partitions: Set<TopicPartition>) {
+    guard !partitions.isEmpty else { return }
+    paused.subtract(partitions)
+    _ = TopicPartitionList(Array(partitions)).withPointer { rd_kafka_resume_partitions(client, $0) }
   }
 
   private func check(_ code: rd_kafka_resp_err_t, _ action: String) throws(KafkaError) {

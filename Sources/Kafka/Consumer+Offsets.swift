@@ -42,14 +42,16 @@ extension Consumer {
   ) throws(KafkaError) -> [TopicPartition: Int64] {
     requireOpen()
     let list = TopicPartitionList(partitions)
-    let code = rd_kafka_committed(client, list.pointer, milliseconds)
+    let code = list.withPointer { rd_kafka_committed(client, $0, milliseconds) }
     guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
       throw KafkaError(code: code, message: "committed: \(text(code))", partitions: partitions)
     }
     if let failure = list.failure(of: "committed") { throw failure }
     var offsets: [TopicPartition: Int64] = [:]
-    for element in TopicPartitionList.elements(list.pointer) where element.offset >= 0 {
-      offsets[TopicPartition(element)] = element.offset
+    list.withPointer {
+      for element in TopicPartitionList.elements($0) where element.offset >= 0 {
+        offsets[TopicPartition(element)] = element.offset
+      }
     }
     return offsets
   }

@@ -14,7 +14,10 @@ public final class Consumer {
   private let rebalance: (Consumer, Rebalance) -> Void
   private var batch: UnsafeMutableBufferPointer<UnsafeMutablePointer<rd_kafka_message_t>?>
   private var isHandingOut = false
+  /// What `pause` has paused and `resume` has not resumed.
+  var paused: Set<TopicPartition> = []
   private var hasAnsweredRebalance = false
+  private var hasObservedFatalError = false
   /// Nothing but this property may be used when it is true.
   public private(set) var isClosed = false
 
@@ -65,7 +68,7 @@ public final class Consumer {
   public func subscribe(_ topics: [String]) throws(KafkaError) {
     requireOpen()
     let list = TopicPartitionList(topics.map { TopicPartition(topic: $0, partition: -1) })
-    let code = rd_kafka_subscribe(client, list.pointer)
+    let code = list.withPointer { rd_kafka_subscribe(client, $0) }
     if code != RD_KAFKA_RESP_ERR_NO_ERROR {
       throw KafkaError(code: code, message: "subscribe to \(topics.joined(separator: ", ")): \(text(code))")
     }
@@ -88,12 +91,18 @@ public final class Consumer {
     requireOpen()
     // librdkafka waits for a full batch: so take what is there, and wait only for a first message.
     var count = consume(queue, maximum, timeout: 0, body)
-    if count == 0, milliseconds > 0, maximum > 0, context.pendingRebalances.isEmpty {
+    let isWoken = handle.takeWake()
+    if count == 0, milliseconds > 0, maximum > 0, !isWoken, context.pendingRebalances.isEmpty {
       count = consume(queue, 1, timeout: milliseconds, body)
       if count == 1, maximum > 1 { count += consume(queue, maximum - 1, timeout: 0, body) }
     }
     answerRebalances()
-    if context.hasFatalError, let fatal = fatalError { throw fatal }
+    if context.hasFatalError, let fatal = fatalError {
+      // Unlike a producer's, a consumer's fatal error comes as a message only, not through the error callback.
+      if !hasObservedFatalError { context.observe(.error(fatal)) }
+      hasObservedFatalError = true
+      throw fatal
+    }
     return count
   }
 

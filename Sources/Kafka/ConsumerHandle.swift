@@ -11,6 +11,8 @@ public final class ConsumerHandle: Sendable {
   }
 
   private let pointers: Mutex<Pointers?>
+  /// librdkafka forgets a wake-up that comes while nobody waits; this does not.
+  private let isWoken = Atomic(false)
 
   init(client: OpaquePointer, queue: OpaquePointer) {
     pointers = Mutex(Pointers(client: client, queue: queue))
@@ -25,7 +27,7 @@ public final class ConsumerHandle: Sendable {
     let code = pointers.withLock { pointers in
       guard let client = pointers?.client else { return RD_KAFKA_RESP_ERR_NO_ERROR }
       let list = TopicPartitionList(positions.map { ($0, offset: $1) })
-      return rd_kafka_commit(client, list.pointer, 1)
+      return list.withPointer { rd_kafka_commit(client, $0, 1) }
     }
     if code != RD_KAFKA_RESP_ERR_NO_ERROR {
       throw KafkaError(code: code, message: "commit: \(String(cString: rd_kafka_err2str(code)))")
@@ -34,10 +36,14 @@ public final class ConsumerHandle: Sendable {
 
   /// Makes a `Consumer.poll` that waits return; without one, the next wait returns at once.
   public func wake() {
+    isWoken.store(true, ordering: .sequentiallyConsistent)
     pointers.withLock { pointers in
       if let queue = pointers?.queue { rd_kafka_queue_yield(queue) }
     }
   }
+
+  /// Whether `wake` was called since the last time.
+  func takeWake() -> Bool { isWoken.exchange(false, ordering: .sequentiallyConsistent) }
 
   func invalidate() { pointers.withLock { $0 = nil } }
 }

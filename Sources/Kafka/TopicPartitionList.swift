@@ -2,7 +2,7 @@ import CLibrdkafka
 
 /// Owner of an `rd_kafka_topic_partition_list_t`.
 struct TopicPartitionList: ~Copyable {
-  let pointer: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
+  private let pointer: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
 
   init(capacity: Int) {
     pointer = rd_kafka_topic_partition_list_new(Int32(clamping: capacity))
@@ -28,6 +28,13 @@ struct TopicPartitionList: ~Copyable {
   }
 
   deinit { rd_kafka_topic_partition_list_destroy(pointer) }
+
+  /// Lends the list: as long as the body runs, and only then, it is sure to be alive.
+  borrowing func withPointer<Result>(
+    _ body: (UnsafeMutablePointer<rd_kafka_topic_partition_list_t>) -> Result
+  ) -> Result {
+    body(pointer)
+  }
 
   var partitions: [TopicPartition] { Self.partitions(pointer) }
 

@@ -14,7 +14,10 @@ struct BinaryBuffer: ~Copyable {
     self.capacity = capacity
   }
 
-  @inlinable deinit {
+  // Inlinable because the compiler (6.3) stops with an assertion when it optimizes the implicit setter of an
+  // inlinable property whose type's deinit is not.
+  @inlinable
+  deinit {
     base.deallocate()
   }
 

@@ -53,7 +53,7 @@ extension Connection {
   /// Looks, without waiting, whether the server has hung up on an idle connection.
   func noticesHangUp() -> Bool {
     guard isUsable else { return true }
-    var descriptor = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
+    var descriptor = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
     // Each turn takes what has arrived (notifications, a FATAL); the end of the stream comes last.
     for _ in 0..<64 {
       guard poll(&descriptor, 1, 0) > 0 else { return false }

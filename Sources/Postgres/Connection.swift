@@ -1,5 +1,4 @@
 import CLibpq
-import Glibc
 
 /// One session with PostgreSQL over libpq.
 ///
@@ -47,6 +46,9 @@ public final class Connection {
   /// The session exists and libpq has seen no fault in it. A server that went away silently is only noticed by
   /// the next statement.
   public var isUsable: Bool { handle != nil && PQstatus(handle) == CONNECTION_OK }
+
+  /// The descriptor that libpq talks through; negative without a connection.
+  var socket: Int32 { PQsocket(handle) }
 
   /// The server process's id, 0 once closed.
   public var backendPid: Int32 { PQbackendPID(handle) }

@@ -31,7 +31,7 @@ extension Connection {
       let left = deadline - ContinuousClock.now
       guard left > .zero else { return nil }
       let wait = left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000 + 1
-      var descriptor = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
+      var descriptor = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
       // An interrupted or failed wait goes round again: the deadline or libpq ends it.
       _ = poll(&descriptor, 1, Int32(clamping: wait))
     }

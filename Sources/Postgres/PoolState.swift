@@ -98,7 +98,7 @@ struct PoolState {
     if isFit, !isClosed { ready += 1 }
   }
 
-  /// A connection that lay ready turned out dead.
+  /// Nobody gets a connection any more.
   mutating func close() {
     isClosed = true
     ready = 0

@@ -132,7 +132,8 @@ public struct PostgresError: Error, Sendable {
 
   /// The same work may succeed later, on this connection or a new one: the connection broke or is not to be
   /// had, or the class is 08 (connection), 40 (rollback: deadlock, serialization), 53 (resources), 55 (object
-  /// in use, lock timeout) or 57 (operator intervention). Not ``Kind/commitUnknown``: repeating blindly could
+  /// in use, lock timeout) or 57 (operator intervention). Not 08P01, malformed binary data, which would be
+  /// malformed again; and not ``Kind/commitUnknown``: repeating blindly could
   /// do the work twice.
   public var isRetriable: Bool {
     switch kind {
@@ -140,6 +141,7 @@ public struct PostgresError: Error, Sendable {
     case .configuration, .protocol, .value, .commitUnknown: return false
     case .server:
       if fields.isStalePlan { return true }
+      if sqlState == .protocolViolation { return false }
       switch self.class {
       case "08", "40", "53", "55", "57": return true
       default: return false
@@ -148,11 +150,14 @@ public struct PostgresError: Error, Sendable {
   }
 
   /// The data is at fault, not the program or the server: class 22 (data exception) or 23 (integrity), but not
-  /// 22023 and 23514, which are our own mistakes.
+  /// 22023, 22P03, 22P04 and 23514 (parameters, binary formats, checks), which are our own mistakes.
   public var isDataFault: Bool {
     guard let state = sqlState, kind == .server || kind == .value else { return false }
-    guard state != .invalidParameterValue, state != .checkViolation else { return false }
-    return state.classCode == "22" || state.classCode == "23"
+    switch state {
+    case .invalidParameterValue, .invalidBinaryRepresentation, .badCopyFileFormat, .checkViolation:
+      return false
+    default: return state.classCode == "22" || state.classCode == "23"
+    }
   }
 
   /// The same failure, seen as another kind.

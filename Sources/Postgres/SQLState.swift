@@ -16,10 +16,16 @@ public struct SQLState: RawRepresentable, Hashable, Sendable, CustomStringConver
   /// The five characters.
   public var description: String { rawValue }
 
+  /// `08P01`: malformed binary data, too; our own mistake.
+  public static let protocolViolation = SQLState(rawValue: "08P01")
   /// `22008`: a date or time does not fit the type.
   public static let datetimeFieldOverflow = SQLState(rawValue: "22008")
   /// `22023`: a parameter of a function or statement is invalid; our own mistake, not the data's.
   public static let invalidParameterValue = SQLState(rawValue: "22023")
+  /// `22P03`: a binary value is not of its column's type; our own mistake.
+  public static let invalidBinaryRepresentation = SQLState(rawValue: "22P03")
+  /// `22P04`: COPY data that is malformed as a whole; our own mistake.
+  public static let badCopyFileFormat = SQLState(rawValue: "22P04")
   /// `23502`: NULL where NOT NULL is demanded.
   public static let notNullViolation = SQLState(rawValue: "23502")
   /// `23503`: a foreign key points nowhere.

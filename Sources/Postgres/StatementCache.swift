@@ -1,5 +1,3 @@
-import Glibc
-
 /// Which SQL texts a connection has prepared, bounded, least recently used out first.
 ///
 /// A value type without I/O: the connection prepares and deallocates what it is told to.

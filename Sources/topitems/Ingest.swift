@@ -1,9 +1,11 @@
 import ArgumentParser
 import CountStore
 import Counting
+import HTTPServer
 import Ingestion
 import Kafka
 import Logging
+import Sockets
 
 /// `topitems ingest`: the worker.
 struct Ingest: ParsableCommand {
@@ -94,6 +96,16 @@ struct Ingest: ParsableCommand {
   )
   var maxCameras: Int?
   @Option(
+    help: .option(
+      "metrics-listen",
+      "Where /metrics (Prometheus) and /healthz are answered, such as 127.0.0.1:9090.",
+      default: "nowhere"
+    )
+  )
+  var metricsListen: String?
+  @Option(help: .option("log-format", "text or json (one object a line).", default: "text"))
+  var logFormat: LogFormat?
+  @Option(
     help: .option("log-level", "trace, debug, info, notice, warning, error or critical.", default: "info")
   )
   var logLevel: Logger.Level?
@@ -101,16 +113,34 @@ struct Ingest: ParsableCommand {
   func run() throws {
     let options = try options()
     try KafkaLibrary.requireSupported()
+    let listener = MetricsListener()
     let log = IngestionLog(
-      try CommandLog.logger("ingest", level: EnvironmentOption.value("log-level", logLevel))
+      try CommandLog.logger(
+        "ingest",
+        level: EnvironmentOption.value("log-level", logLevel),
+        format: EnvironmentOption.value("log-format", logFormat)
+      )
     )
     StopSignal.listen()
+    let server = try metricsAddress().map { try listener.start(at: $0) }
+    defer { server?.stop(deadline: .seconds(1)) }
     let worker = IngestionWorker(
       options,
       isStopping: { StopSignal.isRequested },
-      observe: { log.observe($0) }
+      observe: {
+        log.observe($0)
+        listener.observe($0)
+      }
     )
     _ = try worker.run()
+  }
+
+  private func metricsAddress() throws -> SocketAddress? {
+    guard let text = try EnvironmentOption.value("metrics-listen", metricsListen) else { return nil }
+    guard let address = SocketAddress(text) else {
+      throw ValidationError("--metrics-listen must be an address and a port, such as 127.0.0.1:9090.")
+    }
+    return address
   }
 
   private func options() throws -> IngestionOptions {

@@ -40,6 +40,7 @@ final class IngestionLog: Sendable {
     case .halted(let key, let reason): logger.critical("\(name(key)) is stopped: \(reason)")
     case .brokerError(let error): logger.warning("kafka: \(error)")
     case .kafka(let observation): tell(observation)
+    case .lag, .remembered: break
     case .stopped(let fates): logger.info("stopped", metadata: Self.metadata(fates))
     }
   }

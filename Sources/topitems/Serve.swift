@@ -44,6 +44,8 @@ struct Serve: ParsableCommand {
   var maxConnectionsPerAddress: Int?
   @Option(help: .option("max-rows", "The longest answer; a longer one is refused.", default: "100000"))
   var maxRows: Int?
+  @Option(help: .option("log-format", "text or json (one object a line).", default: "text"))
+  var logFormat: LogFormat?
   @Option(
     help: .option(
       "log-level",
@@ -71,7 +73,11 @@ struct Serve: ParsableCommand {
     var options = try database.connection(for: "serve", statementTimeoutSeconds: seconds)
     options.settings.append(("default_transaction_read_only", "on"))
     let log = ServerLog(
-      try CommandLog.logger("serve", level: EnvironmentOption.value("log-level", logLevel))
+      try CommandLog.logger(
+        "serve",
+        level: EnvironmentOption.value("log-level", logLevel),
+        format: EnvironmentOption.value("log-format", logFormat)
+      )
     )
     // A request waits in the server's queue for a worker; a worker never waits for a connection.
     let pool = ConnectionPool(options, size: workers, queueBound: workers)

@@ -27,13 +27,13 @@ struct LineScanner: Sendable {
     var index = position
     if !expectsLineFeed {
       let end = min(input.count, first + max(0, limit - (line.count - start)))
-      while index < end, ByteClass.of(input[index]).contains(.text) { index += 1 }
+      while index < end, isText(input[index]) { index += 1 }
       if index > first { append(input, first..<index, to: &line) }
       position = index
       guard index < input.count else { return .incomplete }
       let byte = input[index]
       guard byte == UInt8(ascii: "\r") else {
-        return ByteClass.of(byte).contains(.text) ? .tooLong : .forbiddenByte
+        return isText(byte) ? .tooLong : .forbiddenByte
       }
       index += 1
       position = index
@@ -49,4 +49,10 @@ struct LineScanner: Sendable {
   private func append(_ input: Span<UInt8>, _ range: Range<Int>, to line: inout [UInt8]) {
     input.extracting(range).withUnsafeBufferPointer { line.append(contentsOf: $0) }
   }
+}
+
+/// HTAB, SP, VCHAR and obs-text: all that a line may hold between its ends (RFC 9110 §5.5).
+@inline(__always)
+private func isText(_ byte: UInt8) -> Bool {
+  byte >= 0x20 ? byte != 0x7F : byte == 0x09
 }

@@ -6,14 +6,17 @@ struct RequestLine: Sendable {
 
   init(_ line: ArraySlice<UInt8>) throws(ProtocolError) {
     let space = UInt8(ascii: " ")
-    guard let first = line.firstIndex(of: space), let last = line.lastIndex(of: space), first < last,
-      first > line.startIndex, line[..<first].allSatisfy({ ByteClass.of($0).contains(.token) })
-    else { throw .bad("the request line is malformed") }
+    guard let first = line.firstIndex(of: space), let last = line.lastIndex(of: space), first < last else {
+      throw .bad("the request line is malformed")
+    }
+    let name = line[..<first]
+    let method = Method(bytes: name)
+    guard method != nil || !name.isEmpty && name.allSatisfy({ ByteClass.of($0).contains(.token) }) else {
+      throw .bad("the request line is malformed")
+    }
     // The version comes first: of another protocol neither method nor target can be judged.
     version = try RequestLine.version(line[(last + 1)...])
-    guard let method = Method(bytes: line[..<first]) else {
-      throw ProtocolError(.notImplemented, "the method is not implemented")
-    }
+    guard let method else { throw ProtocolError(.notImplemented, "the method is not implemented") }
     self.method = method
     target = try Target(bytes: line[(first + 1)..<last], method: method)
   }

@@ -1,0 +1,109 @@
+import Glibc
+import Sockets
+import Testing
+
+struct ClientError: Error {
+  let call: String
+  let code: Int32
+}
+
+/// A blocking client: it sends exactly the bytes it is told to. Reads give up after five seconds.
+final class TestClient {
+  struct Answer: Equatable {
+    var status: Int
+    var fields: [String: String]
+    var body: String
+  }
+
+  private(set) var descriptor: Int32
+  private var buffer: [UInt8] = []
+
+  init(_ address: SocketAddress, receiveBuffer: Int32? = nil) throws {
+    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    guard descriptor >= 0 else { throw ClientError(call: "socket", code: errno) }
+    if var size = receiveBuffer { setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, 4) }
+    var patience = timeval(tv_sec: 5, tv_usec: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    var system = sockaddr_in()
+    system.sin_family = sa_family_t(AF_INET)
+    system.sin_port = address.port.bigEndian
+    system.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    let result = withUnsafeBytes(of: system) {
+      connect(descriptor, $0.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t($0.count))
+    }
+    guard result == 0 else { throw ClientError(call: "connect", code: errno) }
+  }
+
+  deinit { close() }
+
+  func close() {
+    if descriptor >= 0 { Glibc.close(descriptor) }
+    descriptor = -1
+  }
+
+  /// Closes with a reset.
+  func reset() {
+    var linger = linger(l_onoff: 1, l_linger: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
+    close()
+  }
+
+  func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+  func send(_ text: String) throws {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes {
+        Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+      }
+      guard count > 0 else { throw ClientError(call: "send", code: errno) }
+      rest = rest.dropFirst(count)
+    }
+  }
+
+  func get(_ path: String, _ fields: String = "") throws {
+    try send("GET \(path) HTTP/1.1\r\nHost: test\r\n\(fields)\r\n")
+  }
+
+  /// The next answer. Throws at the end of the connection.
+  func answer(toHead: Bool = false) throws -> Answer {
+    while true {
+      if let end = buffer.firstRange(of: Array("\r\n\r\n".utf8)) {
+        let head = String(decoding: buffer[..<end.lowerBound], as: UTF8.self)
+        var lines = head.split(separator: "\r\n").map(String.init)
+        let status = Int(lines.removeFirst().split(separator: " ")[1]) ?? 0
+        var fields: [String: String] = [:]
+        for line in lines {
+          let colon = line.firstIndex(of: ":") ?? line.endIndex
+          fields[line[..<colon].lowercased()] = String(line[colon...].dropFirst(2))
+        }
+        let length = toHead ? 0 : Int(fields["content-length"] ?? "0") ?? 0
+        while buffer.count < end.upperBound + length { try receive() }
+        let body = String(decoding: buffer[end.upperBound..<(end.upperBound + length)], as: UTF8.self)
+        buffer.removeSubrange(..<(end.upperBound + length))
+        return Answer(status: status, fields: fields, body: body)
+      }
+      try receive()
+    }
+  }
+
+  /// Whether the server closes now, without another byte. A reset counts.
+  func isClosed() throws -> Bool {
+    do {
+      guard buffer.isEmpty else { return false }
+      try receive()
+      return false
+    } catch let error as ClientError {
+      if error.code == EAGAIN { return false }
+      return true
+    }
+  }
+
+  private func receive() throws {
+    var piece = [UInt8](repeating: 0, count: 65_536)
+    let count = recv(descriptor, &piece, piece.count, 0)
+    guard count > 0 else { throw ClientError(call: "recv", code: count == 0 ? 0 : errno) }
+    buffer += piece[..<count]
+  }
+}

@@ -1,0 +1,109 @@
+import Glibc
+import HTTP
+import HTTPServer
+import Sockets
+import Synchronization
+import Testing
+
+/// A server on a free port with a few routes, which is stopped when the test lets go of it.
+final class TestServer {
+  /// What the server and its handlers did.
+  final class Record: Sendable {
+    private let observationList = Mutex<[ServerObservation]>([])
+    private let handledList = Mutex<[String]>([])
+    private let gateIsOpen = Atomic(false)
+    private let gateCount = Atomic(0)
+
+    /// What was observed so far.
+    var observations: [ServerObservation] { observationList.withLock { $0 } }
+    /// The targets that reached the handler.
+    var handled: [String] { handledList.withLock { $0 } }
+    /// How many requests for `/gate` have reached a worker, where they wait until the gate is open.
+    var atGate: Int { gateCount.load(ordering: .sequentiallyConsistent) }
+
+    func note(_ observation: ServerObservation) { observationList.withLock { $0.append(observation) } }
+    func note(_ request: Request) { handledList.withLock { $0.append(request.target.raw) } }
+
+    func waitAtGate() {
+      gateCount.add(1, ordering: .sequentiallyConsistent)
+      _ = eventually { gateIsOpen.load(ordering: .sequentiallyConsistent) }
+    }
+
+    func openGate() { gateIsOpen.store(true, ordering: .sequentiallyConsistent) }
+  }
+
+  let server: Server
+  let record = Record()
+  var address: SocketAddress { server.boundAddress }
+
+  init(loops: Int = 1, workers: Int = 2, _ change: (inout Limits) -> Void = { _ in }) throws {
+    var limits = Limits()
+    change(&limits)
+    server = Server(
+      address: .loopback(),
+      limits: limits,
+      loops: loops,
+      workers: workers,
+      observe: { [record] in record.note($0) },
+      errorResponse: { Response(status: $0, text: "error: \($1)", contentType: "application/problem+json") },
+      handler: { [record] in TestServer.handle($0, record) }
+    )
+    try server.start()
+  }
+
+  deinit {
+    record.openGate()
+    server.stop(deadline: .zero)
+    server.wait()
+  }
+
+  func client(receiveBuffer: Int32? = nil) throws -> TestClient {
+    try TestClient(address, receiveBuffer: receiveBuffer)
+  }
+
+  private static func handle(_ request: Request, _ record: Record) -> Reply {
+    record.note(request)
+    switch request.target.decodedPath {
+    case "/big": return .ready(Response(status: .ok, body: [UInt8](repeating: 0x78, count: 8 * 1024 * 1024)))
+    case "/echo": return .ready(Response(status: .ok, body: request.body))
+    case "/close": return .ready(Response(status: .ok, fields: ["Connection": "close"], text: "bye"))
+    case "/block": return .blocking { Response(status: .ok, text: request.target.raw) }
+    case "/gate":
+      return .blocking {
+        record.waitAtGate()
+        return Response(status: .ok, text: "through")
+      }
+    default: return .ready(Response(status: .ok, text: request.target.raw))
+    }
+  }
+}
+
+/// Whether the condition comes true within ten seconds.
+func eventually(_ condition: () -> Bool) -> Bool {
+  let deadline = Instant.now() + .seconds(10)
+  while !condition() {
+    guard Instant.now() < deadline else { return false }
+    usleep(1000)
+  }
+  return true
+}
+
+/// The sockets that this process has open to or at a port: /proc/net/tcp knows them by inode, /proc/self/fd says which
+/// are ours. Counting all descriptors instead would see those of tests that run at the same time.
+func openSockets(localPort: UInt16) -> Int {
+  var inodes: Set<String> = []
+  let port = String(localPort, radix: 16, uppercase: true)
+  let suffix = ":" + String(repeating: "0", count: 4 - port.count) + port
+  guard let file = fopen("/proc/net/tcp", "r") else { return -1 }
+  defer { fclose(file) }
+  var line = [CChar](repeating: 0, count: 512)
+  while fgets(&line, Int32(line.count), file) != nil {
+    let text = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    let words = text.split(separator: " ")
+    // Inode 0: nobody's any more, the kernel finishes it alone. State 0A: the listener.
+    if words.count > 9, words[1].hasSuffix(suffix), words[3] != "0A", words[9] != "0" {
+      inodes.insert(String(words[9]))
+    }
+  }
+  return inodes.count
+}

@@ -1,0 +1,11 @@
+import Kafka
+import Synchronization
+
+/// What a client has said, from whichever thread.
+final class Observations: Sendable {
+  private let values = Mutex<[KafkaObservation]>([])
+
+  func append(_ observation: KafkaObservation) { values.withLock { $0.append(observation) } }
+
+  var all: [KafkaObservation] { values.withLock { $0 } }
+}

@@ -1,0 +1,15 @@
+import Synchronization
+
+/// Something that happens once, told from one thread to another.
+public final class Flag: Sendable {
+  private let value = Atomic<Bool>(false)
+
+  /// Not set yet.
+  public init() {}
+
+  /// Whether it has happened.
+  public var isSet: Bool { value.load(ordering: .acquiring) }
+
+  /// It has happened.
+  public func set() { value.store(true, ordering: .releasing) }
+}

@@ -1,0 +1,95 @@
+import Foundation
+import Postgres
+import Synchronization
+
+/// Looks at a database again and again while workers write to it: I3 (never back, never more than is detected) and
+/// I4 (offsets and epochs only grow), each look in one snapshot.
+public final class InvariantWatch: Sendable {
+  private let url: String
+  private let isStopping = Atomic<Bool>(false)
+  private let found = Mutex<[String]>([])
+  private let looks = Atomic<Int>(0)
+  private let thread = Mutex<Background<Bool>?>(nil)
+
+  private struct Position {
+    var next: Int64
+    var epoch: Int64
+    var fates: Int64
+  }
+
+  /// Starts to watch; `stop` must be called.
+  public init(url: String) {
+    self.url = url
+    thread.withLock { $0 = Background { [self] in watch() } }
+  }
+
+  /// Ends the watch.
+  /// - Returns: what was wrong.
+  public func stop() throws -> [String] {
+    isStopping.store(true, ordering: .relaxed)
+    _ = try thread.withLock { $0 }?.value(within: 30)
+    let violations = found.withLock { $0 }
+    return looks.load(ordering: .relaxed) > 0 ? violations : violations + ["nothing was ever looked at"]
+  }
+
+  private func report(_ line: String) {
+    found.withLock { if $0.count < 20 { $0.append(line) } }
+  }
+
+  private func watch() -> Bool {
+    var connection: Connection?
+    var positions: [String: Position] = [:]
+    var lastSum: Int64 = 0
+    while !isStopping.load(ordering: .relaxed) {
+      do {
+        let open = try connection ?? Connection(ConnectionOptions(url: url))
+        connection = open
+        try look(open, &positions, &lastSum)
+        looks.add(1, ordering: .relaxed)
+      } catch {
+        // The database may be away: that is what some tests are about.
+        connection?.close()
+        connection = nil
+      }
+      Thread.sleep(forTimeInterval: 0.003)
+    }
+    return true
+  }
+
+  private func look(_ connection: Connection, _ positions: inout [String: Position], _ lastSum: inout Int64)
+    throws(PostgresError)
+  {
+    let result = try connection.execute(
+      """
+      SELECT topic || '[' || partition || ']', next_offset, epoch,
+             counted + duplicates + late + future + dead_letters + tombstones,
+             (SELECT coalesce(sum(item_count), 0)::bigint FROM window_count),
+             (SELECT coalesce(sum(counted), 0)::bigint FROM ingest_offset)
+      FROM ingest_offset
+      """
+    )
+    for row in 0..<result.count {
+      let name = try result.string(row, 0)
+      let now = Position(
+        next: try result.int64(row, 1),
+        epoch: try result.int64(row, 2),
+        fates: try result.int64(row, 3)
+      )
+      if let before = positions[name] {
+        if now.next < before.next { report("I4: \(name) went back from \(before.next) to \(now.next)") }
+        if now.epoch < before.epoch {
+          report("I4: the epoch of \(name) went back from \(before.epoch) to \(now.epoch)")
+        }
+        if now.fates < before.fates {
+          report("I5: \(name) had \(before.fates) fates, now \(now.fates)")
+        }
+      }
+      positions[name] = now
+    }
+    guard result.count > 0 else { return }
+    let (sum, fates) = (try result.int64(0, 4), try result.int64(0, 5))
+    if sum < lastSum { report("I3: the counts went back from \(lastSum) to \(sum)") }
+    if sum != fates { report("I1: the counts add up to \(sum), the fates say \(fates)") }
+    lastSum = sum
+  }
+}

@@ -1,0 +1,135 @@
+import Foundation
+import Glibc
+import Synchronization
+
+/// A PostgreSQL server of its own in a temporary folder, on a free port of the loopback interface.
+///
+/// It ends with ``remove()``, with its last reference, or when this process dies in whatever way. Passwords are
+/// checked (SCRAM); the superuser `postgres` has a random one, which is part of ``url(database:)``.
+public final class PostgresCluster: Sendable {
+  /// How `pg_ctl stop` treats sessions.
+  public enum StopMode: String, Sendable {
+    /// Rolls back and disconnects.
+    case fast
+    /// As a crash: the next start recovers.
+    case immediate
+  }
+
+  /// The port on 127.0.0.1; a restart keeps it.
+  public let port: Int
+  /// The temporary folder with data, socket and log.
+  public let folder: String
+  private let password: String
+  private let programs: PostgresPrograms
+  private let watchdog: Watchdog
+  private let isRemoved = Mutex(false)
+
+  /// Makes and starts a cluster; takes about two seconds.
+  ///
+  /// - Parameters:
+  ///   - fsync: off is faster; commits then survive a crash of the server, not of the machine.
+  ///   - settings: further lines for `postgresql.conf`.
+  public init(fsync: Bool = true, settings: [String: String] = [:]) throws {
+    programs = try PostgresPrograms()
+    folder = try programs.makeFolder()
+    password = (0..<24).map { _ in String("abcdefghijkmnpqrstuvwxyz23456789".randomElement() ?? "x") }
+      .joined()
+    port = try Self.freePort()
+    watchdog = try Watchdog(stopping: folder, with: programs)
+    do {
+      try initialize(settings: ["fsync": fsync ? "on" : "off"].merging(settings) { $1 })
+      try start()
+    } catch {
+      remove()
+      throw error
+    }
+  }
+
+  deinit {
+    remove()
+  }
+
+  /// Where to find the server's log.
+  public var logFile: String { folder + "/server.log" }
+
+  /// A URL with the superuser and its password.
+  public func url(database: String = "postgres") -> String {
+    "postgresql://postgres:\(password)@127.0.0.1:\(port)/\(database)"
+  }
+
+  /// Starts the stopped server and waits until it takes connections.
+  public func start() throws {
+    try programs.run(
+      "pg_ctl",
+      ["-D", folder + "/data", "-w", "-t", "60", "-l", logFile, "start"],
+      in: folder
+    )
+  }
+
+  /// Stops the server and waits for its end.
+  public func stop(_ mode: StopMode = .fast) throws {
+    try programs.run("pg_ctl", ["-D", folder + "/data", "-w", "-m", mode.rawValue, "stop"], in: folder)
+  }
+
+  /// Stops and starts.
+  public func restart(_ mode: StopMode = .fast) throws {
+    try stop(mode)
+    try start()
+  }
+
+  /// Makes the server read `postgresql.conf` again.
+  public func reload() throws {
+    try programs.run("pg_ctl", ["-D", folder + "/data", "reload"], in: folder)
+  }
+
+  /// Ends the server and deletes everything. Calling it twice is fine.
+  public func remove() {
+    let isFirst = isRemoved.withLock { removed in
+      defer { removed = true }
+      return !removed
+    }
+    if isFirst { watchdog.finish() }
+  }
+
+  private func initialize(settings: [String: String]) throws {
+    // A file, not an argument: arguments are visible to every user of the machine.
+    let passwordFile = folder + "/password"
+    try programs.write(password + "\n", to: passwordFile)
+    try programs.run(
+      "initdb",
+      [
+        "-D", folder + "/data", "-U", "postgres", "--pwfile", passwordFile, "-A", "scram-sha-256", "-E",
+        "UTF8",
+        "--locale=C", "--no-sync",
+      ],
+      in: folder
+    )
+    try FileManager.default.removeItem(atPath: passwordFile)
+    let defaults = [
+      "listen_addresses": "'127.0.0.1'", "port": "\(port)", "unix_socket_directories": "'\(folder)'",
+      "max_connections": "200", "timezone": "'UTC'", "log_line_prefix": "'%m [%p] %d '",
+    ]
+    let lines = defaults.merging(settings) { $1 }.sorted { $0.key < $1.key }.map { "\($0) = \($1)\n" }
+    let file = try FileHandle(forWritingTo: URL(fileURLWithPath: folder + "/data/postgresql.conf"))
+    try file.seekToEnd()
+    try file.write(contentsOf: Data(lines.joined().utf8))
+    try file.close()
+  }
+
+  /// Free now; that nothing else takes it before PostgreSQL does is likely, not certain.
+  private static func freePort() throws -> Int {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { Glibc.close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = in_addr_t(UInt32(0x7F00_0001).bigEndian)
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
+      }
+    }
+    guard isBound else { throw TestSupportError("no free port: \(String(cString: strerror(errno)))") }
+    return Int(UInt16(bigEndian: address.sin_port))
+  }
+}
