@@ -104,8 +104,6 @@ final class Committer: @unchecked Sendable {
     while !jobs.hasClosed {
       do {
         let store = try store()
-        // After a failover the rows of the cameras may be another server's.
-        cameras.removeAll()
         let granted = try store.claim(requests, dedupHorizonSeconds: options.dedupHorizonSeconds)
         return .claimed(granted.claims, granted.bounds)
       } catch {
@@ -171,6 +169,7 @@ final class Committer: @unchecked Sendable {
     connection = nil
     // After a failover an id may mean another name: what was learnt on one connection is forgotten with it.
     itemGeneration = -1
+    cameras.removeAll()
     let fresh = try Connection(options.database)
     connection = fresh
     return CountStore(fresh)
