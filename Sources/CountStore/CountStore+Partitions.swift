@@ -45,19 +45,33 @@ extension CountStore {
   /// It waits for nobody who reads or counts: a table is made by itself and then attached (`CREATE … PARTITION OF` would
   /// wait for each reader's transaction, and keep new ones waiting).
   /// - Parameter through: a time that must be covered, too; not further ahead than the allowed skew can be (a year).
+  /// - Parameter thoroughly: look at every partition; else, where the first and the last are there, so are the others.
   /// - Returns: the time up to which there are partitions.
   /// - Throws: `PostgresError`; SQLSTATE 55P03 when another one who changes tables is in the way for long.
   @discardableResult
-  public func ensurePartitions(through: Timestamp? = nil) throws(PostgresError) -> Timestamp {
+  public func ensurePartitions(through: Timestamp? = nil, thoroughly: Bool = false) throws(PostgresError)
+    -> Timestamp
+  {
     let until = try connection.execute(
       """
-      SELECT date_trunc('day', clock, 'UTC') + make_interval(days => \(Int32(Self.partitionsAheadDays) + 1)), clock
-      FROM greatest(clock_timestamp(), least(\(timestamp: through?.microseconds)::timestamptz,
-                                             clock_timestamp() + interval '400 days')) AS clock
+      SELECT stop,
+             to_regclass('window_count_' || to_char(stop - interval '1 day', 'YYYYMMDD')) IS NOT NULL
+             AND to_regclass('window_count_hour_' || to_char(stop - interval '1 day', 'YYYYMM')) IS NOT NULL
+             AND (to_regclass('window_count_past') IS NOT NULL
+                  OR to_regclass('window_count_' || to_char(floor_at, 'YYYYMMDD')) IS NOT NULL)
+             AND (to_regclass('window_count_hour_past') IS NOT NULL
+                  OR to_regclass('window_count_hour_' || to_char(floor_at, 'YYYYMM')) IS NOT NULL)
+      FROM coalesce((SELECT floor_at FROM dedup_floor), clock_timestamp() - interval '7 days') AS floor_at,
+           greatest(clock_timestamp(), least(\(timestamp: through?.microseconds)::timestamptz,
+                                             clock_timestamp() + interval '400 days')) AS clock,
+           LATERAL (SELECT date_trunc('day', clock, 'UTC')
+                           + make_interval(days => \(Int32(Self.partitionsAheadDays) + 1))) AS bound(stop)
       """
     )
     let end = try until.timestamp(0, 0)
-    // Almost always there is nothing to make: then not even a lock is taken.
+    // Almost always there is nothing to make: then not even a lock is taken. They are made from the oldest to the
+    // newest, so that the last one is there only if all are.
+    if try !thoroughly && until.bool(0, 1) { return Timestamp(microseconds: end) }
     var missing = try missingPartitions(until: end)
     while !missing.isEmpty {
       let some = Array(missing.prefix(50))

@@ -5,9 +5,9 @@ extension CountStore {
   /// Brings the counts of late events to every level that already covers their time, and lists those of a time that
   /// is being folded. Counts of the present, almost all of them, belong to no other level yet.
   ///
-  /// Call it after the minutes' upsert, in the same transaction: rows are locked from the finest level up, by key.
-  func addToRollups(_ counts: WindowedCounts, _ marks: RollupMarks) throws(PostgresError) {
-    guard let oldest = counts.windowStarts.min() else { return }
+  /// Call it after the minutes' upsert, which has read the marks, in the same transaction: rows are locked from the finest level up, by key.
+  func addToRollups(_ counts: WindowedCounts, _ marks: RollupMarks?) throws(PostgresError) {
+    guard let marks, let oldest = counts.sums.lazy.map(\.windowStart).min() else { return }
     for level in RollupLevel.allCases {
       let mark = marks[level]
       if oldest < mark.foldedUntil.microseconds { try upsert(counts, level, below: mark.foldedUntil) }

@@ -13,5 +13,10 @@ extension CountStore {
       name: "0002_rollups.sql",
       sql: String(decoding: PackageResources._002_rollups_sql, as: UTF8.self)
     ),
+    Migration(
+      version: 3,
+      name: "0003_cameras.sql",
+      sql: String(decoding: PackageResources._003_cameras_sql, as: UTF8.self)
+    ),
   ]
 }

@@ -29,7 +29,7 @@ public struct Retention: Sendable {
     var report = RetentionReport()
     let store = CountStore(connection)
     // Also when another session folds and drops: whoever counts needs them, and making them is safe to do twice.
-    try store.ensurePartitions()
+    try store.ensurePartitions(thoroughly: true)
     guard try store.lockMaintenance() else {
       report.isBusyElsewhere = true
       return report

@@ -24,12 +24,13 @@ struct RollupMarks: Equatable, Sendable {
   }
 }
 
-extension CountStore {
-  /// Each level's mark. Within a batch, read it in a statement after `lockBoundsShared`.
-  func rollupMarks() throws(PostgresError) -> RollupMarks {
-    let result = try connection.execute(
-      "SELECT level, folded_until, folding_until FROM rollup_mark WHERE level IN ('hour', 'day', 'month')"
-    )
+extension RollupMarks {
+  /// One row for each level.
+  static let sql =
+    "SELECT level, folded_until, folding_until FROM rollup_mark WHERE level IN ('hour', 'day', 'month')"
+
+  /// - Parameter result: of `sql`.
+  init(_ result: borrowing QueryResult) throws(PostgresError) {
     var marks: [String: RollupMark] = [:]
     for row in 0..<result.count {
       marks[try result.string(row, 0)] = RollupMark(
@@ -40,6 +41,13 @@ extension CountStore {
     guard let hour = marks["hour"], let day = marks["day"], let month = marks["month"] else {
       throw PostgresError(.protocol, "the table rollup_mark must have a row for each of hour, day and month")
     }
-    return RollupMarks(hour: hour, day: day, month: month)
+    self.init(hour: hour, day: day, month: month)
+  }
+}
+
+extension CountStore {
+  /// Each level's mark.
+  func rollupMarks() throws(PostgresError) -> RollupMarks {
+    try RollupMarks(connection.execute(Query(sql: RollupMarks.sql)))
   }
 }

@@ -19,7 +19,8 @@ enum CommitterResult: Sendable {
   case fenced([PartitionKey])
   /// The batch was built on a floor, or on ids of items, that no longer hold: it must be read again.
   case outdated
-  case failed(PostgresError)
+  /// `retryingAfter` milliseconds the next claim goes to the database.
+  case failed(PostgresError, retryingAfter: Int64)
 }
 
 /// The thread that owns the connection to PostgreSQL: it commits one batch while the next one is read.
@@ -34,16 +35,19 @@ final class Committer: @unchecked Sendable {
   private let ended = Mailbox<Bool>()
 
   private var connection: Connection?
+  private var batchBackoff = Backoff()
   private var path = PathChoice()
   /// The stored id of each index of the builder's dictionary, for the generation that they belong to.
   private var itemIDs: [Int64] = []
   private var itemGeneration = -1
   /// The end of the time that there are partitions for, as far as is known here.
   private var coveredUntil = Timestamp(microseconds: .min)
+  private var cameras: CameraRoster
 
   init(_ options: IngestionOptions, observe: @escaping @Sendable (IngestionObservation) -> Void) {
     self.options = options
     self.observe = observe
+    cameras = CameraRoster(limit: options.maximumCameras)
   }
 
   // MARK: The reading thread's side
@@ -94,6 +98,8 @@ final class Committer: @unchecked Sendable {
 
   /// Tries until it succeeds, fails for good, or the worker stops (nil).
   private func claim(_ requests: [ClaimRequest]) -> CommitterResult? {
+    // A claim may get through where no batch does (a full disk): then it is the batches' failures that make it wait.
+    if let wait = batchBackoff.current { jobs.sleep(milliseconds: wait) }
     var backoff = Backoff()
     while !jobs.hasClosed {
       do {
@@ -101,7 +107,7 @@ final class Committer: @unchecked Sendable {
         let granted = try store.claim(requests, dedupHorizonSeconds: options.retention.dedupHorizon)
         return .claimed(granted.claims, granted.bounds)
       } catch {
-        if !error.isWorthRetrying { return .failed(error) }
+        if !error.isWorthRetrying { return .failed(error, retryingAfter: 0) }
         dropUnusableConnection()
         let milliseconds = backoff.next()
         observe(.retrying(error, afterMilliseconds: milliseconds))
@@ -116,9 +122,10 @@ final class Committer: @unchecked Sendable {
     do {
       let store = try store()
       guard try intern(batch, in: store) else { return .outdated }
+      try store.admit(batch.cameras, to: &cameras)
       try coverWindows(of: batch, in: store)
       let interned = DatabaseClock.monotonicMicroseconds()
-      let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next)
+      let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next, cameras: cameras)
       switch outcome {
       case .committed(let revision, let parts, let bounds, let usedCarefulPath):
         let ended = DatabaseClock.monotonicMicroseconds()
@@ -130,6 +137,7 @@ final class Committer: @unchecked Sendable {
           phases: [.items: interned - began, .transaction: ended - interned],
           usedCarefulPath: usedCarefulPath
         )
+        batchBackoff = Backoff()
         path.learn(from: report, detections: batch.detections.count)
         return .committed(report)
       case .fenced(let keys): return .fenced(keys)
@@ -137,7 +145,7 @@ final class Committer: @unchecked Sendable {
       }
     } catch {
       dropUnusableConnection()
-      return .failed(error)
+      return .failed(error, retryingAfter: batchBackoff.next())
     }
   }
 
@@ -162,6 +170,7 @@ final class Committer: @unchecked Sendable {
     connection = nil
     // After a failover an id may mean another name: what was learnt on one connection is forgotten with it.
     itemGeneration = -1
+    cameras.removeAll()
     let fresh = try Connection(options.database)
     connection = fresh
     return CountStore(fresh)
@@ -208,10 +217,14 @@ struct PathChoice {
 /// together do not come back together.
 struct Backoff {
   private var milliseconds: Int64 = 50
+  /// The wait that `next` gave last; nil when nothing has failed.
+  private(set) var current: Int64?
 
   mutating func next() -> Int64 {
     defer { milliseconds = min(milliseconds * 2, 5000) }
-    return .random(in: milliseconds / 2...milliseconds * 3 / 2)
+    let wait = Int64.random(in: milliseconds / 2...milliseconds * 3 / 2)
+    current = wait
+    return wait
   }
 }
 

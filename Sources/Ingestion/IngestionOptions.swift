@@ -30,6 +30,9 @@ public struct IngestionOptions: Sendable {
   /// How many accepted oids are remembered, to drop near duplicates without asking PostgreSQL.
   public var rememberedDetections = 1 << 20
 
+  /// How many cameras have counters of their own; the others share one row.
+  public var maximumCameras = CameraRoster.defaultLimit
+
   /// The defaults, for these topics and this database.
   public init(database: ConnectionOptions, topics: [String], kafka: Configuration) {
     self.database = database
