@@ -15,7 +15,8 @@ struct PartitionedTable: Sendable {
     name: "window_count",
     unit: "day",
     format: "YYYYMMDD",
-    storage: "fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05"
+    storage:
+      "fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05"
   )
   /// Hours, by month. Vacuumed by the number of new rows, for the sake of index-only scans.
   static let hours = PartitionedTable(
@@ -62,8 +63,9 @@ extension CountStore {
              AND (to_regclass('window_count_hour_past') IS NOT NULL
                   OR to_regclass('window_count_hour_' || to_char(floor_at, 'YYYYMM')) IS NOT NULL)
       FROM coalesce((SELECT floor_at FROM dedup_floor), clock_timestamp() - interval '7 days') AS floor_at,
-           greatest(clock_timestamp(), least(\(timestamp: through?.microseconds)::timestamptz,
-                                             clock_timestamp() + interval '400 days')) AS clock,
+           greatest(clock_timestamp(), least(
+             coalesce(\(timestamp: through?.microseconds), clock_timestamp()),
+             clock_timestamp() + interval '400 days')) AS clock,
            LATERAL (SELECT date_trunc('day', clock, 'UTC')
                            + make_interval(days => \(Int32(Self.partitionsAheadDays) + 1))) AS bound(stop)
       """
@@ -71,7 +73,8 @@ extension CountStore {
     let end = try until.timestamp(0, 0)
     // Almost always there is nothing to make: then not even a lock is taken. They are made from the oldest to the
     // newest, so that the last one is there only if all are.
-    if try !thoroughly && until.bool(0, 1) { return Timestamp(microseconds: end) }
+    let isCovered = try until.bool(0, 1)
+    if isCovered, !thoroughly { return Timestamp(microseconds: end) }
     var missing = try missingPartitions(until: end)
     while !missing.isEmpty {
       let some = Array(missing.prefix(50))
