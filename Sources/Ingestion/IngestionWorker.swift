@@ -224,16 +224,25 @@ public final class IngestionWorker {
       startOver(consumer)
     case .outdated:
       startOver(consumer)
-    case .failed(let error):
-      try recover(from: error, job, consumer)
+    case .failed(let error, let wait):
+      try recover(from: error, retryingAfter: wait, job, consumer)
     }
   }
 
-  private func recover(from error: PostgresError, _ job: InHand?, _ consumer: Consumer) throws {
+  private func recover(
+    from error: PostgresError,
+    retryingAfter wait: Int64,
+    _ job: InHand?,
+    _ consumer: Consumer
+  ) throws {
     if case .commit(let messages, let position) = job, error.isDataFault {
       try narrowDown(error, messages: messages, position: position)
     } else if error.isWorthRetrying {
-      observe(.retrying(error, afterMilliseconds: 0))
+      observe(.retrying(error, afterMilliseconds: wait))
+      // A batch that takes longer than a statement may will not get through by trying again.
+      if case .commit(let messages, _) = job, error.sqlState == .queryCanceled {
+        batchLimit = max(1, messages / 2)
+      }
     } else {
       throw IngestionError.database(error)
     }
@@ -392,7 +401,7 @@ public final class IngestionWorker {
       inHand = nil
       switch result {
       case .committed(let report): note(report, consumer)
-      case .failed(let error): observe(.retrying(error, afterMilliseconds: 0))
+      case .failed(let error, let wait): observe(.retrying(error, afterMilliseconds: wait))
       case .claimed, .fenced, .outdated: break
       }
     }
