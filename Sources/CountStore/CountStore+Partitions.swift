@@ -71,7 +71,8 @@ extension CountStore {
     let end = try until.timestamp(0, 0)
     // Almost always there is nothing to make: then not even a lock is taken. They are made from the oldest to the
     // newest, so that the last one is there only if all are.
-    if try !thoroughly && until.bool(0, 1) { return Timestamp(microseconds: end) }
+    let isCovered = try until.bool(0, 1)
+    if isCovered, !thoroughly { return Timestamp(microseconds: end) }
     var missing = try missingPartitions(until: end)
     while !missing.isEmpty {
       let some = Array(missing.prefix(50))
