@@ -20,7 +20,8 @@ struct QueryBench: ParsableCommand {
 
   /// A span of time up to the newest minute, and how long the answer may take.
   private static let questions: [(name: String, duration: String, milliseconds: Double)] = [
-    ("last hour", "PT1H", 10), ("last day", "P1D", 15), ("last 30 days", "P30D", 20), ("last year", "P365D", 30),
+    ("last hour", "PT1H", 10), ("last day", "P1D", 15), ("last 30 days", "P30D", 20),
+    ("last year", "P365D", 30),
   ]
 
   func run() throws {
@@ -50,7 +51,9 @@ struct QueryBench: ParsableCommand {
     var options = ConnectionOptions(url: url)
     options.settings = CountStore.readerSettings
     let reader = CountStore(try Connection(options))
-    print(column("top 10 of a dense location", 28) + column("median ms", 12) + column("p95 ms", 10) + "target ms")
+    print(
+      column("top 10 of a dense location", 28) + column("median ms", 12) + column("p95 ms", 10) + "target ms"
+    )
     var results: [[String: Any]] = []
     for question in Self.questions {
       guard let span = TimeSpan(iso8601: question.duration) else { continue }
@@ -82,7 +85,8 @@ struct QueryBench: ParsableCommand {
       let figures: [String: Any] = [
         "results": results, "checked": checked, "minute_rows": rows.minutes, "hour_rows": rows.hours,
         "day_rows": rows.days, "month_rows": rows.months, "load_seconds": loaded, "fold_seconds": folded,
-        "folded_rows": sums, "megabytes": rows.megabytes, "cores": ProcessInfo.processInfo.activeProcessorCount,
+        "folded_rows": sums, "megabytes": rows.megabytes,
+        "cores": ProcessInfo.processInfo.activeProcessorCount,
       ]
       let data = try JSONSerialization.data(withJSONObject: figures, options: [.prettyPrinted, .sortedKeys])
       try data.write(to: URL(fileURLWithPath: json))
@@ -93,7 +97,9 @@ struct QueryBench: ParsableCommand {
   private func check(_ history: SyntheticHistory, _ reader: CountStore) throws -> Int {
     var ranges: [(location: Int64, range: TopItemsRange)] = []
     for question in Self.questions {
-      if let span = TimeSpan(iso8601: question.duration) { ranges += [(1, .newest(span)), (500, .newest(span))] }
+      if let span = TimeSpan(iso8601: question.duration) {
+        ranges += [(1, .newest(span)), (500, .newest(span))]
+      }
     }
     for number in 0..<12 {
       // Where only hours are kept, the store widens a range, and says so; the recount follows.

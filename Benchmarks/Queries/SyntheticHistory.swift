@@ -105,7 +105,9 @@ struct SyntheticHistory {
         WHERE location = \(location) GROUP BY item
         """
       )
-      for row in 0..<result.count { sums["item \(try result.int32(row, 0))", default: 0] += try result.int64(row, 1) }
+      for row in 0..<result.count {
+        sums["item \(try result.int32(row, 0))", default: 0] += try result.int64(row, 1)
+      }
     }
     return sums
   }

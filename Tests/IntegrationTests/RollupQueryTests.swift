@@ -52,7 +52,8 @@ struct RollupQueryTests {
 
   /// The scans of a plan: which table, how many rows, how many of them were looked up in the table.
   private func scans(_ fixture: F, _ query: TopItemsQuery) throws -> [(line: String, rows: Int64)] {
-    let explain: Query = "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) \(CountStore.statement(for: query))"
+    let explain: Query =
+      "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) \(CountStore.statement(for: query))"
     let result = try fixture.reader.execute(explain)
     var scans: [(line: String, rows: Int64)] = []
     for row in 0..<result.count {
@@ -74,7 +75,9 @@ struct RollupQueryTests {
     try F.with(horizonDays: 100) { fixture throws in
       let (start, minutes, end) = try fill(fixture)
       var random = SeededGenerator(seed: 11)
-      var ranges: [(Int64, Int64)] = [(start, end), (end - F.hour, end), (end - F.day, end), (end - 365 * F.day, end)]
+      var ranges: [(Int64, Int64)] = [
+        (start, end), (end - F.hour, end), (end - F.day, end), (end - 365 * F.day, end),
+      ]
       for _ in 0..<80 {
         let a = Int64.random(in: start...end, using: &random)
         ranges.append((a, .random(in: a...end, using: &random)))

@@ -38,7 +38,8 @@ public enum Invariants {
   /// I2 on the coarser levels: below its mark, each is the sum of the finer one, as far as that is kept.
   private static func levels(_ connection: Connection) throws -> [String] {
     let levels = [
-      ("hour", "minute", "window_count"), ("day", "hour", "window_count_hour"), ("month", "day", "window_count_day"),
+      ("hour", "minute", "window_count"), ("day", "hour", "window_count_hour"),
+      ("month", "day", "window_count_day"),
     ]
     var found: [String] = []
     for (level, finer, table) in levels {
