@@ -95,20 +95,28 @@ final class Committer: @unchecked Sendable {
   /// Tries until it succeeds, fails for good, or the worker stops (nil).
   private func claim(_ requests: [ClaimRequest]) -> CommitterResult? {
     var backoff = Backoff()
+    var isBlocked = false
     while !jobs.hasClosed {
       do {
         let store = try store()
+        let watch = isBlocked ? connection.map { watchBlockers(of: $0) } : nil
+        defer { watch?.stop() }
         let granted = try store.claim(requests, dedupHorizonSeconds: options.dedupHorizonSeconds)
         return .claimed(granted.claims, granted.bounds)
       } catch {
         if !error.isWorthRetrying { return .failed(error) }
         dropUnusableConnection()
+        isBlocked = error.sqlState == .lockNotAvailable
         let milliseconds = backoff.next()
         observe(.retrying(error, afterMilliseconds: milliseconds))
         jobs.sleep(milliseconds: milliseconds)
       }
     }
     return nil
+  }
+
+  private func watchBlockers(of connection: Connection) -> BlockerWatch {
+    BlockerWatch(options.database, blocking: connection.backendPid, observe: observe)
   }
 
   private func commit(_ batch: Batch) -> CommitterResult {

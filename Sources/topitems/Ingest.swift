@@ -63,6 +63,14 @@ struct Ingest: ParsableCommand {
     )
   )
   var dedupHorizon: String?
+  @Option(
+    help: .option(
+      "on-gap",
+      "When Kafka has deleted messages before they were counted: continue (the loss is recorded) or halt.",
+      default: "continue"
+    )
+  )
+  var onGap: GapPolicy?
   @Option(help: .option("batch-messages", "Messages in one transaction at most.", default: "50000"))
   var batchMessages: Int?
   @Option(
@@ -151,6 +159,7 @@ struct Ingest: ParsableCommand {
     if let unit = try EnvironmentOption.value("timestamp-unit", timestampUnit) {
       options.timestampUnit = unit
     }
+    if let policy = try EnvironmentOption.value("on-gap", onGap) { options.onGap = policy }
     if let skew = try EnvironmentOption.value("allowed-skew", allowedSkew) {
       options.allowedSkewSeconds = try seconds(skew, "allowed-skew", atMost: 366 * 86_400)
     }
@@ -180,5 +189,6 @@ struct Ingest: ParsableCommand {
   }
 }
 
+extension GapPolicy: ExpressibleByArgument {}
 extension TimestampUnit: ExpressibleByArgument {}
 extension Logger.Level: @retroactive ExpressibleByArgument {}
