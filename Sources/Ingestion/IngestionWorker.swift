@@ -125,7 +125,7 @@ public final class IngestionWorker {
       try holdWhileFull(consumer)
       let count = isFull && !isHolding ? 0 : try read(consumer)
       recoverPositions(consumer)
-      submitIfDue(moreIsWaiting: count > 0 && count == pollMessages)
+      submitIfDue(moreIsWaiting: count > 0 && count == pollMessages, consumer)
       if options.drain, inHand == nil, builder.messages == 0, assignment.isDrained {
         if let reason = assignment.haltReason { throw IngestionError.halted(reason) }
         return
@@ -245,8 +245,14 @@ public final class IngestionWorker {
   }
 
   /// Hands the batch over when the committer is free: at once when little is waiting, and full when much is.
-  private func submitIfDue(moreIsWaiting: Bool) {
+  private func submitIfDue(moreIsWaiting: Bool, _ consumer: Consumer) {
     guard inHand == nil, builder.messages > 0, isFull || !moreIsWaiting else { return }
+    for entry in assignment.entries {
+      guard let part = entry.part, let log = consumer.cachedWatermarks(of: entry.key.topicPartition) else {
+        continue
+      }
+      builder.setLogEnd(log.high, of: part)
+    }
     let messages = builder.messages
     let batch = builder.seal()
     assignment.endParts()
@@ -278,16 +284,25 @@ public final class IngestionWorker {
       startOver(consumer)
     case .outdated:
       startOver(consumer)
-    case .failed(let error):
-      try recover(from: error, job, consumer)
+    case .failed(let error, let wait):
+      try recover(from: error, retryingAfter: wait, job, consumer)
     }
   }
 
-  private func recover(from error: PostgresError, _ job: InHand?, _ consumer: Consumer) throws {
+  private func recover(
+    from error: PostgresError,
+    retryingAfter wait: Int64,
+    _ job: InHand?,
+    _ consumer: Consumer
+  ) throws {
     if case .commit(let messages, let position) = job, error.isDataFault {
       try narrowDown(error, messages: messages, position: position)
     } else if error.isWorthRetrying {
-      observe(.retrying(error, afterMilliseconds: 0))
+      observe(.retrying(error, afterMilliseconds: wait))
+      // A batch that takes longer than a statement may will not get through by trying again.
+      if case .commit(let messages, _) = job, error.sqlState == .queryCanceled {
+        batchLimit = max(1, messages / 2)
+      }
     } else {
       throw IngestionError.database(error)
     }
@@ -501,7 +516,7 @@ public final class IngestionWorker {
       inHand = nil
       switch result {
       case .committed(let report): note(report, consumer)
-      case .failed(let error): observe(.retrying(error, afterMilliseconds: 0))
+      case .failed(let error, let wait): observe(.retrying(error, afterMilliseconds: wait))
       case .claimed, .fenced, .outdated: break
       }
     }
