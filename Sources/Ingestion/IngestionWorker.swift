@@ -56,6 +56,8 @@ public final class IngestionWorker {
 
   /// A partition could not be read on during the last poll.
   private var needsPositions = false
+  /// librdkafka has given a partition up.
+  private var needsRestart = false
 
   private enum InHand {
     case claim(keys: Set<PartitionKey>, version: Int)
@@ -192,6 +194,7 @@ public final class IngestionWorker {
       guard assignment[index].standing == .reading else { return }
       assignment.noteTrouble(index, isOutOfRange: error.isOffsetOutOfRange, reason: "\(error)")
       needsPositions = true
+      if error.isOffsetOutOfRange { needsRestart = true }
     } else {
       observe(.brokerError(error))
     }
@@ -214,6 +217,13 @@ public final class IngestionWorker {
     guard needsPositions else { return }
     needsPositions = false
     startOver(consumer)
+    guard needsRestart else { return }
+    needsRestart = false
+    do {
+      try consumer.restartPaused()
+    } catch {
+      observe(.brokerError(error))
+    }
   }
 
   /// While the next batch is full and the last one does not end, nothing more can be taken; but Kafka must go on

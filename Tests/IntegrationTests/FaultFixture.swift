@@ -84,6 +84,27 @@ final class FaultFixture {
     }
   }
 
+  /// On librdkafka's mock cluster.
+  static func withMock(
+    brokers: Int = 1,
+    partitions: Int32 = 2,
+    _ body: (FaultFixture, MockCluster) throws -> Void
+  ) throws {
+    try TestDatabase.withDatabase { url in
+      let cluster = try MockCluster(brokers: brokers)
+      let topic = Broker.uniqueTopic("fault")
+      try cluster.createTopic(topic, partitions: partitions, replicas: Int32(brokers))
+      let fixture = try FaultFixture(
+        database: url,
+        brokers: cluster.address,
+        topic: topic,
+        partitions: partitions
+      )
+      try body(fixture, cluster)
+      withExtendedLifetime(cluster) {}
+    }
+  }
+
   func connect() throws -> Connection {
     var options = ConnectionOptions(url: database)
     options.settings = [(name: "statement_timeout", value: "30s")]
@@ -102,9 +123,10 @@ final class FaultFixture {
     var database = ConnectionOptions(url: url ?? self.database)
     database.applicationName = "topitems ingest"
     database.settings = [
-      ("statement_timeout", "10s"), ("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "10s"),
+      ("statement_timeout", "4s"), ("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "4s"),
     ]
     var options = IngestionOptions(database: database, topics: [topic], kafka: kafka)
+    options.database.answerTimeout = 6
     options.rememberedDetections = 10_000
     return options
   }
@@ -112,7 +134,9 @@ final class FaultFixture {
   // MARK: What is sent
 
   /// A message, counted in the truth.
-  func event(isDuplicate: Bool = false, item: String? = nil) -> [UInt8] {
+  ///
+  /// - Parameter padding: makes it longer, without any meaning.
+  func event(isDuplicate: Bool = false, item: String? = nil, padding: String? = nil) -> [UInt8] {
     if isDuplicate, let repeated = events.randomElement(using: &random) { return repeated }
     let oid = Int64.random(in: 1 ... .max, using: &random)
     let at = origin + Int64.random(in: 0..<300, using: &random)
@@ -121,7 +145,8 @@ final class FaultFixture {
     recount.count(oid: oid, location: location, detectedAt: at * 1_000_000, item: item)
     let event = Array(
       (#"{"geographical_location_oid":\#(location),"video_camera_oid":1,"item_name":"\#(item)","#
-        + #""detection_oid":\#(oid),"timestamp_detected":\#(at)}"#).utf8
+        + #""detection_oid":\#(oid),"timestamp_detected":\#(at)\#(padding.map { #","padding":"\#($0)""# } ?? "")}"#)
+        .utf8
     )
     events.append(event)
     return event
@@ -241,11 +266,12 @@ final class FaultWorker: Sendable {
     }
   }
 
-  func wait(_ what: String, within limit: Duration = .seconds(20), _ condition: (FaultWorker) -> Bool) throws
+  func wait(_ what: String, within limit: Duration = .seconds(20), _ condition: (FaultWorker) throws -> Bool)
+    throws
   {
     do {
       try waitUntil(what, within: limit) {
-        if condition(self) { return true }
+        if try condition(self) { return true }
         try requireRunning()
         return false
       }

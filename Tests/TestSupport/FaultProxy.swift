@@ -38,10 +38,13 @@ public final class FaultProxy: Sendable {
   }
 
   private struct State: Sendable {
+    var target: UInt16
     var mode = Mode.forward
     var delayMilliseconds = 0
     var triggers: [Trigger] = []
     var bytesUntilCut: Int?
+    /// What is said about addresses, as brokers tell clients where to go.
+    var translations: [(from: [UInt8], to: [UInt8])] = []
     var rewrite: (@Sendable (Direction, inout [UInt8]) -> Void)?
     var links: [ObjectIdentifier: Link] = [:]
     var accepted = 0
@@ -51,13 +54,12 @@ public final class FaultProxy: Sendable {
 
   /// The proxy's port on 127.0.0.1.
   public let port: Int
-  private let target: UInt16
   private let listener: Int32
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   /// Listens on a free port, and connects to `port` of the loopback interface for each connection.
   public init(toPort target: Int) throws {
-    self.target = UInt16(target)
+    state = Mutex(State(target: UInt16(target)))
     listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard listener >= 0 else { throw TestSupportError("socket: errno \(errno)") }
     var address = Self.loopback(0)
@@ -128,6 +130,24 @@ public final class FaultProxy: Sendable {
     }
   }
 
+  /// Tells Kafka clients that the broker is where the proxy is. Otherwise they would go there directly: each broker
+  /// tells the address of itself and its fellows (a string, then the port as a 32-bit number).
+  public func standInForBroker() { translate(port: Int(state.withLock { $0.target }), to: port) }
+
+  /// Connects to another server from now on.
+  public func retarget(to address: String) throws {
+    guard let port = Self.portOf(address) else { throw TestSupportError("no port in the address") }
+    state.withLock { $0.target = UInt16(port) }
+  }
+
+  /// As `standInForBroker`, for another broker with a proxy of its own.
+  public func translate(port: Int, to other: Int) {
+    func bytes(_ port: Int) -> [UInt8] {
+      Array("127.0.0.1".utf8) + [0, 0, UInt8(port >> 8), UInt8(port & 255)]
+    }
+    state.withLock { $0.translations.append((bytes(port), bytes(other))) }
+  }
+
   /// Changes each piece of data; nil ends that.
   public func rewrite(_ body: (@Sendable (Direction, inout [UInt8]) -> Void)?) {
     state.withLock { $0.rewrite = body }
@@ -181,7 +201,7 @@ public final class FaultProxy: Sendable {
 
   private func connect() -> Int32 {
     let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    var address = Self.loopback(target)
+    var address = Self.loopback(state.withLock { $0.target })
     let code = withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         Glibc.connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
@@ -224,6 +244,11 @@ public final class FaultProxy: Sendable {
         return (state.triggers[index].reaction == .cutBefore ? .cut : .last, nil)
       }
       return (.pass, state.rewrite)
+    }
+    if passage == .pass, direction == .toClient {
+      for (from, to) in state.withLock({ $0.translations }) where bytes.contains(from) {
+        bytes.replace(from, with: to)
+      }
     }
     rewrite?(direction, &bytes)
     return passage
