@@ -61,6 +61,14 @@ struct Ingest: ParsableCommand {
   )
   var allowedSkew: String?
   @OptionGroup var retention: RetentionOptions
+  @Option(
+    help: .option(
+      "on-gap",
+      "When Kafka has deleted messages before they were counted: continue (the loss is recorded) or halt.",
+      default: "continue"
+    )
+  )
+  var onGap: GapPolicy?
   @Option(help: .option("batch-messages", "Messages in one transaction at most.", default: "50000"))
   var batchMessages: Int?
   @Option(
@@ -157,6 +165,7 @@ struct Ingest: ParsableCommand {
     if let unit = try EnvironmentOption.value("timestamp-unit", timestampUnit) {
       options.timestampUnit = unit
     }
+    if let policy = try EnvironmentOption.value("on-gap", onGap) { options.onGap = policy }
     if let skew = try EnvironmentOption.value("allowed-skew", allowedSkew) {
       options.allowedSkewSeconds = try DurationOption.seconds(skew, "allowed-skew", atMost: 366 * 86_400)
     }
@@ -179,5 +188,6 @@ struct Ingest: ParsableCommand {
   }
 }
 
+extension GapPolicy: ExpressibleByArgument {}
 extension TimestampUnit: ExpressibleByArgument {}
 extension Logger.Level: @retroactive ExpressibleByArgument {}
