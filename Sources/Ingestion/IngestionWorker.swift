@@ -36,6 +36,7 @@ public final class IngestionWorker {
   private let isStopping: @Sendable () -> Bool
   private let observe: @Sendable (IngestionObservation) -> Void
   private let committer: Committer
+  private let maintenance: Maintenance
 
   private var builder: BatchBuilder
   private var assignment = Assignment()
@@ -58,7 +59,7 @@ public final class IngestionWorker {
 
   /// - Parameters:
   ///   - isStopping: asked many times a second whether to stop.
-  ///   - observe: called from both threads; it must be quick.
+  ///   - observe: called from every thread of the worker; it must be quick.
   public init(
     _ options: IngestionOptions,
     isStopping: @escaping @Sendable () -> Bool,
@@ -68,6 +69,7 @@ public final class IngestionWorker {
     self.isStopping = isStopping
     self.observe = observe
     committer = Committer(options, observe: observe)
+    maintenance = Maintenance(options, isStopping: isStopping, observe: observe)
     builder = BatchBuilder(options)
     batchLimit = options.batchMessages
   }
@@ -85,6 +87,7 @@ public final class IngestionWorker {
         rebalance: { [unowned self] consumer, change in rebalanced(consumer, change) }
       )
       committer.start()
+      maintenance.start()
       try consumer.subscribe(options.topics)
       let ending: Result<Void, IngestionError>
       do {
@@ -428,6 +431,7 @@ public final class IngestionWorker {
     reportProgress(consumer)
     consumer.close(timeout: 3000)
     _ = committer.stop(waiting: 1000)
+    _ = maintenance.stop(waiting: 1000)
     observe(.stopped(fates))
   }
 }
