@@ -59,6 +59,8 @@ public final class IngestionWorker {
   private var needsPositions = false
   /// librdkafka has given a partition up.
   private var needsRestart = false
+  /// In a row.
+  private var failedSeeks = 0
 
   private enum InHand {
     case claim(keys: Set<PartitionKey>, version: Int)
@@ -436,9 +438,18 @@ public final class IngestionWorker {
     let positions = claims.map { ($0.key.topicPartition, offset: $0.nextOffset) }
     do {
       if !positions.isEmpty { try consumer.resume(positions, timeout: 2000) }
+      failedSeeks = 0
     } catch {
       // Just assigned, or the broker is away: the partitions stay unclaimed and are asked for again.
       observe(.brokerError(error))
+      failedSeeks += 1
+      if failedSeeks >= 3 {
+        // Or librdkafka has given a partition up before it was claimed: its log begins behind the offset that it
+        // was assigned at.
+        failedSeeks = 0
+        needsPositions = true
+        needsRestart = true
+      }
       for claim in claims {
         remember(claim)
         if let index = assignment.index(of: claim.key) { assignment.postpone(index, milliseconds: 100) }

@@ -117,17 +117,17 @@ struct Ingest: ParsableCommand {
   var logLevel: Logger.Level?
 
   func run() throws {
+    StopSignal.listen()
     try KafkaLibrary.requireSupported()
     let options = try options()
-    let listener = MetricsListener()
-    let log = IngestionLog(
-      try CommandLog.logger(
-        "ingest",
-        level: EnvironmentOption.value("log-level", logLevel),
-        format: EnvironmentOption.value("log-format", logFormat)
-      )
+    let logger = try CommandLog.logger(
+      "ingest",
+      level: EnvironmentOption.value("log-level", logLevel),
+      format: EnvironmentOption.value("log-format", logFormat)
     )
-    StopSignal.listen()
+    logger.info("counting \(options.topics.joined(separator: ", ")) with librdkafka \(KafkaLibrary.version)")
+    let log = IngestionLog(logger)
+    let listener = MetricsListener()
     let server = try metricsAddress().map { try listener.start(at: $0) }
     defer { server?.stop(deadline: .seconds(1)) }
     let worker = IngestionWorker(
