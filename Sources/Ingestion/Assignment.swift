@@ -28,6 +28,8 @@ struct Assignment {
     /// The index of its part in the batch that is being built.
     var part: Int32?
     var reachedEnd = false
+    /// The offset that Kafka last said is not in the log.
+    var lostAt: Int64?
   }
 
   private(set) var entries: [Entry] = []
@@ -67,14 +69,18 @@ struct Assignment {
 
   /// Lets a partition be taken once more that Kafka has left with this worker for longer than any session lasts: its
   /// holder is gone, or a failover of PostgreSQL has lost the claim.
-  mutating func reconsiderFenced() {
+  /// - Returns: whether there is such a partition.
+  mutating func reconsiderFenced() -> Bool {
+    var isAny = false
     for index in entries.indices {
       guard case .fenced(let since) = entries[index].standing,
         DatabaseClock.monotonicMicroseconds() - since > 60_000_000
       else { continue }
       entries[index].standing = .unclaimed
       entries[index].mayTake = true
+      isAny = true
     }
+    return isAny
   }
 
   /// Ends the batch's parts: the next message of each partition begins a new one.

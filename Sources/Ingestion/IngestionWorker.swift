@@ -42,8 +42,16 @@ public final class IngestionWorker {
   private var clock: DatabaseClock?
   /// The job that the committer has in hand.
   private var inHand: InHand?
-  /// Messages that the database refused when they were alone in a batch.
-  private var rejected: [PartitionKey: [Int64: String]] = [:]
+  private var rejections = Rejections()
+  /// Since when the committer has had its job (CLOCK_MONOTONIC, µs).
+  private var handedOver: Int64 = 0
+  /// Whether reading is paused because the committer takes long over a batch and the next one is full.
+  private var isHeld = false
+  /// An offset that was read from is not in the log (any more): the claims must tell how to go on.
+  private var mustStartOver = false
+  /// When claims may be asked for again after something went wrong.
+  private var claimNotBefore: Int64 = 0
+  private var backoff = Backoff()
   private var batchLimit: Int
   private var fates = FateCounts()
   private var reportedToKafka: Int64 = 0
@@ -52,8 +60,10 @@ public final class IngestionWorker {
   private var stateReported: Int64 = 0
 
   private enum InHand {
-    case claim(version: Int)
-    case commit(messages: Int, position: (key: PartitionKey, offset: Int64)?)
+    /// `ends` are the ends of the partitions' logs when the claim was asked for.
+    case claim(version: Int, ends: [PartitionKey: Int64])
+    /// `ends` are the offsets behind the batch's parts.
+    case commit(messages: Int, ends: [PartitionKey: Int64])
   }
 
   /// - Parameters:
@@ -85,9 +95,9 @@ public final class IngestionWorker {
         rebalance: { [unowned self] consumer, change in rebalanced(consumer, change) }
       )
       committer.start()
-      try consumer.subscribe(options.topics)
       let ending: Result<Void, IngestionError>
       do {
+        try consumer.subscribe(options.topics)
         try work(consumer)
         ending = .success(())
       } catch let error as IngestionError {
@@ -116,7 +126,8 @@ public final class IngestionWorker {
       }
       claimIfNeeded(consumer)
       reportStateNowAndThen(consumer)
-      let count = isFull ? 0 : try read(consumer)
+      let count = isFull ? try hold(consumer) : try read(consumer)
+      if mustStartOver { startOver(consumer) }
       submitIfDue(moreIsWaiting: count > 0 && count == pollMessages)
       if options.drain, inHand == nil, builder.messages == 0, assignment.isDrained {
         if let reason = assignment.haltReason { throw IngestionError.halted(reason) }
@@ -139,6 +150,37 @@ public final class IngestionWorker {
     }
   }
 
+  /// With the next batch full there is nothing to read; but rebalances come through the same queue as messages, and
+  /// the group must not wait for as long as PostgreSQL may take. So if that is long, the partitions are paused, which
+  /// drops what was fetched ahead, and polling goes on.
+  private func hold(_ consumer: Consumer) throws(KafkaError) -> Int {
+    guard inHand != nil, DatabaseClock.monotonicMicroseconds() - handedOver > 2_000_000 else { return 0 }
+    if !isHeld {
+      isHeld = true
+      try? consumer.pause(readingPartitions)
+    }
+    try consumer.poll(maximum: 1, timeout: 0) { take($0, now: clock?.estimate() ?? Timestamp(microseconds: 0)) }
+    return 0
+  }
+
+  /// Reads on behind the last message that was taken.
+  private func endHold(_ consumer: Consumer) {
+    guard isHeld else { return }
+    isHeld = false
+    let positions = assignment.entries.filter { $0.standing == .reading }
+      .map { ($0.key.topicPartition, offset: $0.next) }
+    do {
+      if !positions.isEmpty { try consumer.resume(positions, timeout: 2000) }
+    } catch {
+      observe(.brokerError(error))
+      startOver(consumer)
+    }
+  }
+
+  private var readingPartitions: [TopicPartition] {
+    assignment.entries.filter { $0.standing == .reading }.map(\.key.topicPartition)
+  }
+
   private func take(_ message: borrowing Message, now: Timestamp) {
     if let error = message.error {
       take(error, message)
@@ -157,7 +199,7 @@ public final class IngestionWorker {
       to: part,
       floor: clock.floor,
       now: now,
-      rejection: rejected.isEmpty ? nil : rejected[key]?[message.offset]
+      rejection: rejections.isEmpty ? nil : rejections.reason(key, offset: message.offset)
     )
     assignment[index].next = message.offset + 1
     assignment[index].reachedEnd = false
@@ -174,14 +216,28 @@ public final class IngestionWorker {
         assignment[index].reachedEnd = true
       }
     } else if error.isOffsetOutOfRange {
-      let reason =
-        "the stored offset \(assignment[index].next) is not in the topic's log; was the topic created anew? "
-        + "Check the topic, then delete the partition's row in ingest_offset to count it from its beginning"
-      assignment[index].standing = .halted(reason)
-      observe(.halted(assignment[index].key, reason: reason))
+      noteLostPosition(index)
     } else {
       observe(.brokerError(error))
     }
+  }
+
+  /// Kafka may have deleted the messages since the claim, which another claim records as a gap; or the topic was
+  /// created anew, which that claim finds out as well. Where it finds nothing wrong, the partition is halted.
+  private func noteLostPosition(_ index: Int) {
+    guard assignment[index].standing == .reading else { return }
+    let offset = assignment[index].next
+    if assignment[index].lostAt == offset {
+      halt(index, "Kafka refuses the stored offset \(offset), though it lies within the topic's log")
+    } else {
+      assignment[index].lostAt = offset
+      mustStartOver = true
+    }
+  }
+
+  private func halt(_ index: Int, _ reason: String) {
+    assignment[index].standing = .halted(reason)
+    observe(.halted(assignment[index].key, reason: reason))
   }
 
   /// Hands the batch over when the committer is free: at once when little is waiting, and full when much is.
@@ -190,8 +246,9 @@ public final class IngestionWorker {
     let messages = builder.messages
     let batch = builder.seal()
     assignment.endParts()
-    let single = messages == 1 ? batch.parts.first.map { (key: $0.key, offset: $0.next - 1) } : nil
-    inHand = .commit(messages: messages, position: single)
+    let ends = Dictionary(batch.parts.map { ($0.key, $0.next) }) { max($0, $1) }
+    inHand = .commit(messages: messages, ends: ends)
+    handedOver = DatabaseClock.monotonicMicroseconds()
     committer.submit(.commit(batch))
   }
 
@@ -203,16 +260,19 @@ public final class IngestionWorker {
     switch result {
     case .claimed(let claims, let bounds):
       clock = DatabaseClock(bounds)
-      guard case .claim(let version) = job, version == assignment.version else {
+      for claim in claims { if let gap = claim.gap { observe(.gap(claim.key, gap)) } }
+      guard case .claim(let version, let ends) = job, version == assignment.version else {
         // The partitions have changed meanwhile: ask again, knowing what is ours already.
         for claim in claims { remember(claim) }
         return
       }
-      try begin(claims, consumer)
+      begin(claims, ends: ends, consumer)
     case .committed(let report):
       clock = DatabaseClock(report.bounds)
       batchLimit = min(batchLimit * 2, options.batchMessages)
+      backoff = Backoff()
       note(report, consumer)
+      endHold(consumer)
     case .fenced(let keys):
       observe(.fenced(keys))
       startOver(consumer)
@@ -224,10 +284,16 @@ public final class IngestionWorker {
   }
 
   private func recover(from error: PostgresError, _ job: InHand?, _ consumer: Consumer) throws {
-    if case .commit(let messages, let position) = job, error.isDataFault {
-      try narrowDown(error, messages: messages, position: position)
+    if case .commit(let messages, let ends) = job, error.isDataFault {
+      try narrowDown(error, messages: messages, ends: ends)
     } else if error.isWorthRetrying {
-      observe(.retrying(error, afterMilliseconds: 0))
+      let milliseconds = backoff.next()
+      claimNotBefore = DatabaseClock.monotonicMicroseconds() + milliseconds * 1000
+      // What ran out of time or memory may get through in smaller pieces.
+      if case .commit(let messages, _) = job, error.kind == .server {
+        batchLimit = max(min(100, options.batchMessages), min(batchLimit, messages / 2))
+      }
+      observe(.retrying(error, afterMilliseconds: milliseconds))
     } else {
       throw IngestionError.database(error)
     }
@@ -236,19 +302,16 @@ public final class IngestionWorker {
 
   /// Messages are validated before any SQL, so this is rare: halve the batches until the one message that the
   /// database refuses is alone in one, then make it a dead letter.
-  private func narrowDown(
-    _ error: PostgresError,
-    messages: Int,
-    position: (key: PartitionKey, offset: Int64)?
-  ) throws {
-    guard messages == 1, let position else {
+  private func narrowDown(_ error: PostgresError, messages: Int, ends: [PartitionKey: Int64]) throws {
+    rejections.suspect(ends)
+    guard messages == 1, let (key, end) = ends.first else {
       batchLimit = max(1, messages / 2)
       return
     }
     let code = error.sqlState?.rawValue ?? "unknown"
-    rejected[position.key, default: [:]][position.offset] = "database_rejected_\(code)"
-    observe(.rejected(position.key, offset: position.offset, error))
-    if rejected.values.reduce(0, { $0 + $1.count }) > 10 { throw IngestionError.tooManyRejected(error) }
+    rejections.add(key, offset: end - 1, reason: "database_rejected_\(code)")
+    observe(.rejected(key, offset: end - 1, error))
+    if rejections.areTooMany { throw IngestionError.tooManyRejected(error) }
   }
 
   private func note(_ report: BatchReport, _ consumer: Consumer) {
@@ -256,9 +319,8 @@ public final class IngestionWorker {
     for part in report.parts {
       progress[part.key] = part.next
       committed[part.key] = part.next
-      if !rejected.isEmpty { rejected[part.key] = rejected[part.key]?.filter { $0.key >= part.next } }
     }
-    rejected = rejected.filter { !$0.value.isEmpty }
+    rejections.noteCommit(report)
     observe(.committed(report))
     let now = DatabaseClock.monotonicMicroseconds()
     guard now - reportedToKafka > 1_000_000 else { return }
@@ -292,57 +354,70 @@ public final class IngestionWorker {
 
   /// Forgets all that is not committed; every partition waits for its position.
   private func startOver(_ consumer: Consumer) {
+    mustStartOver = false
+    isHeld = false
     builder.reset()
-    let reading = assignment.entries.filter { $0.standing == .reading }.map(\.key.topicPartition)
+    let reading = readingPartitions
     if !reading.isEmpty { try? consumer.pause(reading) }
     assignment.startOver()
   }
 
   private func claimIfNeeded(_ consumer: Consumer) {
-    assignment.reconsiderFenced()
-    guard inHand == nil, assignment.hasUnclaimed else { return }
+    guard inHand == nil else { return }
+    // A claim voids what is read but not committed, also of the partitions that it is not about.
+    if assignment.reconsiderFenced() { startOver(consumer) }
+    guard assignment.hasUnclaimed, DatabaseClock.monotonicMicroseconds() >= claimNotBefore else { return }
     var requests: [ClaimRequest] = []
+    var ends: [PartitionKey: Int64] = [:]
     for entry in assignment.entries where entry.standing == .unclaimed {
+      // Each question may take its time: a stop must not wait for all of them.
+      guard !isStopping() else { return }
       do {
-        let low = try consumer.watermarks(of: entry.key.topicPartition, timeout: 2000).low
+        let (low, high) = try consumer.watermarks(of: entry.key.topicPartition, timeout: 2000)
+        ends[entry.key] = high
         requests.append(
           ClaimRequest(key: entry.key, heldEpoch: entry.epoch, mayTake: entry.mayTake, lowWatermark: low)
         )
       } catch {
-        observe(.brokerError(error))
+        tryClaimsLater(error)
         return
       }
     }
-    inHand = .claim(version: assignment.version)
+    inHand = .claim(version: assignment.version, ends: ends)
     committer.submit(.claim(requests))
   }
 
-  private func begin(_ claims: [PartitionClaim], _ consumer: Consumer) throws {
+  /// The broker is away, or a partition was just assigned: it stays unclaimed and is asked for again.
+  private func tryClaimsLater(_ error: KafkaError) {
+    observe(.brokerError(error))
+    claimNotBefore = DatabaseClock.monotonicMicroseconds() + 100_000
+  }
+
+  private func begin(_ granted: [PartitionClaim], ends: [PartitionKey: Int64], _ consumer: Consumer) {
     // Nothing that was read before may stand beside what is read from now on.
     builder.reset()
     assignment.endParts()
-    let positions = claims.map { ($0.key.topicPartition, offset: $0.nextOffset) }
+    for claim in granted { remember(claim) }
+    let refused = assignment.entries.filter { $0.standing == .unclaimed }.map(\.key)
+      .filter { key in !granted.contains { $0.key == key } }
+    let claims: [PartitionClaim]
     do {
+      claims = try granted.filter { claim throws(KafkaError) in
+        try !isBeyondTheLog(claim, end: ends[claim.key], consumer)
+      }
+      let positions = claims.map { ($0.key.topicPartition, offset: $0.nextOffset) }
       if !positions.isEmpty { try consumer.resume(positions, timeout: 2000) }
     } catch {
-      // Just assigned, or the broker is away: the partitions stay unclaimed and are asked for again.
-      observe(.brokerError(error))
-      for claim in claims { remember(claim) }
+      tryClaimsLater(error)
       return
     }
     for claim in claims {
-      remember(claim)
       guard let index = assignment.index(of: claim.key) else { continue }
       assignment[index].next = claim.nextOffset
       committed[claim.key] = claim.nextOffset
       assignment[index].reachedEnd = false
       assignment[index].standing = .reading
-      if let gap = claim.gap { observe(.gap(claim.key, gap)) }
     }
-    let granted = Set(claims.map(\.key))
-    let refused = assignment.entries.filter { $0.standing == .unclaimed && !granted.contains($0.key) }.map(
-      \.key
-    )
     for key in refused {
       if let index = assignment.index(of: key) {
         assignment[index].standing = .fenced(since: DatabaseClock.monotonicMicroseconds())
@@ -350,6 +425,24 @@ public final class IngestionWorker {
     }
     if !refused.isEmpty { observe(.fenced(refused)) }
     observe(.claimed(claims))
+  }
+
+  /// Whether the log ends before the stored offset: then it is another log than the one that was counted, and reading
+  /// it would begin somewhere in its middle, some day.
+  private func isBeyondTheLog(_ claim: PartitionClaim, end: Int64?, _ consumer: Consumer) throws(KafkaError)
+    -> Bool
+  {
+    if let end, claim.nextOffset <= end { return false }
+    // The end was asked for before the claim was granted: the former holder may have counted more since.
+    let end = try consumer.watermarks(of: claim.key.topicPartition, timeout: 2000).high
+    guard claim.nextOffset > end, let index = assignment.index(of: claim.key) else { return false }
+    halt(
+      index,
+      "the stored offset \(claim.nextOffset) lies behind the end of the topic's log (\(end)); was the topic "
+        + "created anew? Check the topic, then delete the partition's row in ingest_offset to count it from its "
+        + "beginning"
+    )
+    return true
   }
 
   private func remember(_ claim: PartitionClaim) {
@@ -394,7 +487,10 @@ public final class IngestionWorker {
     reportProgress(consumer)
     startOver(consumer)
     assignment.remove(keys)
-    for key in keys { committed[key] = nil }
+    for key in keys {
+      committed[key] = nil
+      rejections.forget(key)
+    }
     do {
       try consumer.unassign(partitions)
     } catch {

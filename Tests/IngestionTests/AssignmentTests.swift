@@ -106,11 +106,14 @@ struct AssignmentTests {
     assignment[1].mayTake = false
     assignment[0].standing = .fenced(since: now)
     assignment[1].standing = .fenced(since: now - 61_000_000)
-    assignment.reconsiderFenced()
+    let isAny = assignment.reconsiderFenced()
+    #expect(isAny)
     #expect(assignment[0].standing == .fenced(since: now))
     #expect(!assignment[0].mayTake)
     #expect(assignment[1].standing == .unclaimed)
     #expect(assignment[1].mayTake)
     #expect(assignment[2].standing == .reading)
+    let isAnother = assignment.reconsiderFenced()
+    #expect(!isAnother)
   }
 }
