@@ -87,7 +87,7 @@ let package = Package(
     ),
     .testTarget(
       name: "IngestionTests",
-      dependencies: ["Ingestion", "CountStore", "Counting", "TestSupport"],
+      dependencies: ["Ingestion", "CountStore", "Counting", "Postgres", "TestSupport"],
       swiftSettings: swift
     ),
     .testTarget(
@@ -104,6 +104,11 @@ let package = Package(
     ),
     .testTarget(name: "CountingTests", dependencies: ["Counting"], swiftSettings: swift),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Counting"], swiftSettings: swift),
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["TestSupport", "Postgres", "Kafka", "Counting"],
+      swiftSettings: swift
+    ),
     .testTarget(
       name: "topitemsTests",
       dependencies: ["topitems", .product(name: "ArgumentParser", package: "swift-argument-parser")],

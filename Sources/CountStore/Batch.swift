@@ -142,6 +142,8 @@ public struct Batch: Sendable {
 
   /// Which dictionary the indexes belong to.
   public var itemGeneration: Int
+  /// Whether the generation begins with this batch: it then knows no index but those of its own `newItems`.
+  public var startsGeneration = true
   /// At most one of each partition.
   public var parts: [Part] = []
   /// Sorted by oid and without repeats: the order in which every writer takes its locks.

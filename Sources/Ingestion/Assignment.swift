@@ -30,6 +30,8 @@ struct Assignment {
     var reachedEnd = false
     /// The offset that Kafka last said is not in the log.
     var lostAt: Int64?
+    /// When it may be claimed, on the monotonic clock (µs).
+    var notBefore: Int64 = 0
   }
 
   private(set) var entries: [Entry] = []
@@ -69,18 +71,14 @@ struct Assignment {
 
   /// Lets a partition be taken once more that Kafka has left with this worker for longer than any session lasts: its
   /// holder is gone, or a failover of PostgreSQL has lost the claim.
-  /// - Returns: whether there is such a partition.
-  mutating func reconsiderFenced() -> Bool {
-    var isAny = false
+  mutating func reconsiderFenced() {
     for index in entries.indices {
       guard case .fenced(let since) = entries[index].standing,
         DatabaseClock.monotonicMicroseconds() - since > 60_000_000
       else { continue }
       entries[index].standing = .unclaimed
       entries[index].mayTake = true
-      isAny = true
     }
-    return isAny
   }
 
   /// Ends the batch's parts: the next message of each partition begins a new one.
@@ -109,7 +107,17 @@ struct Assignment {
     return index
   }
 
-  var hasUnclaimed: Bool { entries.contains { $0.standing == .unclaimed } }
+  var hasUnclaimed: Bool { entries.indices.contains { isDue($0) } }
+
+  /// Whether a partition waits for its claim, and may be claimed now.
+  func isDue(_ index: Int) -> Bool {
+    entries[index].standing == .unclaimed && entries[index].notBefore <= DatabaseClock.monotonicMicroseconds()
+  }
+
+  /// Leaves a partition alone for a moment.
+  mutating func postpone(_ index: Int, milliseconds: Int64) {
+    entries[index].notBefore = DatabaseClock.monotonicMicroseconds() + milliseconds * 1000
+  }
 
   /// Whether there is nothing left to read, as far as Kafka has said.
   var isDrained: Bool {
@@ -117,8 +125,8 @@ struct Assignment {
       && entries.allSatisfy {
         switch $0.standing {
         case .reading: $0.reachedEnd
-        case .unclaimed: false
-        case .fenced, .halted: true
+        case .unclaimed, .fenced: false
+        case .halted: true
         }
       }
   }

@@ -159,6 +159,7 @@ struct BatchBuilder: ~Copyable {
 
   private mutating func startBatch() {
     batch = Batch(itemGeneration: items.generation)
+    batch.startsGeneration = items.isEmpty
     contentBytes = 0
     messages = 0
   }

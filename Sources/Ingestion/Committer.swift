@@ -17,7 +17,8 @@ enum CommitterResult: Sendable {
   case committed(BatchReport)
   /// The stored position is not the one that the batch builds on.
   case fenced([PartitionKey])
-  case floorRose
+  /// The batch was built on a floor, or on ids of items, that no longer hold: it must be read again.
+  case outdated
   case failed(PostgresError)
 }
 
@@ -97,8 +98,6 @@ final class Committer: @unchecked Sendable {
     while !jobs.hasClosed {
       do {
         let store = try store()
-        // The ids may be another server's after a failover.
-        itemGeneration = -1
         let granted = try store.claim(requests, dedupHorizonSeconds: options.dedupHorizonSeconds)
         return .claimed(granted.claims, granted.bounds)
       } catch {
@@ -116,7 +115,7 @@ final class Committer: @unchecked Sendable {
     let began = DatabaseClock.monotonicMicroseconds()
     do {
       let store = try store()
-      try intern(batch, in: store)
+      guard try intern(batch, in: store) else { return .outdated }
       let interned = DatabaseClock.monotonicMicroseconds()
       let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next)
       switch outcome {
@@ -133,7 +132,7 @@ final class Committer: @unchecked Sendable {
         path.learn(from: report, detections: batch.detections.count)
         return .committed(report)
       case .fenced(let keys): return .fenced(keys)
-      case .floorRose: return .floorRose
+      case .floorRose: return .outdated
       }
     } catch {
       dropUnusableConnection()
@@ -141,20 +140,27 @@ final class Committer: @unchecked Sendable {
     }
   }
 
-  private func intern(_ batch: Batch, in store: CountStore) throws(PostgresError) {
+  /// Learns the ids of the batch's new items.
+  /// - Returns: false when the ids of its older ones are not known here: they were another connection's.
+  private func intern(_ batch: Batch, in store: CountStore) throws(PostgresError) -> Bool {
     if batch.itemGeneration != itemGeneration {
+      guard batch.startsGeneration else { return false }
       itemIDs.removeAll(keepingCapacity: true)
       itemGeneration = batch.itemGeneration
     }
-    guard !batch.newItems.isEmpty else { return }
-    // A batch's new items are the dictionary's next indexes, in order.
-    itemIDs += try store.internItems(batch.newItems.map(\.name))
+    if !batch.newItems.isEmpty {
+      // A batch's new items are the dictionary's next indexes, in order.
+      itemIDs += try store.internItems(batch.newItems.map(\.name))
+    }
+    return true
   }
 
   private func store() throws(PostgresError) -> CountStore {
     if let connection, connection.isUsable { return CountStore(connection) }
     connection?.close()
     connection = nil
+    // After a failover an id may mean another name: what was learnt on one connection is forgotten with it.
+    itemGeneration = -1
     let fresh = try Connection(options.database)
     connection = fresh
     return CountStore(fresh)

@@ -60,8 +60,7 @@ public final class IngestionWorker {
   private var stateReported: Int64 = 0
 
   private enum InHand {
-    /// `ends` are the ends of the partitions' logs when the claim was asked for.
-    case claim(version: Int, ends: [PartitionKey: Int64])
+    case claim(keys: Set<PartitionKey>, version: Int)
     /// `ends` are the offsets behind the batch's parts.
     case commit(messages: Int, ends: [PartitionKey: Int64])
   }
@@ -159,7 +158,9 @@ public final class IngestionWorker {
       isHeld = true
       try? consumer.pause(readingPartitions)
     }
-    try consumer.poll(maximum: 1, timeout: 0) { take($0, now: clock?.estimate() ?? Timestamp(microseconds: 0)) }
+    try consumer.poll(maximum: 1, timeout: 0) {
+      take($0, now: clock?.estimate() ?? Timestamp(microseconds: 0))
+    }
     return 0
   }
 
@@ -222,22 +223,22 @@ public final class IngestionWorker {
     }
   }
 
-  /// Kafka may have deleted the messages since the claim, which another claim records as a gap; or the topic was
-  /// created anew, which that claim finds out as well. Where it finds nothing wrong, the partition is halted.
+  /// Kafka may have deleted the messages since the claim, which another claim records as a gap, to go on behind it.
+  /// Where that claim finds the same offset again, the log ends before it: it is another log than the one that was
+  /// counted, and the partition is halted.
   private func noteLostPosition(_ index: Int) {
     guard assignment[index].standing == .reading else { return }
     let offset = assignment[index].next
     if assignment[index].lostAt == offset {
-      halt(index, "Kafka refuses the stored offset \(offset), though it lies within the topic's log")
+      let reason =
+        "the stored offset \(offset) is not in the topic's log; was the topic created anew? "
+        + "Check the topic, then delete the partition's row in ingest_offset to count it from its beginning"
+      assignment[index].standing = .halted(reason)
+      observe(.halted(assignment[index].key, reason: reason))
     } else {
       assignment[index].lostAt = offset
       mustStartOver = true
     }
-  }
-
-  private func halt(_ index: Int, _ reason: String) {
-    assignment[index].standing = .halted(reason)
-    observe(.halted(assignment[index].key, reason: reason))
   }
 
   /// Hands the batch over when the committer is free: at once when little is waiting, and full when much is.
@@ -261,12 +262,12 @@ public final class IngestionWorker {
     case .claimed(let claims, let bounds):
       clock = DatabaseClock(bounds)
       for claim in claims { if let gap = claim.gap { observe(.gap(claim.key, gap)) } }
-      guard case .claim(let version, let ends) = job, version == assignment.version else {
+      guard case .claim(let asked, let version) = job, version == assignment.version else {
         // The partitions have changed meanwhile: ask again, knowing what is ours already.
         for claim in claims { remember(claim) }
         return
       }
-      begin(claims, ends: ends, consumer)
+      begin(claims, asked: asked, consumer)
     case .committed(let report):
       clock = DatabaseClock(report.bounds)
       batchLimit = min(batchLimit * 2, options.batchMessages)
@@ -276,7 +277,7 @@ public final class IngestionWorker {
     case .fenced(let keys):
       observe(.fenced(keys))
       startOver(consumer)
-    case .floorRose:
+    case .outdated:
       startOver(consumer)
     case .failed(let error):
       try recover(from: error, job, consumer)
@@ -363,52 +364,43 @@ public final class IngestionWorker {
   }
 
   private func claimIfNeeded(_ consumer: Consumer) {
-    guard inHand == nil else { return }
-    // A claim voids what is read but not committed, also of the partitions that it is not about.
-    if assignment.reconsiderFenced() { startOver(consumer) }
-    guard assignment.hasUnclaimed, DatabaseClock.monotonicMicroseconds() >= claimNotBefore else { return }
+    assignment.reconsiderFenced()
+    guard inHand == nil, assignment.hasUnclaimed,
+      DatabaseClock.monotonicMicroseconds() >= claimNotBefore
+    else { return }
     var requests: [ClaimRequest] = []
-    var ends: [PartitionKey: Int64] = [:]
-    for entry in assignment.entries where entry.standing == .unclaimed {
+    for (index, entry) in assignment.entries.enumerated() where assignment.isDue(index) {
       // Each question may take its time: a stop must not wait for all of them.
       guard !isStopping() else { return }
       do {
-        let (low, high) = try consumer.watermarks(of: entry.key.topicPartition, timeout: 2000)
-        ends[entry.key] = high
+        let low = try consumer.watermarks(of: entry.key.topicPartition, timeout: 500).low
         requests.append(
           ClaimRequest(key: entry.key, heldEpoch: entry.epoch, mayTake: entry.mayTake, lowWatermark: low)
         )
       } catch {
-        tryClaimsLater(error)
-        return
+        // The others do not wait for a partition whose leader is away.
+        observe(.brokerError(error))
+        assignment.postpone(index, milliseconds: 1000)
       }
     }
-    inHand = .claim(version: assignment.version, ends: ends)
+    guard !requests.isEmpty else { return }
+    inHand = .claim(keys: Set(requests.map(\.key)), version: assignment.version)
+    handedOver = DatabaseClock.monotonicMicroseconds()
     committer.submit(.claim(requests))
   }
 
-  /// The broker is away, or a partition was just assigned: it stays unclaimed and is asked for again.
-  private func tryClaimsLater(_ error: KafkaError) {
-    observe(.brokerError(error))
-    claimNotBefore = DatabaseClock.monotonicMicroseconds() + 100_000
-  }
-
-  private func begin(_ granted: [PartitionClaim], ends: [PartitionKey: Int64], _ consumer: Consumer) {
-    // Nothing that was read before may stand beside what is read from now on.
-    builder.reset()
-    assignment.endParts()
-    for claim in granted { remember(claim) }
-    let refused = assignment.entries.filter { $0.standing == .unclaimed }.map(\.key)
-      .filter { key in !granted.contains { $0.key == key } }
-    let claims: [PartitionClaim]
+  private func begin(_ claims: [PartitionClaim], asked: Set<PartitionKey>, _ consumer: Consumer) {
+    let refused = asked.subtracting(claims.map(\.key)).sorted()
+    for claim in claims { remember(claim) }
     do {
-      claims = try granted.filter { claim throws(KafkaError) in
-        try !isBeyondTheLog(claim, end: ends[claim.key], consumer)
-      }
       let positions = claims.map { ($0.key.topicPartition, offset: $0.nextOffset) }
       if !positions.isEmpty { try consumer.resume(positions, timeout: 2000) }
     } catch {
-      tryClaimsLater(error)
+      // Just assigned, or the broker is away: the partitions stay unclaimed and are asked for again.
+      observe(.brokerError(error))
+      for claim in claims {
+        if let index = assignment.index(of: claim.key) { assignment.postpone(index, milliseconds: 100) }
+      }
       return
     }
     for claim in claims {
@@ -425,24 +417,6 @@ public final class IngestionWorker {
     }
     if !refused.isEmpty { observe(.fenced(refused)) }
     observe(.claimed(claims))
-  }
-
-  /// Whether the log ends before the stored offset: then it is another log than the one that was counted, and reading
-  /// it would begin somewhere in its middle, some day.
-  private func isBeyondTheLog(_ claim: PartitionClaim, end: Int64?, _ consumer: Consumer) throws(KafkaError)
-    -> Bool
-  {
-    if let end, claim.nextOffset <= end { return false }
-    // The end was asked for before the claim was granted: the former holder may have counted more since.
-    let end = try consumer.watermarks(of: claim.key.topicPartition, timeout: 2000).high
-    guard claim.nextOffset > end, let index = assignment.index(of: claim.key) else { return false }
-    halt(
-      index,
-      "the stored offset \(claim.nextOffset) lies behind the end of the topic's log (\(end)); was the topic "
-        + "created anew? Check the topic, then delete the partition's row in ingest_offset to count it from its "
-        + "beginning"
-    )
-    return true
   }
 
   private func remember(_ claim: PartitionClaim) {
@@ -481,7 +455,7 @@ public final class IngestionWorker {
       switch result {
       case .committed(let report): note(report, consumer)
       case .failed(let error): observe(.retrying(error, afterMilliseconds: 0))
-      case .claimed, .fenced, .floorRose: break
+      case .claimed, .fenced, .outdated: break
       }
     }
     reportProgress(consumer)

@@ -47,6 +47,9 @@ struct ItemDictionary {
     return (index, true)
   }
 
+  /// Whether no index of this generation has been given out yet.
+  var isEmpty: Bool { entries.isEmpty }
+
   /// Forgets all names; indexes that were given out are void.
   mutating func startGeneration() {
     generation += 1

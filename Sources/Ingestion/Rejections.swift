@@ -1,4 +1,5 @@
 import CountStore
+import Counting
 
 /// Messages that the database refuses although they were validated.
 ///

@@ -1,0 +1,193 @@
+import Foundation
+import Glibc
+import Synchronization
+
+/// Starts the built `topitems` binary, keeps what it says, and leaves no process behind.
+///
+/// What a process writes goes to files in a temporary folder, so that it never waits for a reader. Should this
+/// process die in whatever way, a shell kills what it had started and deletes the folder.
+public final class ProcessRunner: Sendable {
+  /// How a process ended.
+  public enum Ending: Equatable, Sendable, CustomStringConvertible {
+    case exited(Int32)
+    case killed(signal: Int32)
+
+    public var description: String {
+      switch self {
+      case .exited(let status): "exit status \(status)"
+      case .killed(let signal): "signal \(signal)"
+      }
+    }
+  }
+
+  /// A process that has ended.
+  public struct Finished: Sendable {
+    public let ending: Ending
+    public let output: String
+    public let errors: String
+  }
+
+  /// What a failure shows of a process's output, and what is kept of it at most when it is read.
+  public static let keptBytes = 1 << 20
+
+  public let pid: pid_t
+  /// For messages, e.g. `topitems ingest`.
+  public let name: String
+  private let outputPath: String
+  private let errorPath: String
+  private let ending = Mutex<Ending?>(nil)
+
+  /// The release binary under test.
+  public static func binary() throws -> String {
+    guard let path = ProcessInfo.processInfo.environment["TOPITEMS_BINARY"], !path.isEmpty else {
+      throw TestSupportError(
+        "TOPITEMS_BINARY is not set: run the end-to-end tests by `make test`, which sets it"
+      )
+    }
+    guard FileManager.default.isExecutableFile(atPath: path) else {
+      throw TestSupportError("TOPITEMS_BINARY is \(path), which is not there: `make test` builds it")
+    }
+    return path
+  }
+
+  /// Starts the binary.
+  ///
+  /// - Parameters:
+  ///   - environment: added to this process's, of which no `TOPITEMS_…` variable is passed on; nil removes one.
+  ///   - input: what it can read from standard input.
+  public convenience init(
+    _ arguments: [String],
+    environment: [String: String?] = [:],
+    input: [UInt8] = []
+  ) throws {
+    try self.init(Self.binary(), arguments, environment: environment, input: input)
+  }
+
+  /// Starts any program.
+  public init(
+    _ program: String,
+    _ arguments: [String],
+    environment: [String: String?] = [:],
+    input: [UInt8] = []
+  ) throws {
+    let folder = try ProcessKeeper.shared.get().folder
+    let base = "\(folder)/\(UUID().uuidString)"
+    outputPath = base + ".out"
+    errorPath = base + ".err"
+    name = ([URL(fileURLWithPath: program).lastPathComponent] + arguments.prefix { !$0.hasPrefix("-") })
+      .joined(separator: " ")
+    var inputPath = "/dev/null"
+    if !input.isEmpty {
+      inputPath = base + ".in"
+      try Data(input).write(to: URL(fileURLWithPath: inputPath))
+    }
+    var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("TOPITEMS_") }
+    for (name, value) in environment { variables[name] = value }
+    pid = try Spawn.start(
+      [program] + arguments,
+      environment: variables,
+      input: .file(inputPath),
+      output: outputPath,
+      errors: errorPath
+    )
+    try ProcessKeeper.shared.get().add(pid)
+  }
+
+  deinit { end() }
+
+  /// Starts the binary and waits for its end.
+  public static func run(
+    _ arguments: [String],
+    environment: [String: String?] = [:],
+    input: [UInt8] = [],
+    within limit: Duration = .seconds(60)
+  ) throws -> Finished {
+    let process = try ProcessRunner(arguments, environment: environment, input: input)
+    let ending = try process.wait(within: limit)
+    return Finished(ending: ending, output: process.output, errors: process.errors)
+  }
+
+  /// What it has written to standard output so far.
+  public var output: String { Self.read(outputPath) }
+
+  /// What it has written to standard error so far.
+  public var errors: String { Self.read(errorPath) }
+
+  /// Whether it has not ended yet.
+  public var isRunning: Bool { poll() == nil }
+
+  /// Sends a signal, unless the process has ended.
+  public func signal(_ number: Int32) {
+    ending.withLock { ending in
+      guard Self.reap(pid, &ending) == nil else { return }  // the id may be another's by now
+      kill(pid, number)
+    }
+  }
+
+  /// Waits for the end.
+  ///
+  /// - Throws: when the time is up; the process is killed then, and the error shows what it said.
+  public func wait(within limit: Duration) throws -> Ending {
+    let deadline = ContinuousClock.now + limit
+    while true {
+      if let ending = poll() { return ending }
+      guard ContinuousClock.now < deadline else {
+        end()
+        throw TestSupportError("\(name) did not end within \(limit); it was killed\(story)")
+      }
+      usleep(1000)
+    }
+  }
+
+  /// Waits until it has written the text to standard error.
+  public func waitForErrors(containing text: String, within limit: Duration) throws {
+    try waitUntil(within: limit, "it says '\(text)'") { errors.contains(text) }
+  }
+
+  /// Waits until something holds, as long as the process runs.
+  public func waitUntil(within limit: Duration, _ what: String, _ condition: () throws -> Bool) throws {
+    let deadline = ContinuousClock.now + limit
+    while try !condition() {
+      if let ending = poll() { throw TestSupportError("\(name) ended (\(ending)) before \(what)\(story)") }
+      guard ContinuousClock.now < deadline else {
+        throw TestSupportError("\(name): not within \(limit): \(what)\(story)")
+      }
+      usleep(2000)
+    }
+  }
+
+  /// Kills it if it runs, and waits until it is gone.
+  public func end() {
+    signal(SIGKILL)
+    while poll() == nil { usleep(500) }
+  }
+
+  /// The end of what it said, for messages.
+  public var story: String {
+    let text = errors
+    return text.isEmpty ? "; it said nothing" : "; the end of what it said:\n\(text.suffix(6000))"
+  }
+
+  private func poll() -> Ending? {
+    ending.withLock { Self.reap(pid, &$0) }
+  }
+
+  private static func reap(_ pid: pid_t, _ ending: inout Ending?) -> Ending? {
+    if let ending { return ending }
+    var status: Int32 = 0
+    guard waitpid(pid, &status, WNOHANG) == pid else { return nil }
+    let signal = status & 0x7F
+    ending = signal == 0 ? .exited((status >> 8) & 0xFF) : .killed(signal: signal)
+    return ending
+  }
+
+  private static func read(_ path: String) -> String {
+    guard let file = FileHandle(forReadingAtPath: path) else { return "" }
+    defer { try? file.close() }
+    let size = (try? file.seekToEnd()) ?? 0
+    let start = size > UInt64(keptBytes) ? size - UInt64(keptBytes) : 0
+    try? file.seek(toOffset: start)
+    let data = (try? file.read(upToCount: keptBytes)) ?? Data()
+    return String(decoding: data, as: UTF8.self)
+  }
+}

@@ -1,0 +1,141 @@
+import Foundation
+import Postgres
+
+/// What `topitems simulate --truth` wrote: the exact answer to everything.
+public struct TruthFile: Sendable {
+  /// One count's key; the item by its bytes, as `String` equates composed and decomposed characters.
+  public struct Key: Hashable, Sendable, CustomStringConvertible {
+    public var location: Int64
+    /// Microseconds since 1970.
+    public var windowStart: Int64
+    public var item: [UInt8]
+
+    public init(location: Int64, windowStart: Int64, item: [UInt8]) {
+      self.location = location
+      self.windowStart = windowStart
+      self.item = item
+    }
+
+    public var description: String {
+      "location \(location), window \(windowStart / 1_000_000), \(String(decoding: item, as: UTF8.self))"
+    }
+  }
+
+  /// The messages of each fate.
+  public struct Summary: Codable, Equatable, Sendable {
+    public var messages, counted, duplicates, late, future, dead_letters, tombstones: Int64
+  }
+
+  public private(set) var counts: [Key: Int64] = [:]
+  public let summary: Summary
+
+  private struct Line: Codable {
+    var geographical_location_oid: Int64?
+    var window_start: String?
+    var item_name: String?
+    var item_count: Int64?
+    var summary: Summary?
+  }
+
+  /// Reads the file.
+  public init(_ path: String) throws {
+    var summary: Summary?
+    let decoder = JSONDecoder()
+    var windows: [String: Int64] = [:]
+    for text in try Data(contentsOf: URL(fileURLWithPath: path)).split(separator: UInt8(ascii: "\n")) {
+      let line = try decoder.decode(Line.self, from: text)
+      if let found = line.summary {
+        summary = found
+      } else if let location = line.geographical_location_oid, let window = line.window_start,
+        let item = line.item_name, let count = line.item_count, summary == nil
+      {
+        let start = try windows[window] ?? Self.microseconds(window)
+        windows[window] = start
+        counts[Key(location: location, windowStart: start, item: Array(item.utf8))] = count
+      } else {
+        throw TestSupportError("\(path): an unexpected line: \(String(decoding: text, as: UTF8.self))")
+      }
+    }
+    guard let summary else { throw TestSupportError("\(path) has no summary: the simulator did not finish") }
+    self.summary = summary
+  }
+
+  private static func microseconds(_ time: String) throws -> Int64 {
+    guard let date = ISO8601DateFormatter().date(from: time) else {
+      throw TestSupportError("not a time: \(time)")
+    }
+    return Int64(date.timeIntervalSince1970) * 1_000_000
+  }
+
+  /// Where the database differs from the truth, one line each (the first few of a kind); none when I1, I2, I4 and
+  /// I5 hold. All messages must have been committed, and nothing else must have been counted.
+  public func differences(_ connection: Connection) throws -> [String] {
+    try windowDifferences(connection) + detectionDifferences(connection) + fateDifferences(connection)
+  }
+
+  /// I2: every window, item by item.
+  private func windowDifferences(_ connection: Connection) throws -> [String] {
+    let result = try connection.execute(
+      """
+      SELECT geographical_location_oid, window_start, item_name, item_count
+      FROM window_count JOIN item USING (item_id)
+      """
+    )
+    var stored: [Key: Int64] = [:]
+    for row in 0..<result.count {
+      let key = Key(
+        location: try result.int64(row, 0),
+        windowStart: try result.timestamp(row, 1),
+        item: try result.bytes(row, 2)
+      )
+      stored[key] = try result.int64(row, 3)
+    }
+    var lines: [String] = []
+    for key in Set(stored.keys).union(counts.keys) where stored[key] != counts[key] {
+      lines.append("\(key): counted \(stored[key] ?? 0), the truth is \(counts[key] ?? 0)")
+    }
+    return lines.count <= 10 ? lines : lines.prefix(10) + ["… \(lines.count) windows differ"]
+  }
+
+  /// I1: the counts and the detections add up to the same.
+  private func detectionDifferences(_ connection: Connection) throws -> [String] {
+    let result = try connection.execute(
+      "SELECT (SELECT count(*) FROM detection), (SELECT sum(item_count)::bigint FROM window_count)"
+    )
+    let (detections, sum) = (try result.int64(0, 0), try result.optionalInt64(0, 1) ?? 0)
+    return [("detections", detections), ("sum of the counts", sum)].compactMap { name, value in
+      value == summary.counted ? nil : "\(name): \(value), the truth is \(summary.counted)"
+    }
+  }
+
+  /// I4 and I5: every message is below the stored offsets, and has one fate.
+  private func fateDifferences(_ connection: Connection) throws -> [String] {
+    let result = try connection.execute(
+      """
+      SELECT 'messages', sum(next_offset)::bigint FROM ingest_offset
+      UNION ALL SELECT 'counted', sum(counted)::bigint FROM ingest_offset
+      UNION ALL SELECT 'duplicates', sum(duplicates)::bigint FROM ingest_offset
+      UNION ALL SELECT 'late', sum(late)::bigint FROM ingest_offset
+      UNION ALL SELECT 'future', sum(future)::bigint FROM ingest_offset
+      UNION ALL SELECT 'dead letters', sum(dead_letters)::bigint FROM ingest_offset
+      UNION ALL SELECT 'tombstones', sum(tombstones)::bigint FROM ingest_offset
+      UNION ALL SELECT 'rows of dead_letter', count(*) FROM dead_letter
+      UNION ALL SELECT 'late rows of quarantine', count(*) FROM quarantine WHERE reason = 'late'
+      UNION ALL SELECT 'future rows of quarantine', count(*) FROM quarantine WHERE reason = 'future'
+      UNION ALL SELECT 'rows of offset_gap', count(*) FROM offset_gap
+      """
+    )
+    let wanted = [
+      summary.messages, summary.counted, summary.duplicates, summary.late, summary.future,
+      summary.dead_letters, summary.tombstones, summary.dead_letters, summary.late, summary.future, 0,
+    ]
+    var lines: [String] = []
+    for row in 0..<result.count {
+      let value = try result.optionalInt64(row, 1) ?? 0
+      if value != wanted[row] {
+        lines.append("\(try result.string(row, 0)): \(value), the truth is \(wanted[row])")
+      }
+    }
+    return lines
+  }
+}
