@@ -30,6 +30,8 @@ struct Assignment {
     var reachedEnd = false
     /// The offset that Kafka last said is not in the log.
     var lostAt: Int64?
+    /// Since when the log seems to end before what was read (monotonic clock, µs).
+    var beyondEndSince: Int64?
     /// When it may be claimed, on the monotonic clock (µs).
     var notBefore: Int64 = 0
   }

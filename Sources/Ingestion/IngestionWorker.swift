@@ -223,6 +223,37 @@ public final class IngestionWorker {
     }
   }
 
+  /// Kafka refuses an offset behind the end of the log; a broker that does not would let the partition be silent until
+  /// its new log has grown past the old offset, and then go on in the middle of it. So two answers of the broker that
+  /// both say so, over a while, are as good as a refusal; one alone may be old, or (Tansu) too small.
+  private func checkEnd(_ index: Int, fetched end: Int64, now: Int64, _ consumer: Consumer) {
+    let entry = assignment[index]
+    guard entry.standing == .reading, end < entry.next else {
+      assignment[index].beyondEndSince = nil
+      return
+    }
+    guard let since = entry.beyondEndSince else {
+      assignment[index].beyondEndSince = now
+      return
+    }
+    guard now - since > 10_000_000,
+      let asked = try? consumer.watermarks(of: entry.key.topicPartition, timeout: 500).high
+    else { return }
+    if asked < entry.next {
+      haltBeyondLog(index)
+    } else {
+      assignment[index].beyondEndSince = nil
+    }
+  }
+
+  private func haltBeyondLog(_ index: Int) {
+    let reason =
+      "the stored offset \(assignment[index].next) is not in the topic's log; was the topic created anew? "
+      + "Check the topic, then delete the partition's row in ingest_offset to count it from its beginning"
+    assignment[index].standing = .halted(reason)
+    observe(.halted(assignment[index].key, reason: reason))
+  }
+
   /// Kafka may have deleted the messages since the claim, which another claim records as a gap, to go on behind it.
   /// Where that claim finds the same offset again, the log ends before it: it is another log than the one that was
   /// counted, and the partition is halted.
@@ -230,11 +261,7 @@ public final class IngestionWorker {
     guard assignment[index].standing == .reading else { return }
     let offset = assignment[index].next
     if assignment[index].lostAt == offset {
-      let reason =
-        "the stored offset \(offset) is not in the topic's log; was the topic created anew? "
-        + "Check the topic, then delete the partition's row in ingest_offset to count it from its beginning"
-      assignment[index].standing = .halted(reason)
-      observe(.halted(assignment[index].key, reason: reason))
+      haltBeyondLog(index)
     } else {
       assignment[index].lostAt = offset
       mustStartOver = true
@@ -341,11 +368,12 @@ public final class IngestionWorker {
     guard now - stateReported > 1_000_000 else { return }
     stateReported = now
     var lag: [PartitionKey: Int64] = [:]
-    for entry in assignment.entries {
+    for (index, entry) in assignment.entries.enumerated() {
       guard let next = committed[entry.key],
         let end = consumer.cachedWatermarks(of: entry.key.topicPartition)?.high
       else { continue }
       lag[entry.key] = max(0, end - next)
+      checkEnd(index, fetched: end, now: now, consumer)
     }
     observe(.lag(lag))
     observe(.remembered(builder.remembered))

@@ -12,8 +12,8 @@ struct IngestionFatesTests {
   @Test(
     "each malformed message is one dead letter with its position and bytes, and its neighbours are counted"
   )
-  func malformed() throws {
-    try IngestionFixture.with { fixture throws in
+  func malformed() async throws {
+    try await IngestionFixture.with { fixture throws in
       var expected: [Int64: MalformedPayload] = [:]
       var offset: Int64 = 0
       for (number, sample) in MalformedPayload.all.enumerated() {
@@ -43,8 +43,8 @@ struct IngestionFatesTests {
   }
 
   @Test("an empty message is a dead letter, a tombstone is not")
-  func tombstones() throws {
-    try IngestionFixture.with { fixture throws in
+  func tombstones() async throws {
+    try await IngestionFixture.with { fixture throws in
       try fixture.detect(1)
       try fixture.send(nil)
       try fixture.send([])
@@ -57,8 +57,8 @@ struct IngestionFatesTests {
   }
 
   @Test("a message of exactly the limit counts; a longer one is a dead letter whose copy is cut")
-  func sizes() throws {
-    try IngestionFixture.with { fixture throws in
+  func sizes() async throws {
+    try await IngestionFixture.with { fixture throws in
       func padded(_ oid: Int64, to size: Int) throws -> [UInt8] {
         var text = IngestionFixture.payload(oid: oid, location: 1, detectedAt: fixture.origin, item: "box")
         text.removeLast()
@@ -89,8 +89,8 @@ struct IngestionFatesTests {
   }
 
   @Test("late and future events are put aside with all they hold, and move neither counts nor the watermark")
-  func quarantine() throws {
-    try IngestionFixture.with { fixture throws in
+  func quarantine() async throws {
+    try await IngestionFixture.with { fixture throws in
       let day: Int64 = 86_400_000_000
       try fixture.detect(1, at: 5)
       let aside: [(Int64, Int64)] = [
@@ -136,8 +136,8 @@ struct IngestionFatesTests {
   @Test(
     "a detection that comes 50,000 times, in batches large and small and through several partitions, counts once"
   )
-  func repeated() throws {
-    try IngestionFixture.with(partitions: 3) { fixture throws in
+  func repeated() async throws {
+    try await IngestionFixture.with(partitions: 3) { fixture throws in
       for number in 0..<50_000 {
         try fixture.detect(4711, location: 3, partition: Int32(number % 3))
         if number % 5000 == 0 { try fixture.detect(Int64(number) + 10_000) }
@@ -149,8 +149,8 @@ struct IngestionFatesTests {
   }
 
   @Test("a memory of oids that is smaller than a batch forgets, and counts right all the same")
-  func smallMemory() throws {
-    try IngestionFixture.with(partitions: 2) { fixture throws in
+  func smallMemory() async throws {
+    try await IngestionFixture.with(partitions: 2) { fixture throws in
       for round in 0..<3 {
         for oid: Int64 in 0..<2000 { try fixture.detect(oid, location: oid % 3, partition: Int32(round % 2)) }
       }
@@ -163,8 +163,8 @@ struct IngestionFatesTests {
   @Test(
     "a message that the database refuses is one dead letter with the SQLSTATE, and all others are counted"
   )
-  func rejectedByDatabase() throws {
-    try IngestionFixture.with(partitions: 2) { fixture throws in
+  func rejectedByDatabase() async throws {
+    try await IngestionFixture.with(partitions: 2) { fixture throws in
       try fixture.connection.run(script: Self.refusal(of: "item_name = 'cursed'", state: "22P02"))
       try fixture.detectMany(0..<300)
       try fixture.send(
@@ -186,8 +186,8 @@ struct IngestionFatesTests {
   }
 
   @Test("a database that refuses everything ends the worker before it has made dead letters of many")
-  func rejectsEverything() throws {
-    try IngestionFixture.with { fixture throws in
+  func rejectsEverything() async throws {
+    try await IngestionFixture.with { fixture throws in
       try fixture.connection.run(script: Self.refusal(of: "true", state: "22P02"))
       for oid: Int64 in 0..<100 { try fixture.detect(oid, item: "item \(oid)") }
       try fixture.flush()
@@ -207,8 +207,8 @@ struct IngestionFatesTests {
     "a refusal that is our own mistake or another class ends the worker with nothing written",
     arguments: ["23514", "42501", "XX000", "54000", "0A000", "22023"]
   )
-  func ownMistake(state: String) throws {
-    try IngestionFixture.with { fixture throws in
+  func ownMistake(state: String) async throws {
+    try await IngestionFixture.with { fixture throws in
       try fixture.connection.run(script: Self.refusal(of: "true", state: state))
       try fixture.detect(1)
       try fixture.flush()

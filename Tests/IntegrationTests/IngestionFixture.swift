@@ -36,8 +36,14 @@ final class IngestionFixture {
     producer = try Producer(configuration)
   }
 
-  static func with<T>(partitions: Int = 1, _ body: (IngestionFixture) throws -> T) throws -> T {
-    try TestDatabase.withDatabase { url in try body(IngestionFixture(url: url, partitions: partitions)) }
+  /// Runs the body on a thread that may be blocked: the few that tests share would be taken up by waiting.
+  static func with<T: Sendable>(
+    partitions: Int = 1,
+    _ body: @escaping @Sendable (IngestionFixture) throws -> T
+  ) async throws -> T {
+    try await withTaskExecutorPreference(BlockingThreads.shared) {
+      try TestDatabase.withDatabase { url in try body(IngestionFixture(url: url, partitions: partitions)) }
+    }
   }
 
   // MARK: Messages

@@ -10,8 +10,8 @@ import Testing
 @Suite("a worker that things happen to")
 struct IngestionRecoveryTests {
   @Test("drain reads all partitions to their ends, commits, and ends; a second one finds nothing to do")
-  func drain() throws {
-    try IngestionFixture.with(partitions: 4) { fixture throws in
+  func drain() async throws {
+    try await IngestionFixture.with(partitions: 4) { fixture throws in
       try fixture.detectMany(0..<5000)
       let first = try fixture.drain()
       #expect(try first.fates(within: 1).counted == 5000)
@@ -23,8 +23,8 @@ struct IngestionRecoveryTests {
   }
 
   @Test("a drain of empty partitions ends, and leaves their rows at the log's start")
-  func drainOfNothing() throws {
-    try IngestionFixture.with(partitions: 2) { fixture throws in
+  func drainOfNothing() async throws {
+    try await IngestionFixture.with(partitions: 2) { fixture throws in
       try fixture.drain()
       #expect(try fixture.number("SELECT count(*) FROM ingest_offset") == 2)
       #expect(try fixture.accounted() == 0)
@@ -32,8 +32,8 @@ struct IngestionRecoveryTests {
   }
 
   @Test("a regular expression finds every topic that matches, and no other")
-  func regularExpression() throws {
-    try IngestionFixture.with { fixture throws in
+  func regularExpression() async throws {
+    try await IngestionFixture.with { fixture throws in
       let prefix = Broker.uniqueTopic("site")
       let topics = try (1...3).map { try fixture.broker.createTopic("\(prefix)_\($0)", partitions: 1) }
       let other = try fixture.broker.createTopic("x\(prefix)_4", partitions: 1)
@@ -51,8 +51,8 @@ struct IngestionRecoveryTests {
   }
 
   @Test("backends that are terminated again and again while they count cost time, and no count")
-  func terminatedBackends() throws {
-    try IngestionFixture.with(partitions: 3) { fixture throws in
+  func terminatedBackends() async throws {
+    try await IngestionFixture.with(partitions: 3) { fixture throws in
       let watch = InvariantWatch(url: fixture.url)
       let worker = fixture.start(fixture.options())
       try waitUntil("the worker reads", within: .seconds(30)) { worker.isReading }
@@ -121,8 +121,8 @@ struct IngestionRecoveryTests {
   }
 
   @Test("a detection whose batch was rolled back is not remembered: it is counted when it comes again")
-  func rollbackIsForgotten() throws {
-    try IngestionFixture.with { fixture throws in
+  func rollbackIsForgotten() async throws {
+    try await IngestionFixture.with { fixture throws in
       try fixture.connection.run(
         script: """
           CREATE SEQUENCE tries;
@@ -144,8 +144,8 @@ struct IngestionRecoveryTests {
   }
 
   @Test("a batch that fails over and over is not tried without a pause, and no message becomes a dead letter")
-  func backsOff() throws {
-    try IngestionFixture.with { fixture throws in
+  func backsOff() async throws {
+    try await IngestionFixture.with { fixture throws in
       try fixture.connection.run(
         script: """
           CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -170,8 +170,8 @@ struct IngestionRecoveryTests {
   }
 
   @Test("two workers share the partitions, one of them leaves: all is counted once")
-  func twoWorkers() throws {
-    try IngestionFixture.with(partitions: 4) { fixture throws in
+  func twoWorkers() async throws {
+    try await IngestionFixture.with(partitions: 4) { fixture throws in
       let watch = InvariantWatch(url: fixture.url)
       let first = fixture.start(fixture.options())
       var sent: Int64 = 0
@@ -198,8 +198,8 @@ struct IngestionRecoveryTests {
   }
 
   @Test("a group that changes while a full batch waits for PostgreSQL is not held up by it")
-  func rebalanceDuringSlowCommit() throws {
-    try IngestionFixture.with(partitions: 2) { fixture throws in
+  func rebalanceDuringSlowCommit() async throws {
+    try await IngestionFixture.with(partitions: 2) { fixture throws in
       var options = fixture.options()
       options.batchMessages = 20
       options.database.settings = [
@@ -231,8 +231,8 @@ struct IngestionRecoveryTests {
   }
 
   @Test("a slow commit with a full batch behind it goes on where it was, without a rebalance")
-  func slowCommit() throws {
-    try IngestionFixture.with { fixture throws in
+  func slowCommit() async throws {
+    try await IngestionFixture.with { fixture throws in
       var options = fixture.options()
       options.batchMessages = 20
       let worker = fixture.start(options)
@@ -257,8 +257,8 @@ struct IngestionRecoveryTests {
   }
 
   @Test("a stored offset behind the end of the log halts that partition, which says why; the others go on")
-  func topicAnew() throws {
-    try IngestionFixture.with(partitions: 2) { fixture throws in
+  func topicAnew() async throws {
+    try await IngestionFixture.with(partitions: 2) { fixture throws in
       try fixture.drain()
       try fixture.connection.run(script: "UPDATE ingest_offset SET next_offset = 5000 WHERE partition = 1")
       try fixture.detectMany(0..<100)
@@ -277,8 +277,8 @@ struct IngestionRecoveryTests {
   }
 
   @Test("a stop comes through within ten seconds, also while a commit waits for a lock")
-  func stopWhileWaiting() throws {
-    try IngestionFixture.with { fixture throws in
+  func stopWhileWaiting() async throws {
+    try await IngestionFixture.with { fixture throws in
       let worker = fixture.start(fixture.options())
       try waitUntil("the worker reads", within: .seconds(30)) { worker.isReading }
       let holder = try CountStoreFixture.connect(fixture.url)
@@ -301,8 +301,8 @@ struct IngestionRecoveryTests {
   }
 
   @Test("a stop comes through while PostgreSQL cannot be reached at all")
-  func stopWithoutDatabase() throws {
-    try IngestionFixture.with { fixture throws in
+  func stopWithoutDatabase() async throws {
+    try await IngestionFixture.with { fixture throws in
       var options = fixture.options()
       options.database = ConnectionOptions(url: "postgresql://nobody@127.0.0.1:1/none")
       let worker = fixture.start(options)
@@ -328,8 +328,8 @@ struct IngestionRecoveryTests {
   }
 
   @Test("a dictionary of items that starts anew with almost every batch gives every item its own count")
-  func manyItems() throws {
-    try IngestionFixture.with(partitions: 2) { fixture throws in
+  func manyItems() async throws {
+    try await IngestionFixture.with(partitions: 2) { fixture throws in
       for oid: Int64 in 0..<3000 {
         try fixture.detect(
           oid,
