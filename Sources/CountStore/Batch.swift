@@ -18,14 +18,28 @@ public struct Batch: Sendable {
     public var item: Int32
     /// Which of the batch's parts it came in.
     public var part: Int32
+    /// The index of its camera in `cameras`.
+    public var camera: Int32
+    /// See `PayloadHash`.
+    public var payloadHash: Int64
 
     /// A detection of the given parts.
-    public init(oid: Int64, detectedAt: Timestamp, location: Int64, item: Int32, part: Int32) {
+    public init(
+      oid: Int64,
+      detectedAt: Timestamp,
+      location: Int64,
+      item: Int32,
+      part: Int32,
+      camera: Int32 = CameraTallies.others,
+      payloadHash: Int64 = 0
+    ) {
       self.oid = oid
       self.detectedAt = detectedAt
       self.location = location
       self.item = item
       self.part = part
+      self.camera = camera
+      self.payloadHash = payloadHash
     }
   }
 
@@ -45,6 +59,8 @@ public struct Batch: Sendable {
     public var maximumEventAt: Timestamp?
     /// What became of the stretch's messages.
     public var fates: FateCounts
+    /// The end of the partition's log as it was last seen.
+    public var logEnd: Int64?
 
     /// A stretch that has no messages yet.
     public init(topic: String, partition: Int32, epoch: Int64, base: Int64) {
@@ -101,6 +117,33 @@ public struct Batch: Sendable {
       itemName = [UInt8](event.itemName)
       detectedAt = event.detectedAt
     }
+
+    init(
+      part: Int32,
+      offset: Int64,
+      fate: Fate,
+      oid: Int64,
+      location: Int64,
+      camera: Int64,
+      itemName: [UInt8],
+      detectedAt: Timestamp
+    ) {
+      self.part = part
+      self.offset = offset
+      self.fate = fate
+      self.oid = oid
+      self.location = location
+      self.camera = camera
+      self.itemName = itemName
+      self.detectedAt = detectedAt
+    }
+
+    /// See `PayloadHash`.
+    var payloadHash: Int64 {
+      itemName.withUnsafeBytes {
+        PayloadHash.of(location: location, camera: camera, detectedAt: detectedAt, itemName: $0)
+      }
+    }
   }
 
   /// A message that can never be an event, with its first bytes.
@@ -154,10 +197,34 @@ public struct Batch: Sendable {
   public var quarantined: [QuarantinedEvent] = []
   /// In the order in which they came.
   public var deadLetters: [DeadLetter] = []
+  /// What of each camera is known without the database: all but what is counted or met there as a duplicate.
+  public var cameras: CameraTallies
 
   /// A batch without messages.
-  public init(itemGeneration: Int) {
+  /// - Parameter cameraLimit: how many cameras are told apart.
+  public init(itemGeneration: Int, cameraLimit: Int = CameraTallies.defaultLimit) {
     self.itemGeneration = itemGeneration
+    cameras = CameraTallies(limit: cameraLimit)
+  }
+
+  /// Puts the detections into the order of their oids. Repeats are possible where the memory holds less than a batch:
+  /// the first stays, the others are duplicates.
+  public mutating func sortDetections() {
+    OidOrder.sort(&detections)
+    var kept = 0
+    for index in detections.indices {
+      if kept > 0, detections[kept - 1].oid == detections[index].oid {
+        let repeated = detections[index]
+        parts[Int(repeated.part)].fates[.counted] -= 1
+        parts[Int(repeated.part)].fates[.duplicate] += 1
+        let conflicts = repeated.payloadHash != detections[kept - 1].payloadHash
+        cameras.add(.duplicate, conflicts: conflicts, to: repeated.camera)
+      } else {
+        detections[kept] = detections[index]
+        kept += 1
+      }
+    }
+    detections.removeSubrange(kept...)
   }
 
   /// The oldest detection that wants to be counted: it must not lie below the deduplication floor.

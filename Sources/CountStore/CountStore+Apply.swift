@@ -34,13 +34,19 @@ extension CountStore {
   ///
   /// - Parameters:
   ///   - itemIDs: the stored id of each dictionary index that the batch refers to.
+  ///   - cameras: those that have a row of their own, see `admit`; the others are counted together.
   /// - Throws: `PostgresError`; `.commitUnknown` when the connection was lost during COMMIT, so that only a later
   ///   `claim` can tell whether the batch is stored.
-  public func apply(_ batch: Batch, itemIDs: [Int64], path: ApplyPath) throws(PostgresError) -> ApplyOutcome {
+  public func apply(
+    _ batch: Batch,
+    itemIDs: [Int64],
+    path: ApplyPath,
+    cameras: CameraRoster = CameraRoster(limit: 0)
+  ) throws(PostgresError) -> ApplyOutcome {
     try connection.begin()
     let outcome: ApplyOutcome
     do {
-      outcome = try write(batch, itemIDs: itemIDs, path: path)
+      outcome = try write(batch, itemIDs: itemIDs, path: path, cameras: cameras)
       guard case .committed = outcome else {
         connection.rollback()
         return outcome
@@ -53,35 +59,59 @@ extension CountStore {
     return outcome
   }
 
-  private func write(_ batch: Batch, itemIDs: [Int64], path: ApplyPath) throws(PostgresError) -> ApplyOutcome
+  private func write(_ batch: Batch, itemIDs: [Int64], path: ApplyPath, cameras: CameraRoster)
+    throws(PostgresError) -> ApplyOutcome
   {
     let fenced = try fencedPartitions(batch)
     guard fenced.isEmpty else { return .fenced(fenced) }
 
-    _ = try connection.execute("SELECT pg_advisory_xact_lock_shared(\(Lock.floor))")
-    let bounds = try eventTimeBounds()
+    let bounds = try lockedEventTimeBounds()
     if let oldest = batch.oldestDetection, oldest < bounds.floor { return .floorRose(bounds) }
 
-    var parts = batch.parts
-    let stored = try storeDetections(batch.detections, path: path)
-    if let isNew = stored.isNew {
-      for (position, detection) in batch.detections.enumerated() where !isNew[position] {
-        parts[Int(detection.part)].fates[.counted] -= 1
-        parts[Int(detection.part)].fates[.duplicate] += 1
-      }
-    }
-    let counts = WindowedCounts(of: batch.detections, itemIDs: itemIDs, isCounted: stored.isNew)
-    try add(counts)
+    let stored = try store(batch, itemIDs: itemIDs, path: path, cameras: cameras)
     try quarantine(batch)
     try bury(batch)
-    try advanceOffsets(parts)
-    let revision = try recordRevision(locations: counts.changedLocations())
+    try advanceOffsets(stored.parts)
+    let revision = try recordRevision(locations: stored.changedLocations)
     return .committed(
       revision: revision,
-      parts: parts,
+      parts: stored.parts,
       bounds: bounds,
       usedCarefulPath: stored.usedCarefulPath
     )
+  }
+
+  /// The floor and the clock; neither the floor nor the marks of the rollup move before the transaction's end.
+  func lockedEventTimeBounds() throws(PostgresError) -> EventTimeBounds {
+    _ = try connection.execute("SELECT pg_advisory_xact_lock_shared(\(Lock.floor))")
+    return try eventTimeBounds()
+  }
+
+  /// Stores the batch's detections and what they add up to, for locations and for cameras. The caller holds the rows
+  /// of `ingest_offset` and has read `lockedEventTimeBounds`.
+  ///
+  /// - Returns: the batch's parts, with the fates that the constraint decided, and which locations' counts changed.
+  func store(_ batch: Batch, itemIDs: [Int64], path: ApplyPath, cameras: CameraRoster) throws(PostgresError)
+    -> (parts: [Batch.Part], changedLocations: [Int64]?, usedCarefulPath: Bool)
+  {
+    var parts = batch.parts
+    var tallies = batch.cameras
+    let stored = try storeDetections(batch.detections, path: path)
+    for (position, detection) in batch.detections.enumerated() {
+      switch stored.verdicts?[position] ?? .new {
+      case .new:
+        tallies.add(.counted, to: detection.camera)
+      case .duplicate(let conflicts):
+        parts[Int(detection.part)].fates[.counted] -= 1
+        parts[Int(detection.part)].fates[.duplicate] += 1
+        tallies.add(.duplicate, conflicts: conflicts, to: detection.camera)
+      }
+    }
+    let isNew = stored.verdicts.map { $0.map { $0 == .new } }
+    let counts = WindowedCounts(of: batch.detections, itemIDs: itemIDs, isCounted: isNew)
+    try add(counts)
+    try add(tallies, roster: cameras)
+    return (parts, counts.changedLocations(), stored.usedCarefulPath)
   }
 
   /// The partitions whose stored position is not the one that the batch builds on.
@@ -102,14 +132,17 @@ extension CountStore {
           max_event_at = greatest(stored.max_event_at,
                                   nullif(batch.max_event_at, '\(unescaped: Timestamp.neverText)')),
           last_message_at = clock_timestamp(),
+          log_end_offset = coalesce(nullif(batch.log_end_offset, -1), stored.log_end_offset),
           counted = stored.counted + batch.counted, duplicates = stored.duplicates + batch.duplicates,
           late = stored.late + batch.late, future = stored.future + batch.future,
           dead_letters = stored.dead_letters + batch.dead_letters, tombstones = stored.tombstones + batch.tombstones
       FROM unnest(\(parts.map(\.topic))::text[], \(parts.map(\.partition))::integer[],
                   \(parts.map(\.next))::bigint[], \(timestamps: maximumEventAt)::timestamptz[],
                   \(fates(.counted))::bigint[], \(fates(.duplicate))::bigint[], \(fates(.late))::bigint[],
-                  \(fates(.future))::bigint[], \(fates(.deadLetter))::bigint[], \(fates(.tombstone))::bigint[])
-        AS batch(topic, partition, next_offset, max_event_at, counted, duplicates, late, future, dead_letters, tombstones)
+                  \(fates(.future))::bigint[], \(fates(.deadLetter))::bigint[], \(fates(.tombstone))::bigint[],
+                  \(parts.map { $0.logEnd ?? -1 })::bigint[])
+        AS batch(topic, partition, next_offset, max_event_at, counted, duplicates, late, future, dead_letters,
+                 tombstones, log_end_offset)
       WHERE stored.topic = batch.topic COLLATE "C" AND stored.partition = batch.partition
       """
     )

@@ -1,44 +1,87 @@
 import Counting
 import Postgres
 
+/// What the unique constraint made of a detection.
+enum DetectionVerdict: Equatable {
+  case new
+  /// Stored before, `conflicts` if with another payload.
+  case duplicate(conflicts: Bool)
+}
+
 extension CountStore {
   /// Stores the detections that the unique constraint lets in.
   ///
   /// - Parameter detections: sorted by oid, without repeats.
-  /// - Returns: by position, whether a detection was new (nil: all were), and whether the careful path was taken.
+  /// - Returns: what became of each, by position (nil: all were new), and whether the careful path was taken.
   func storeDetections(_ detections: [Batch.Detection], path: ApplyPath) throws(PostgresError)
-    -> (isNew: [Bool]?, usedCarefulPath: Bool)
+    -> (verdicts: [DetectionVerdict]?, usedCarefulPath: Bool)
   {
     guard !detections.isEmpty else { return (nil, false) }
-    if path == .optimistic {
-      try connection.savepoint("optimistic")
-      do {
-        try copyDetections(detections)
-        return (nil, false)
-      } catch  where error.sqlState == .uniqueViolation {
-        try connection.rollback(to: "optimistic")
-      }
+    if path == .optimistic, try copyDetections(detections) { return (nil, false) }
+
+    // The careful path asks first what is stored: its hash is needed anyway, and COPY is the faster way for the rest.
+    var verdicts = try storedVerdicts(detections)
+    let fresh = verdicts.indices.filter { verdicts[$0] == .new }
+    let rest = fresh.map { detections[$0] }
+    guard !rest.isEmpty, try !copyDetections(rest) else { return (verdicts, true) }
+
+    // Another worker has stored one of them since the question: the constraint decides row by row.
+    let isNew = try insertDetections(rest)
+    let lost = fresh.indices.filter { !isNew[$0] }
+    for (index, verdict) in zip(lost, try storedVerdicts(lost.map { rest[$0] })) {
+      // Its key can be gone again only by a purge, which cannot have come in between: purges take the floor's lock.
+      verdicts[fresh[index]] = verdict == .new ? .duplicate(conflicts: false) : verdict
     }
-    return (try insertDetections(detections), true)
+    return (verdicts, true)
   }
 
-  private func copyDetections(_ detections: [Batch.Detection]) throws(PostgresError) {
-    _ = try connection.copyIn("COPY detection (detection_oid, detected_at) FROM STDIN (FORMAT binary)") {
-      copy throws(PostgresError) in
-      for detection in detections {
-        try copy.row(columns: 2)
-        copy.append(int64: detection.oid)
-        copy.append(timestamp: detection.detectedAt.microseconds)
+  /// Those that are stored already as duplicates, in conflict if they say something else; the others as new.
+  private func storedVerdicts(_ detections: [Batch.Detection]) throws(PostgresError) -> [DetectionVerdict] {
+    // LATERAL with LIMIT: one descent of the primary key each, whatever the planner believes about the table's size.
+    let result = try connection.execute(
+      """
+      SELECT position, coalesce(stored.payload_hash <> batch.payload_hash, false)
+      FROM unnest(\(detections.map(\.oid)), \(detections.map(\.payloadHash))) WITH ORDINALITY
+        AS batch(detection_oid, payload_hash, position)
+      CROSS JOIN LATERAL
+        (SELECT payload_hash FROM detection WHERE detection_oid = batch.detection_oid LIMIT 1) AS stored
+      """
+    )
+    var verdicts = [DetectionVerdict](repeating: .new, count: detections.count)
+    for row in 0..<result.count {
+      verdicts[Int(try result.int64(row, 0)) - 1] = .duplicate(conflicts: try result.bool(row, 1))
+    }
+    return verdicts
+  }
+
+  /// - Returns: false if one of them is stored already; then none of them was written.
+  private func copyDetections(_ detections: [Batch.Detection]) throws(PostgresError) -> Bool {
+    try connection.savepoint("optimistic")
+    do {
+      _ = try connection.copyIn(
+        "COPY detection (detection_oid, detected_at, payload_hash) FROM STDIN (FORMAT binary)"
+      ) { copy throws(PostgresError) in
+        for detection in detections {
+          try copy.row(columns: 3)
+          copy.append(int64: detection.oid)
+          copy.append(timestamp: detection.detectedAt.microseconds)
+          copy.append(int64: detection.payloadHash)
+        }
       }
+      return true
+    } catch  where error.sqlState == .uniqueViolation {
+      try connection.rollback(to: "optimistic")
+      return false
     }
   }
 
   private func insertDetections(_ detections: [Batch.Detection]) throws(PostgresError) -> [Bool] {
     let result = try connection.execute(
       """
-      INSERT INTO detection (detection_oid, detected_at)
-      SELECT * FROM unnest(\(detections.map(\.oid)), \(timestamps: detections.map(\.detectedAt.microseconds)))
-        AS batch(detection_oid, detected_at)
+      INSERT INTO detection (detection_oid, detected_at, payload_hash)
+      SELECT * FROM unnest(\(detections.map(\.oid)), \(timestamps: detections.map(\.detectedAt.microseconds)),
+                           \(detections.map(\.payloadHash)))
+        AS batch(detection_oid, detected_at, payload_hash)
       ORDER BY detection_oid
       ON CONFLICT (detection_oid) DO NOTHING
       RETURNING detection_oid

@@ -32,11 +32,18 @@ extension CountStoreError {
     guard case .postgres(let error) = self else { return nil }
     switch (error.sqlState?.rawValue, error.class, error.kind) {
     case ("57014", _, _): return .tooSlow  // query_canceled: statement_timeout
-    case ("42P01", _, _), ("42703", _, _), ("3F000", _, _): return .notMigrated
+    case _ where error.isNotMigrated: return .notMigrated
     case (_, "53", _), (_, "55", _), (_, "40", _), (_, _, .poolExhausted): return .busy
     case (_, "08", _), (_, "57", _), (_, _, .connection): return .away
     default: return .other
     }
+  }
+}
+
+extension PostgresError {
+  /// Whether a table, column or schema that this binary knows is not there.
+  public var isNotMigrated: Bool {
+    ["42P01", "42703", "3F000"].contains(sqlState?.rawValue)
   }
 }
 

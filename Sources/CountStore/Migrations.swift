@@ -7,6 +7,11 @@ extension CountStore {
       version: 1,
       name: "0001_counts.sql",
       sql: String(decoding: PackageResources._001_counts_sql, as: UTF8.self)
-    )
+    ),
+    Migration(
+      version: 3,
+      name: "0003_cameras.sql",
+      sql: String(decoding: PackageResources._003_cameras_sql, as: UTF8.self)
+    ),
   ]
 }

@@ -14,6 +14,7 @@ struct BatchBuilder: ~Copyable {
   private let deadLetterBytes: Int
   private let batchBytes: Int
   private let allowedSkew: Int64
+  private let cameraLimit: Int
 
   /// Messages in the batch, of whatever fate.
   private(set) var messages = 0
@@ -22,7 +23,8 @@ struct BatchBuilder: ~Copyable {
     decoder = EventDecoder(maximumBytes: options.maximumMessageBytes, timestampUnit: options.timestampUnit)
     recent = RecentDetections(capacity: options.rememberedDetections)
     items = ItemDictionary()
-    batch = Batch(itemGeneration: 0)
+    cameraLimit = min(options.maximumCameras, CameraTallies.defaultLimit)
+    batch = Batch(itemGeneration: 0, cameraLimit: cameraLimit)
     deadLetterBytes = options.deadLetterBytes
     batchBytes = options.batchBytes
     allowedSkew = options.allowedSkewSeconds * 1_000_000
@@ -72,14 +74,22 @@ struct BatchBuilder: ~Copyable {
     } catch {
       return bury(message, payload, part: part, reason: error.reason.rawValue, field: error.field?.rawValue)
     }
-    if event.detectedAt < floor { return putAside(event, .late, message, part: part) }
-    if event.detectedAt.microseconds &- now.microseconds > allowedSkew {
-      return putAside(event, .future, message, part: part)
-    }
+    let skew = event.detectedAt.microseconds &- now.microseconds
+    let camera = batch.cameras.noteArrival(
+      CameraKey(location: event.locationOid, camera: event.cameraOid),
+      skew: skew
+    )
+    if event.detectedAt < floor { return putAside(event, .late, message, part: part, camera: camera) }
+    if skew > allowedSkew { return putAside(event, .future, message, part: part, camera: camera) }
     if batch.parts[Int(part)].maximumEventAt.map({ $0 < event.detectedAt }) ?? true {
       batch.parts[Int(part)].maximumEventAt = event.detectedAt
     }
-    guard recent.insert(event.detectionOid) else { return .duplicate }
+    let hash = event.payloadHash
+    let memory = recent.insert(event.detectionOid, hash: hash)
+    guard memory == .new else {
+      batch.cameras.add(.duplicate, conflicts: memory == .conflicting, to: camera)
+      return .duplicate
+    }
 
     let (index, isNew) = items.index(of: event.itemName)
     if isNew {
@@ -92,7 +102,9 @@ struct BatchBuilder: ~Copyable {
         detectedAt: event.detectedAt,
         location: event.locationOid,
         item: index,
-        part: part
+        part: part,
+        camera: camera,
+        payloadHash: hash
       )
     )
     return .counted
@@ -121,9 +133,14 @@ struct BatchBuilder: ~Copyable {
     return .deadLetter
   }
 
-  private mutating func putAside(_ event: Event, _ fate: Fate, _ message: borrowing Message, part: Int32)
-    -> Fate
-  {
+  private mutating func putAside(
+    _ event: Event,
+    _ fate: Fate,
+    _ message: borrowing Message,
+    part: Int32,
+    camera: Int32
+  ) -> Fate {
+    batch.cameras.add(fate, to: camera)
     batch.quarantined.append(
       Batch.QuarantinedEvent(part: part, offset: message.offset, fate: fate, event: event)
     )
@@ -147,6 +164,9 @@ struct BatchBuilder: ~Copyable {
     startBatch()
   }
 
+  /// Where the log of a part's partition ends, as far as is known.
+  mutating func setLogEnd(_ offset: Int64, of part: Int32) { batch.parts[Int(part)].logEnd = offset }
+
   /// Ends the batch, and begins the next one.
   mutating func seal() -> Batch {
     var sealed = batch
@@ -158,28 +178,9 @@ struct BatchBuilder: ~Copyable {
   }
 
   private mutating func startBatch() {
-    batch = Batch(itemGeneration: items.generation)
+    batch = Batch(itemGeneration: items.generation, cameraLimit: cameraLimit)
     batch.startsGeneration = items.isEmpty
     contentBytes = 0
     messages = 0
-  }
-}
-
-extension Batch {
-  /// Puts the detections into the order of their oids. Repeats are possible where the memory holds less than a batch: the first stays, the others are duplicates.
-  fileprivate mutating func sortDetections() {
-    OidOrder.sort(&detections)
-    var kept = 0
-    for index in detections.indices {
-      if kept > 0, detections[kept - 1].oid == detections[index].oid {
-        let part = Int(detections[index].part)
-        parts[part].fates[.counted] -= 1
-        parts[part].fates[.duplicate] += 1
-      } else {
-        detections[kept] = detections[index]
-        kept += 1
-      }
-    }
-    detections.removeSubrange(kept...)
   }
 }

@@ -19,7 +19,8 @@ enum CommitterResult: Sendable {
   case fenced([PartitionKey])
   /// The batch was built on a floor, or on ids of items, that no longer hold: it must be read again.
   case outdated
-  case failed(PostgresError)
+  /// `retryingAfter` milliseconds the next claim goes to the database.
+  case failed(PostgresError, retryingAfter: Int64)
 }
 
 /// The thread that owns the connection to PostgreSQL: it commits one batch while the next one is read.
@@ -34,15 +35,18 @@ final class Committer: @unchecked Sendable {
   private let ended = Mailbox<Bool>()
 
   private var connection: Connection?
+  private var batchBackoff = Backoff()
   private var path = PathChoice()
   /// The stored id of each index of the builder's dictionary, for the generation that they belong to.
   private var itemIDs: [Int64] = []
   private var itemGeneration = -1
+  private var cameras: CameraRoster
   private var lastTrim = DatabaseClock.monotonicMicroseconds()
 
   init(_ options: IngestionOptions, observe: @escaping @Sendable (IngestionObservation) -> Void) {
     self.options = options
     self.observe = observe
+    cameras = CameraRoster(limit: options.maximumCameras)
   }
 
   // MARK: The reading thread's side
@@ -94,14 +98,18 @@ final class Committer: @unchecked Sendable {
 
   /// Tries until it succeeds, fails for good, or the worker stops (nil).
   private func claim(_ requests: [ClaimRequest]) -> CommitterResult? {
+    // A claim may get through where no batch does (a full disk): then it is the batches' failures that make it wait.
+    if let wait = batchBackoff.current { jobs.sleep(milliseconds: wait) }
     var backoff = Backoff()
     while !jobs.hasClosed {
       do {
         let store = try store()
+        // After a failover the rows of the cameras may be another server's.
+        cameras.removeAll()
         let granted = try store.claim(requests, dedupHorizonSeconds: options.dedupHorizonSeconds)
         return .claimed(granted.claims, granted.bounds)
       } catch {
-        if !error.isWorthRetrying { return .failed(error) }
+        if !error.isWorthRetrying { return .failed(error, retryingAfter: 0) }
         dropUnusableConnection()
         let milliseconds = backoff.next()
         observe(.retrying(error, afterMilliseconds: milliseconds))
@@ -116,8 +124,9 @@ final class Committer: @unchecked Sendable {
     do {
       let store = try store()
       guard try intern(batch, in: store) else { return .outdated }
+      try store.admit(batch.cameras, to: &cameras)
       let interned = DatabaseClock.monotonicMicroseconds()
-      let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next)
+      let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next, cameras: cameras)
       switch outcome {
       case .committed(let revision, let parts, let bounds, let usedCarefulPath):
         let ended = DatabaseClock.monotonicMicroseconds()
@@ -129,6 +138,7 @@ final class Committer: @unchecked Sendable {
           phases: [.items: interned - began, .transaction: ended - interned],
           usedCarefulPath: usedCarefulPath
         )
+        batchBackoff = Backoff()
         path.learn(from: report, detections: batch.detections.count)
         return .committed(report)
       case .fenced(let keys): return .fenced(keys)
@@ -136,7 +146,7 @@ final class Committer: @unchecked Sendable {
       }
     } catch {
       dropUnusableConnection()
-      return .failed(error)
+      return .failed(error, retryingAfter: batchBackoff.next())
     }
   }
 
@@ -210,10 +220,14 @@ struct PathChoice {
 /// together do not come back together.
 struct Backoff {
   private var milliseconds: Int64 = 50
+  /// The wait that `next` gave last; nil when nothing has failed.
+  private(set) var current: Int64?
 
   mutating func next() -> Int64 {
     defer { milliseconds = min(milliseconds * 2, 5000) }
-    return .random(in: milliseconds / 2...milliseconds * 3 / 2)
+    let wait = Int64.random(in: milliseconds / 2...milliseconds * 3 / 2)
+    current = wait
+    return wait
   }
 }
 

@@ -1,3 +1,4 @@
+import CountStore
 import Counting
 import Kafka
 import Postgres
@@ -28,6 +29,9 @@ public struct IngestionOptions: Sendable {
   public var batchBytes = 16 << 20
   /// How many accepted oids are remembered, to drop near duplicates without asking PostgreSQL.
   public var rememberedDetections = 1 << 20
+
+  /// How many cameras have counters of their own; the others share one row.
+  public var maximumCameras = CameraRoster.defaultLimit
 
   /// The defaults, for these topics and this database.
   public init(database: ConnectionOptions, topics: [String], kafka: Configuration) {

@@ -49,9 +49,6 @@ public final class IngestionWorker {
   private var isHeld = false
   /// An offset that was read from is not in the log (any more): the claims must tell how to go on.
   private var mustStartOver = false
-  /// When claims may be asked for again after something went wrong.
-  private var claimNotBefore: Int64 = 0
-  private var backoff = Backoff()
   private var batchLimit: Int
   private var fates = FateCounts()
   private var reportedToKafka: Int64 = 0
@@ -127,7 +124,7 @@ public final class IngestionWorker {
       reportStateNowAndThen(consumer)
       let count = isFull ? try hold(consumer) : try read(consumer)
       if mustStartOver { startOver(consumer) }
-      submitIfDue(moreIsWaiting: count > 0 && count == pollMessages)
+      submitIfDue(moreIsWaiting: count > 0 && count == pollMessages, consumer)
       if options.drain, inHand == nil, builder.messages == 0, assignment.isDrained {
         if let reason = assignment.haltReason { throw IngestionError.halted(reason) }
         return
@@ -269,8 +266,14 @@ public final class IngestionWorker {
   }
 
   /// Hands the batch over when the committer is free: at once when little is waiting, and full when much is.
-  private func submitIfDue(moreIsWaiting: Bool) {
+  private func submitIfDue(moreIsWaiting: Bool, _ consumer: Consumer) {
     guard inHand == nil, builder.messages > 0, isFull || !moreIsWaiting else { return }
+    for entry in assignment.entries {
+      guard let part = entry.part, let log = consumer.cachedWatermarks(of: entry.key.topicPartition) else {
+        continue
+      }
+      builder.setLogEnd(log.high, of: part)
+    }
     let messages = builder.messages
     let batch = builder.seal()
     assignment.endParts()
@@ -298,7 +301,6 @@ public final class IngestionWorker {
     case .committed(let report):
       clock = DatabaseClock(report.bounds)
       batchLimit = min(batchLimit * 2, options.batchMessages)
-      backoff = Backoff()
       note(report, consumer)
       endHold(consumer)
     case .fenced(let keys):
@@ -306,22 +308,25 @@ public final class IngestionWorker {
       startOver(consumer)
     case .outdated:
       startOver(consumer)
-    case .failed(let error):
-      try recover(from: error, job, consumer)
+    case .failed(let error, let wait):
+      try recover(from: error, retryingAfter: wait, job, consumer)
     }
   }
 
-  private func recover(from error: PostgresError, _ job: InHand?, _ consumer: Consumer) throws {
+  private func recover(
+    from error: PostgresError,
+    retryingAfter wait: Int64,
+    _ job: InHand?,
+    _ consumer: Consumer
+  ) throws {
     if case .commit(let messages, let ends) = job, error.isDataFault {
       try narrowDown(error, messages: messages, ends: ends)
     } else if error.isWorthRetrying {
-      let milliseconds = backoff.next()
-      claimNotBefore = DatabaseClock.monotonicMicroseconds() + milliseconds * 1000
-      // What ran out of time or memory may get through in smaller pieces.
-      if case .commit(let messages, _) = job, error.kind == .server {
-        batchLimit = max(min(100, options.batchMessages), min(batchLimit, messages / 2))
+      observe(.retrying(error, afterMilliseconds: wait))
+      // A batch that takes longer than a statement may will not get through by trying again.
+      if case .commit(let messages, _) = job, error.sqlState == .queryCanceled {
+        batchLimit = max(1, messages / 2)
       }
-      observe(.retrying(error, afterMilliseconds: milliseconds))
     } else {
       throw IngestionError.database(error)
     }
@@ -393,9 +398,7 @@ public final class IngestionWorker {
 
   private func claimIfNeeded(_ consumer: Consumer) {
     assignment.reconsiderFenced()
-    guard inHand == nil, assignment.hasUnclaimed,
-      DatabaseClock.monotonicMicroseconds() >= claimNotBefore
-    else { return }
+    guard inHand == nil, assignment.hasUnclaimed else { return }
     var requests: [ClaimRequest] = []
     for (index, entry) in assignment.entries.enumerated() where assignment.isDue(index) {
       // Each question may take its time: a stop must not wait for all of them.
@@ -482,7 +485,7 @@ public final class IngestionWorker {
       inHand = nil
       switch result {
       case .committed(let report): note(report, consumer)
-      case .failed(let error): observe(.retrying(error, afterMilliseconds: 0))
+      case .failed(let error, let wait): observe(.retrying(error, afterMilliseconds: wait))
       case .claimed, .fenced, .outdated: break
       }
     }

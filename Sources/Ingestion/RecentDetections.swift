@@ -2,30 +2,38 @@
 ///
 /// Two generations of open-addressing tables bound it: when the younger is full, the older is forgotten. Forgetting
 /// is always safe (the unique constraint is the judge), remembering what was rolled back is not: whoever rolls back
-/// calls `removeAll()`.
+/// calls `removeAll()`. Beside each oid stands its payload's hash, to tell a resend from a contradiction.
 struct RecentDetections {
-  private var young: OidSet
-  private var old: OidSet
+  private var young: OidTable
+  private var old: OidTable
 
   /// - Parameter capacity: how many oids are remembered at most; at least half as many are.
   init(capacity: Int) {
     let generation = max(capacity / 2, 16)
-    young = OidSet(capacity: generation)
-    old = OidSet(capacity: generation)
+    young = OidTable(capacity: generation)
+    old = OidTable(capacity: generation)
   }
 
   var count: Int { young.count + old.count }
 
-  /// Remembers an oid.
+  /// What is known of an oid.
+  enum Memory {
+    case new
+    case known
+    /// Known, with another hash: another payload.
+    case conflicting
+  }
+
+  /// Remembers an oid with its payload's hash.
   /// - Returns: whether it is new; a remembered one stays as it is.
-  mutating func insert(_ oid: Int64) -> Bool {
-    if old.contains(oid) { return false }
-    guard young.insert(oid) else { return false }
+  mutating func insert(_ oid: Int64, hash: Int64) -> Memory {
+    if let known = old.hash(of: oid) { return known == hash ? .known : .conflicting }
+    if let known = young.insert(oid, hash: hash) { return known == hash ? .known : .conflicting }
     if young.isFull {
       swap(&young, &old)
       young.removeAll()
     }
-    return true
+    return .new
   }
 
   mutating func removeAll() {
@@ -34,13 +42,20 @@ struct RecentDetections {
   }
 }
 
-/// A set of 64-bit integers of fixed capacity, at most half full, so that a probe is short.
-private struct OidSet {
-  private var slots: [Int64]
+/// Oids with their payloads' hashes, of fixed capacity and at most half full, so that a probe is short.
+private struct OidTable {
+  /// Side by side, as they are read together.
+  private struct Slot {
+    var oid: Int64 = 0
+    var hash: Int64 = 0
+  }
+
+  private var slots: [Slot]
   private let mask: Int
   private let shift: UInt64
   private let capacity: Int
-  private var hasZero = false
+  /// The hash of the oid 0, which marks a free slot.
+  private var hashOfZero: Int64?
   private(set) var count = 0
 
   /// Multiplying by an odd random number before taking the top bits keeps chosen oids from sharing a slot.
@@ -49,7 +64,7 @@ private struct OidSet {
   init(capacity: Int) {
     var bits = 5
     while 1 << bits < capacity * 2 { bits += 1 }
-    slots = [Int64](repeating: 0, count: 1 << bits)
+    slots = [Slot](repeating: Slot(), count: 1 << bits)
     mask = (1 << bits) - 1
     shift = UInt64(64 - bits)
     self.capacity = capacity
@@ -57,28 +72,30 @@ private struct OidSet {
 
   var isFull: Bool { count >= capacity }
 
-  func contains(_ oid: Int64) -> Bool {
-    oid == 0 ? hasZero : slots[slot(of: oid)] == oid
+  func hash(of oid: Int64) -> Int64? {
+    if oid == 0 { return hashOfZero }
+    let slot = slots[slot(of: oid)]
+    return slot.oid == oid ? slot.hash : nil
   }
 
-  /// - Returns: whether the oid was not in the set.
-  mutating func insert(_ oid: Int64) -> Bool {
+  /// - Returns: the hash of the oid that is there already; nil when it was not.
+  mutating func insert(_ oid: Int64, hash: Int64) -> Int64? {
     if oid == 0 {
-      if hasZero { return false }
-      hasZero = true
+      if let hashOfZero { return hashOfZero }
+      hashOfZero = hash
     } else {
       let slot = slot(of: oid)
-      if slots[slot] == oid { return false }
-      slots[slot] = oid
+      if slots[slot].oid == oid { return slots[slot].hash }
+      slots[slot] = Slot(oid: oid, hash: hash)
     }
     count += 1
-    return true
+    return nil
   }
 
   mutating func removeAll() {
     guard count > 0 else { return }
-    slots.withUnsafeMutableBufferPointer { $0.update(repeating: 0) }
-    hasZero = false
+    slots.withUnsafeMutableBufferPointer { $0.update(repeating: Slot()) }
+    hashOfZero = nil
     count = 0
   }
 
@@ -86,7 +103,7 @@ private struct OidSet {
   private func slot(of oid: Int64) -> Int {
     slots.withUnsafeBufferPointer { slots in
       var slot = Int(truncatingIfNeeded: (UInt64(bitPattern: oid) &* multiplier) >> shift)
-      while slots[slot] != 0 && slots[slot] != oid { slot = (slot + 1) & mask }
+      while slots[slot].oid != 0 && slots[slot].oid != oid { slot = (slot + 1) & mask }
       return slot
     }
   }

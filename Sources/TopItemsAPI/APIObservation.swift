@@ -6,4 +6,6 @@ public enum APIObservation: Sendable {
   case topItemsFailed(TopItemsQuery, CountStoreError)
   /// The database did not say whether it is ready.
   case readinessFailed(CountStoreError)
+  /// The database did not tell how the system stands.
+  case statusFailed(CountStoreError)
 }

@@ -8,13 +8,17 @@ public struct Backend: Sendable {
   public var topItems: @Sendable (TopItemsQuery) throws(CountStoreError) -> TopItems
   /// Reaches for the database and compares its migrations with this binary's.
   public var readiness: @Sendable () throws(CountStoreError) -> Readiness
+  /// Tells how the whole system stands, from one snapshot.
+  public var status: @Sendable () throws(CountStoreError) -> SystemStatus
 
-  /// Takes both closures.
+  /// Takes each closure.
   public init(
     topItems: @escaping @Sendable (TopItemsQuery) throws(CountStoreError) -> TopItems,
-    readiness: @escaping @Sendable () throws(CountStoreError) -> Readiness
+    readiness: @escaping @Sendable () throws(CountStoreError) -> Readiness,
+    status: @escaping @Sendable () throws(CountStoreError) -> SystemStatus
   ) {
     self.topItems = topItems
     self.readiness = readiness
+    self.status = status
   }
 }

@@ -3,28 +3,28 @@
 /// Beyond what RFC 8259 §7 demands (quotation mark, reverse solidus, U+0000…U+001F) it escapes `<`, `>`, `&`,
 /// U+2028 and U+2029, which end a script or a line where JSON is pasted into a page, and U+007F…U+009F,
 /// which steer terminals. A reader gets the same string back; every other character stands for itself.
-struct JSONWriter {
-  private(set) var bytes: [UInt8] = []
+package struct JSONWriter {
+  package private(set) var bytes: [UInt8] = []
   private var needsComma = false
 
-  init(capacity: Int = 512) {
+  package init(capacity: Int = 512) {
     bytes.reserveCapacity(capacity)
   }
 
-  mutating func object<E>(_ members: (inout JSONWriter) throws(E) -> Void) throws(E) {
+  package mutating func object<E>(_ members: (inout JSONWriter) throws(E) -> Void) throws(E) {
     open(UInt8(ascii: "{"))
     try members(&self)
     close(UInt8(ascii: "}"))
   }
 
-  mutating func array<E>(_ elements: (inout JSONWriter) throws(E) -> Void) throws(E) {
+  package mutating func array<E>(_ elements: (inout JSONWriter) throws(E) -> Void) throws(E) {
     open(UInt8(ascii: "["))
     try elements(&self)
     close(UInt8(ascii: "]"))
   }
 
   /// A member's name that is known to need no escape; the value has to follow.
-  mutating func name(_ name: StaticString) {
+  package mutating func name(_ name: StaticString) {
     separate()
     bytes.append(UInt8(ascii: "\""))
     appendLiteral(name)
@@ -33,36 +33,36 @@ struct JSONWriter {
     needsComma = false
   }
 
-  mutating func name(_ name: String) {
+  package mutating func name(_ name: String) {
     string(name)
     bytes.append(UInt8(ascii: ":"))
     needsComma = false
   }
 
-  mutating func null() {
+  package mutating func null() {
     separate()
     appendLiteral("null")
   }
 
-  mutating func bool(_ value: Bool) {
+  package mutating func bool(_ value: Bool) {
     separate()
     appendLiteral(value ? "true" : "false")
   }
 
-  mutating func integer(_ value: some FixedWidthInteger) {
+  package mutating func integer(_ value: some FixedWidthInteger) {
     separate()
     appendDigits(Int64(value))
   }
 
   /// An integer as text: JavaScript and its kin lose the last digits of numbers beyond 2^53.
-  mutating func quotedInteger(_ value: Int64) {
+  package mutating func quotedInteger(_ value: Int64) {
     separate()
     bytes.append(UInt8(ascii: "\""))
     appendDigits(value)
     bytes.append(UInt8(ascii: "\""))
   }
 
-  mutating func string(_ value: String) {
+  package mutating func string(_ value: String) {
     separate()
     bytes.append(UInt8(ascii: "\""))
     let contiguous: Void? = value.utf8.withContiguousStorageIfAvailable { appendEscaped($0) }
@@ -73,7 +73,7 @@ struct JSONWriter {
   }
 
   /// A value that is JSON already.
-  mutating func value(_ json: [UInt8]) {
+  package mutating func value(_ json: [UInt8]) {
     separate()
     bytes.append(contentsOf: json)
   }

@@ -12,6 +12,7 @@ extension Route {
   static func all(backend: Backend, maximumRows: Int, observe: @escaping Observe) -> [String: Route] {
     let topItems = TopItemsEndpoint(ask: backend.topItems, maximumRows: maximumRows, observe: observe)
     let readiness = ReadinessEndpoint(ask: backend.readiness, observe: observe)
+    let status = StatusEndpoint(ask: backend.status, observe: observe)
     let openAPI = Answer(body: OpenAPIDocument.embedded, isRevalidated: true)
     return [
       "/v1/top-items": Route(parameters: TopItemsParameters.names, isNegotiated: true) {
@@ -20,6 +21,7 @@ extension Route {
       "/v1/top-items.json": Route(parameters: TopItemsParameters.names) {
         (parameters) throws(APIError) in try topItems.answer(parameters, as: .records)
       },
+      "/v1/status": Route { _ in status.answer() },
       // The database is not asked: restarting this process would not mend it.
       "/healthz": Route { _ in .ready(.status("ok")) },
       "/readyz": Route { _ in readiness.answer() },

@@ -27,7 +27,7 @@ enum EnvironmentOption {
 
   /// The same for an option that there must be.
   static func required<Value: ExpressibleByArgument>(_ name: String, _ typed: Value?) throws -> Value {
-    guard let value = try value(name, typed) else {
+    guard let value = try value(name, typed), (value as? String) != "" else {
       throw ValidationError("Missing --\(name), or the environment variable \(variable(name)).")
     }
     return value
@@ -36,6 +36,18 @@ enum EnvironmentOption {
   /// The same for an option that may be repeated; in the variable, its values are separated by white space.
   static func values(_ name: String, _ typed: [String]) -> [String] {
     typed.isEmpty ? (text(name) ?? "").split(whereSeparator: \.isWhitespace).map(String.init) : typed
+  }
+
+  /// The same for a flag: set when typed, or when its variable says `1` or `true`.
+  ///
+  /// - Throws: a variable that says neither that nor `0` or `false`.
+  static func flag(_ name: String, _ typed: Bool) throws -> Bool {
+    if typed { return true }
+    switch text(name)?.lowercased() {
+    case nil, "0", "false": return false
+    case "1", "true": return true
+    default: throw ValidationError("The environment variable \(variable(name)) must be 1 or 0.")
+    }
   }
 
   private static func text(_ name: String) -> String? {

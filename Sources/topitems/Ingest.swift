@@ -41,7 +41,12 @@ struct Ingest: ParsableCommand {
     help: .option("kafka", "A setting for librdkafka, name=value; may be repeated.", valueName: "name=value")
   )
   var kafka: [String] = []
-  @Flag(help: "Stop when every assigned partition has been read to its end and all of it is committed.")
+  @Flag(
+    help: .option(
+      "drain",
+      "Stop when every assigned partition has been read to its end and all is committed."
+    )
+  )
   var drain = false
   @Option(
     help: .option(
@@ -98,13 +103,21 @@ struct Ingest: ParsableCommand {
   @Option(help: .option("log-format", "text or json (one object a line).", default: "text"))
   var logFormat: LogFormat?
   @Option(
+    help: .option(
+      "max-cameras",
+      "Cameras with counters of their own; the others share one.",
+      default: "100000"
+    )
+  )
+  var maxCameras: Int?
+  @Option(
     help: .option("log-level", "trace, debug, info, notice, warning, error or critical.", default: "info")
   )
   var logLevel: Logger.Level?
 
   func run() throws {
-    let options = try options()
     try KafkaLibrary.requireSupported()
+    let options = try options()
     let listener = MetricsListener()
     let log = IngestionLog(
       try CommandLog.logger(
@@ -139,7 +152,7 @@ struct Ingest: ParsableCommand {
     var configuration = Configuration(brokers: try EnvironmentOption.required("brokers", brokers))
     configuration["client.id"] = "topitems"
     configuration["group.id"] = try EnvironmentOption.value("group", group) ?? "topitems"
-    for setting in EnvironmentOption.values("kafka", kafka) { try configuration.set(argument: setting) }
+    try configuration.add(EnvironmentOption.values("kafka", kafka))
 
     let topics = try EnvironmentOption.value("topics", topics) ?? "raw_camera_events"
     var options = IngestionOptions(
@@ -147,7 +160,7 @@ struct Ingest: ParsableCommand {
       topics: topics.split(separator: ",").map(String.init),
       kafka: configuration
     )
-    options.drain = drain
+    options.drain = try EnvironmentOption.flag("drain", drain)
     if let unit = try EnvironmentOption.value("timestamp-unit", timestampUnit) {
       options.timestampUnit = unit
     }
@@ -169,6 +182,8 @@ struct Ingest: ParsableCommand {
       ?? options.deadLetterBytes
     options.rememberedDetections =
       try NumberOption.value("remember", remember, in: 0...1 << 28) ?? options.rememberedDetections
+    options.maximumCameras =
+      try NumberOption.value("max-cameras", maxCameras, in: 0...10_000_000) ?? options.maximumCameras
     return options
   }
 

@@ -8,6 +8,9 @@ import Postgres
 struct Locations: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Manage the names of the locations.",
+    discussion: """
+        topitems locations import locations.csv --dry-run
+      """,
     subcommands: [Import.self]
   )
 
@@ -31,15 +34,18 @@ struct Locations: ParsableCommand {
 
     @OptionGroup var database: DatabaseOptions
     @Argument(help: "The file, or - for standard input.") var file: String
-    @Flag(help: "Only tell what would change.") var dryRun = false
-    @Flag(help: "Remove the locations that the file does not have; their counts stay.") var replace = false
+    @Flag(help: .option("dry-run", "Only tell what would change.")) var dryRun = false
+    @Flag(help: .option("replace", "Remove the locations that the file does not have; their counts stay."))
+    var replace = false
 
     func run() throws {
+      let dryRun = try EnvironmentOption.flag("dry-run", dryRun)
+      let replace = try EnvironmentOption.flag("replace", replace)
       let locations = try parse(InputFile.read(file))
       let connection = try Connection(database.connection(for: "locations", statementTimeoutSeconds: 60))
       defer { connection.close() }
       let changes = try CountStore(connection).importLocations(locations, replace: replace, dryRun: dryRun)
-      show(changes)
+      show(changes, dryRun: dryRun, replace: replace)
     }
 
     private func parse(_ bytes: [UInt8]) throws -> [Location] {
@@ -50,7 +56,7 @@ struct Locations: ParsableCommand {
       }
     }
 
-    private func show(_ changes: LocationChanges) {
+    private func show(_ changes: LocationChanges, dryRun: Bool, replace: Bool) {
       if dryRun {
         for location in changes.added { print("+ \(location.oid) \(location.name)") }
         for (old, new) in changes.renamed { print("~ \(old.oid) \(old.name) → \(new.name)") }

@@ -21,7 +21,7 @@ struct MessageSender {
     configuration["acks"] = "all"
     // Otherwise a retry may store a message twice: a duplicate that the truth does not know of.
     configuration["enable.idempotence"] = "true"
-    for setting in settings { try configuration.set(argument: setting) }
+    try configuration.add(settings)
     producer = try Producer(configuration) { observation in
       // Conditions come and go while librdkafka retries; what was not delivered is reported at the end.
       if case .error(let error) = observation { Progress.noteNowAndThen("kafka: \(error)") }

@@ -9,6 +9,8 @@ struct Migrate: ParsableCommand {
     discussion: """
       Idempotent, and safe to run twice at once: the second waits for the first. Migrations only go forward; an \
       older binary goes on working on a newer database.
+
+        TOPITEMS_DATABASE_URL=postgresql://topitems@db/topitems topitems migrate
       """
   )
 

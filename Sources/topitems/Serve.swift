@@ -123,6 +123,9 @@ extension Backend {
             throw .postgres(error)
           }
         }
+      },
+      status: { () throws(CountStoreError) in
+        try answer(pool) { store throws(CountStoreError) in try store.status() }
       }
     )
   }

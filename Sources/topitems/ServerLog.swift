@@ -1,10 +1,17 @@
 import HTTPServer
 import Logging
+import Synchronization
 import TopItemsAPI
 
 /// Turns what the server and the API observe into log lines.
-struct ServerLog: Sendable {
+final class ServerLog: Sendable {
+  private struct Throttle {
+    var next = ContinuousClock.now
+    var suppressed = 0
+  }
+
   private let logger: Logger
+  private let throttle = Mutex(Throttle())
 
   init(_ logger: Logger) { self.logger = logger }
 
@@ -24,9 +31,27 @@ struct ServerLog: Sendable {
   }
 
   func observe(_ observation: APIObservation) {
+    guard let suppressed = admit() else { return }
+    let metadata = Self.metadata(suppressed)
     switch observation {
-    case .topItemsFailed(_, let error): logger.warning("a question was not answered: \(error)")
-    case .readinessFailed(let error): logger.warning("not ready: \(error)")
+    case .topItemsFailed(_, let error):
+      logger.warning("a question was not answered: \(error)", metadata: metadata)
+    case .statusFailed(let error): logger.warning("the status is not known: \(error)", metadata: metadata)
+    case .readinessFailed(let error): logger.warning("not ready: \(error)", metadata: metadata)
+    }
+  }
+
+  /// One line a second: while PostgreSQL is away, every client could write one.
+  /// - Returns: how many were suppressed before this one; nil when this one is.
+  private func admit() -> Int? {
+    throttle.withLock { throttle in
+      guard ContinuousClock.now >= throttle.next else {
+        throttle.suppressed += 1
+        return nil
+      }
+      let suppressed = throttle.suppressed
+      throttle = Throttle(next: .now + .seconds(1))
+      return suppressed
     }
   }
 

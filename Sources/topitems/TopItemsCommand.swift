@@ -22,21 +22,23 @@ struct TopItemsCommand: ParsableCommand {
       Exit status: 0 done, 1 failed, 2 wrong usage.
       """,
     version: "topitems 0.1.0",
-    subcommands: [Migrate.self, Ingest.self, Serve.self, Simulate.self, Locations.self]
+    subcommands: [
+      Migrate.self, Ingest.self, Serve.self, Simulate.self, Locations.self, DeadLetters.self, Quarantine.self,
+    ]
   )
 
-  /// ArgumentParser leaves with 64 (EX_USAGE) when the usage is wrong; this product's commands leave with 2.
+  /// Parses and runs the command that was asked for.
   static func main() {
+    var type: (any ParsableCommand.Type)?
     do {
       var command = try parseAsRoot()
+      type = Swift.type(of: command)
       try command.run()
     } catch {
-      let code = exitCode(for: error)
-      if code == .validationFailure {
-        StandardError.write(fullMessage(for: error))
-        exit(withError: ExitCode(2))
-      }
-      exit(withError: error)
+      let failure = CommandFailure(error, of: type)
+      guard let message = failure.message else { exit(withError: error) }
+      StandardError.write(message)
+      exit(withError: failure.status)
     }
   }
 }

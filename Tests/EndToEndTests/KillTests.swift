@@ -12,7 +12,6 @@ struct KillTests {
       try Deployment.with { try KilledWorkers($0, seed: .random(in: .min ... .max)).run() }
     }
     let about = Comment(rawValue: report.description)
-    if ProcessInfo.processInfo.environment["E2E_PRINT"] != nil { print(report) }
     #expect(report.kills.count >= 5, about)
     #expect(report.kills.allSatisfy { $0.delayMilliseconds <= 300 && $0.advancedBy > 0 }, about)
     #expect(report.kills.count { $0.isShared } >= 2, "killed while two workers shared the group: \(about)")

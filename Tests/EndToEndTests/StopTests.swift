@@ -42,7 +42,9 @@ extension EndToEnd {
       }
     }
 
-    @Test("SIGTERM while PostgreSQL is away ends within 10 s, and what was in hand is counted by the next worker")
+    @Test(
+      "SIGTERM while PostgreSQL is away ends within 10 s, and what was in hand is counted by the next worker"
+    )
     func databaseAway() throws {
       let cluster = try PostgresCluster(fsync: false)
       defer { cluster.remove() }

@@ -46,7 +46,7 @@ struct AssignmentTests {
     #expect(assignment.isDrained)
   }
 
-  @Test("a halted partition does not hold the drain up, and says why; a fenced one does")
+  @Test("a halted partition does not hold the drain up, and says why; one that another worker holds does")
   func stopped() {
     var assignment = reading()
     for index in 0..<3 { assignment[index].reachedEnd = true }
@@ -55,8 +55,7 @@ struct AssignmentTests {
     assignment[2].reachedEnd = false
     assignment[2].standing = .fenced(since: 0)
     #expect(!assignment.isDrained)
-    assignment[2].standing = .reading
-    assignment[2].reachedEnd = true
+    assignment[2].standing = .halted("gone, too")
     #expect(assignment.isDrained)
     #expect(assignment.haltReason == "t[1]: gone")
   }

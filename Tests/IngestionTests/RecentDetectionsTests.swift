@@ -7,7 +7,9 @@ import Testing
 private final class Memory {
   private var recent: RecentDetections
   init(capacity: Int) { recent = RecentDetections(capacity: capacity) }
-  func insert(_ oid: Int64) -> Bool { recent.insert(oid) }
+  /// Whether it was new.
+  func insert(_ oid: Int64, hash: Int64 = 7) -> Bool { look(oid, hash: hash) == .new }
+  func look(_ oid: Int64, hash: Int64) -> RecentDetections.Memory { recent.insert(oid, hash: hash) }
   func removeAll() { recent.removeAll() }
   var count: Int { recent.count }
 }
@@ -22,6 +24,19 @@ struct RecentDetectionsTests {
       #expect(!recent.insert(oid))
     }
     #expect(recent.count == 5)
+  }
+
+  @Test(
+    "a known oid with another hash is a contradiction, in whichever half it is remembered, and 0 is no exception"
+  )
+  func conflicts() {
+    let recent = Memory(capacity: 32)
+    for oid: Int64 in 0..<24 { #expect(recent.look(oid, hash: oid + 100) == .new) }
+    for oid: Int64 in 0..<24 {
+      #expect(recent.look(oid, hash: oid + 100) == .known)
+      #expect(recent.look(oid, hash: 0) == .conflicting)
+      #expect(recent.look(oid, hash: oid + 100) == .known, "the first stays")
+    }
   }
 
   @Test("what was remembered is new again after removeAll, 0 included")

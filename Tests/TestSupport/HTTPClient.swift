@@ -6,11 +6,14 @@ import Glibc
 public struct HTTPClient: Sendable {
   /// What came back.
   public struct Answer: Sendable {
+    /// The status code.
     public var status: Int
     /// Names in lower case.
     public var fields: [String: String]
+    /// What follows the head.
     public var body: [UInt8]
 
+    /// The body as text.
     public var text: String { String(decoding: body, as: UTF8.self) }
 
     /// The body as a JSON object.
@@ -22,16 +25,20 @@ public struct HTTPClient: Sendable {
     }
   }
 
+  /// The port on 127.0.0.1.
   public let port: UInt16
 
+  /// A client of the server on that port.
   public init(port: UInt16) {
     self.port = port
   }
 
+  /// Asks by GET.
   public func get(_ target: String, within limit: Duration = .seconds(30)) throws -> Answer {
     try request("GET", target, within: limit)
   }
 
+  /// Asks once, and closes the connection.
   public func request(
     _ method: String,
     _ target: String,
@@ -65,6 +72,9 @@ public struct HTTPClient: Sendable {
       bytes += buffer[..<count]
     }
   }
+
+  /// A connection that says nothing; the caller closes the descriptor.
+  public func idleConnection() throws -> Int32 { try connect(within: .seconds(30)) }
 
   private func connect(within limit: Duration) throws -> Int32 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)

@@ -9,9 +9,12 @@ import Synchronization
 public final class ProcessRunner: Sendable {
   /// How a process ended.
   public enum Ending: Equatable, Sendable, CustomStringConvertible {
+    /// By itself, with that status.
     case exited(Int32)
+    /// By that signal.
     case killed(signal: Int32)
 
+    /// For messages.
     public var description: String {
       switch self {
       case .exited(let status): "exit status \(status)"
@@ -22,14 +25,18 @@ public final class ProcessRunner: Sendable {
 
   /// A process that has ended.
   public struct Finished: Sendable {
+    /// How.
     public let ending: Ending
+    /// What it wrote to standard output.
     public let output: String
+    /// What it wrote to standard error.
     public let errors: String
   }
 
-  /// What a failure shows of a process's output, and what is kept of it at most when it is read.
+  /// How much of a process's output is read at most: its end.
   public static let keptBytes = 1 << 20
 
+  /// The process's id.
   public let pid: pid_t
   /// For messages, e.g. `topitems ingest`.
   public let name: String

@@ -5,17 +5,21 @@ import Postgres
 public struct TruthFile: Sendable {
   /// One count's key; the item by its bytes, as `String` equates composed and decomposed characters.
   public struct Key: Hashable, Sendable, CustomStringConvertible {
+    /// `geographical_location_oid`
     public var location: Int64
     /// Microseconds since 1970.
     public var windowStart: Int64
+    /// The name in UTF-8.
     public var item: [UInt8]
 
+    /// One count's key.
     public init(location: Int64, windowStart: Int64, item: [UInt8]) {
       self.location = location
       self.windowStart = windowStart
       self.item = item
     }
 
+    /// For messages.
     public var description: String {
       "location \(location), window \(windowStart / 1_000_000), \(String(decoding: item, as: UTF8.self))"
     }
@@ -26,7 +30,9 @@ public struct TruthFile: Sendable {
     public var messages, counted, duplicates, late, future, dead_letters, tombstones: Int64
   }
 
+  /// What must be counted.
   public private(set) var counts: [Key: Int64] = [:]
+  /// What was sent.
   public let summary: Summary
 
   private struct Line: Codable {

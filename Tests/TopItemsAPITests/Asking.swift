@@ -21,6 +21,7 @@ struct Asking {
   init(
     _ result: Result<TopItems, CountStoreError> = .success(.gateA),
     readiness: Result<Readiness, CountStoreError> = .success(.ready),
+    status: Result<SystemStatus, CountStoreError> = .success(.busy),
     observe: @escaping @Sendable (APIObservation) -> Void = { _ in }
   ) {
     let asked = asked
@@ -30,7 +31,8 @@ struct Asking {
           asked.append(query)
           return try result.get()
         },
-        readiness: { () throws(CountStoreError) in try readiness.get() }
+        readiness: { () throws(CountStoreError) in try readiness.get() },
+        status: { () throws(CountStoreError) in try status.get() }
       ),
       observe: observe
     )

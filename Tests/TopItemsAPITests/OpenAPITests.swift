@@ -28,7 +28,11 @@ struct OpenAPITests {
     /// For each path of the document, one for each of its statuses.
     static func all(for path: String) -> [Example] {
       func failing(_ error: PostgresError) -> Asking {
-        Asking(.failure(.postgres(error)), readiness: .failure(.postgres(error)))
+        Asking(
+          .failure(.postgres(error)),
+          readiness: .failure(.postgres(error)),
+          status: .failure(.postgres(error))
+        )
       }
       return [
         Example(status: 200, target: path),

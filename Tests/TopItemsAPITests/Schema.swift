@@ -54,6 +54,8 @@ struct Schema {
       return demand(value.integer.map { $0 >= rule.integer ?? .max } ?? true)
     case "maximum":
       return demand(value.integer.map { $0 <= rule.integer ?? .min } ?? true)
+    case "maxItems":
+      return demand(value.array.map { $0.count <= Int(rule.integer ?? 0) } ?? true)
     case "minLength":
       return demand(value.string.map { $0.unicodeScalars.count >= Int(rule.integer ?? .max) } ?? true)
     case "maxLength":

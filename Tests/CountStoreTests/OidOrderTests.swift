@@ -1,9 +1,8 @@
-import CountStore
 import Counting
 import TestSupport
 import Testing
 
-@testable import Ingestion
+@testable import CountStore
 
 @Suite("the order of detections")
 struct OidOrderTests {

@@ -1,0 +1,163 @@
+import Counting
+import Postgres
+
+extension CountStore {
+  private static let quarantineColumns: Query =
+    """
+    SELECT topic, partition, "offset", reason, detection_oid, geographical_location_oid, video_camera_oid, item_name,
+           detected_at, recorded_at
+    FROM quarantine
+    """
+
+  /// Lists quarantined events by partition and offset.
+  ///
+  /// - Parameters:
+  ///   - after: where the last page ended.
+  ///   - limit: how many at most.
+  /// - Throws: `PostgresError`.
+  public func quarantinedEvents(_ filter: QuarantineFilter, after: MessagePosition? = nil, limit: Int)
+    throws(PostgresError) -> [QuarantinedEvent]
+  {
+    try events(
+      "\(Self.quarantineColumns) WHERE \(Self.condition(filter, after: after)) ORDER BY 1, 2, 3 LIMIT \(limit)"
+    )
+  }
+
+  /// Counts, exactly once, the events whose time was ahead when they came and has come since; the oldest first. Cheap
+  /// when there is none, and safe on any number of connections at once: meant to be called every few seconds.
+  ///
+  /// - Parameter limit: how many at most; one transaction takes 200.
+  /// - Throws: `PostgresError`; to try again is safe.
+  public func releaseDueQuarantine(limit: Int, maximumCameras: Int = CameraRoster.defaultLimit)
+    throws(PostgresError) -> ReleaseReport
+  {
+    let due = try events(
+      """
+      \(Self.quarantineColumns) WHERE reason = 'future' AND detected_at <= now()
+      ORDER BY detected_at LIMIT \(min(limit, Self.readmissionBatch))
+      """
+    )
+    return try release(due, late: .none, maximumCameras: maximumCameras)
+  }
+
+  /// Releases the next of the events that the filter means: future ones whose time has come, and late ones as told.
+  ///
+  /// - Parameters:
+  ///   - after: where the last stretch ended.
+  ///   - limit: how many at most; one transaction takes 200.
+  /// - Throws: `PostgresError`; to try the same stretch again is safe.
+  public func releaseQuarantine(
+    _ filter: QuarantineFilter,
+    after: MessagePosition?,
+    limit: Int,
+    late: LateRelease,
+    maximumCameras: Int = CameraRoster.defaultLimit
+  ) throws(PostgresError) -> ReleaseReport {
+    let due: Query =
+      late == .none
+      ? "reason = 'future' AND detected_at <= now()"
+      : "(reason = 'late' OR reason = 'future' AND detected_at <= now())"
+    let events = try events(
+      """
+      \(Self.quarantineColumns) WHERE \(due) AND \(Self.condition(filter, after: after))
+      ORDER BY 1, 2, 3 LIMIT \(min(limit, Self.readmissionBatch))
+      """
+    )
+    var report = try release(events, late: late, maximumCameras: maximumCameras)
+    report.last = events.last?.position
+    return report
+  }
+
+  private func release(_ events: [QuarantinedEvent], late: LateRelease, maximumCameras: Int)
+    throws(PostgresError) -> ReleaseReport
+  {
+    var report = ReleaseReport()
+    report.examined = events.count
+    guard !events.isEmpty else { return report }
+    let installedAt = late == .certain ? try installedAt() : nil
+    var uncertain = 0
+    let result = try readmit(
+      events.map(Readmission.init),
+      from: .quarantine,
+      maximumCameras: maximumCameras
+    ) { message, bounds in
+      let time = message.event.detectedAt
+      guard message.fate == .late else {
+        // One that waited until the floor had passed it is late now.
+        return time > bounds.now ? nil : time < bounds.floor ? .late : .counted
+      }
+      // A purge deletes no key that was stored after the floor: with a floor from before the first table, none was
+      // ever deleted, and the unique constraint still knows every detection.
+      let isCertain = time >= bounds.floor || installedAt.map { bounds.floor <= $0 } ?? false
+      guard isCertain || late == .forced else {
+        uncertain += 1
+        return nil
+      }
+      return .counted
+    }
+    report.readmitted = result.report
+    report.readmitted.left -= uncertain
+    report.uncertain = uncertain
+    report.refused = result.refused.count
+    return report
+  }
+
+  /// When the first table was made; nothing can have been stored before.
+  private func installedAt() throws(PostgresError) -> Timestamp? {
+    let result = try connection.execute("SELECT min(applied_at) FROM schema_migration")
+    return try result.optionalTimestamp(0, 0).map(Timestamp.init(microseconds:))
+  }
+
+  private func events(_ query: Query) throws(PostgresError) -> [QuarantinedEvent] {
+    let result = try connection.execute(query)
+    var events: [QuarantinedEvent] = []
+    for row in 0..<result.count {
+      events.append(
+        QuarantinedEvent(
+          position: try Self.position(result, row),
+          reason: Fate(rawValue: try result.string(row, 3)) ?? .late,
+          oid: try result.int64(row, 4),
+          location: try result.int64(row, 5),
+          camera: try result.int64(row, 6),
+          itemName: try result.string(row, 7),
+          detectedAt: Timestamp(microseconds: try result.timestamp(row, 8)),
+          recordedAt: Timestamp(microseconds: try result.timestamp(row, 9))
+        )
+      )
+    }
+    return events
+  }
+
+  private static func condition(_ filter: QuarantineFilter, after: MessagePosition?) -> Query {
+    var condition: Query = "true"
+    if let topic = filter.topic { condition = "\(condition) AND topic = \(topic)" }
+    if let partition = filter.partition { condition = "\(condition) AND partition = \(partition)" }
+    if let reason = filter.reason { condition = "\(condition) AND reason = \(reason.rawValue)" }
+    if let since = filter.since {
+      condition = "\(condition) AND detected_at >= \(timestamp: since.microseconds)"
+    }
+    if let until = filter.until {
+      condition = "\(condition) AND detected_at < \(timestamp: until.microseconds)"
+    }
+    return "\(condition) AND \(Self.condition(after: after))"
+  }
+}
+
+extension Readmission {
+  init(_ event: QuarantinedEvent) {
+    self.init(
+      position: event.position,
+      fate: event.reason,
+      event: Batch.QuarantinedEvent(
+        part: 0,
+        offset: event.position.offset,
+        fate: event.reason,
+        oid: event.oid,
+        location: event.location,
+        camera: event.camera,
+        itemName: [UInt8](event.itemName.utf8),
+        detectedAt: event.detectedAt
+      )
+    )
+  }
+}

@@ -1,0 +1,225 @@
+import Counting
+import Postgres
+
+extension CountStore {
+  /// How many messages one readmitting transaction takes: it keeps their partitions' workers waiting meanwhile.
+  static let readmissionBatch = 200
+
+  /// Gives messages that were put aside another fate, through the same path as a batch and exactly once: their rows
+  /// are locked, judged by the locked floor, and gone (or relabelled) in the transaction that counts them.
+  ///
+  /// - Parameters:
+  ///   - messages: each position once.
+  ///   - maximumCameras: see `CameraRoster`.
+  ///   - verdict: `.counted` lets the constraint decide, `.late` and `.future` quarantine it, nil leaves it.
+  /// - Returns: what became of them, and those that the database refuses, with the SQLSTATE.
+  /// - Throws: `PostgresError`; what the batches before have changed stays so.
+  func readmit(
+    _ messages: [Readmission],
+    from source: Readmission.Source,
+    maximumCameras: Int,
+    verdict: (Readmission, EventTimeBounds) -> Fate?
+  ) throws(PostgresError) -> (report: ReadmissionReport, refused: [(MessagePosition, code: String)]) {
+    guard !messages.isEmpty else { return (ReadmissionReport(), []) }
+    do {
+      let report = try readmitTogether(
+        messages,
+        from: source,
+        maximumCameras: maximumCameras,
+        verdict: verdict
+      )
+      return (report, [])
+    } catch  where error.isDataFault || error.sqlState?.rawValue == "23514" {
+      // 23514 (check_violation) is also PostgreSQL's word for a time for which there is no partition.
+      if messages.count == 1 {
+        return (ReadmissionReport(), [(messages[0].position, error.sqlState?.rawValue ?? "unknown")])
+      }
+      // As with a batch: halve it until the one that is refused is alone.
+      var sum = ReadmissionReport()
+      var refused: [(MessagePosition, code: String)] = []
+      let middle = messages.count / 2
+      for half in [messages[..<middle], messages[middle...]] {
+        let result = try readmit(
+          Array(half),
+          from: source,
+          maximumCameras: maximumCameras,
+          verdict: verdict
+        )
+        sum += result.report
+        refused += result.refused
+      }
+      return (sum, refused)
+    }
+  }
+
+  private func readmitTogether(
+    _ messages: [Readmission],
+    from source: Readmission.Source,
+    maximumCameras: Int,
+    verdict: (Readmission, EventTimeBounds) -> Fate?
+  ) throws(PostgresError) -> ReadmissionReport {
+    let messages = messages.sorted { $0.position < $1.position }
+    // Both in commits of their own, as before a batch.
+    var items = ItemNumbers()
+    let numbers = messages.map { items.number(of: $0.event.itemName) }
+    let itemIDs = try internItems(items.names)
+    var cameras = CameraTallies()
+    let cameraIndexes = messages.map { message in
+      cameras.noteArrival(
+        CameraKey(location: message.event.location, camera: message.event.camera),
+        skew: nil
+      )
+    }
+    var roster = CameraRoster(limit: maximumCameras)
+    try admit(cameras, to: &roster)
+    let known = roster
+
+    return try connection.transaction { _ throws(PostgresError) in
+      let offsets = try lockOffsets(Set(messages.map(\.position.key)).sorted())
+      let bounds = try lockedEventTimeBounds()
+      let locked = try lock(messages.map(\.position), in: source, asFate: messages.map(\.fate))
+
+      var plan = ReadmissionPlan(cameras: cameras)
+      for (index, message) in messages.enumerated() {
+        guard locked.contains(message.position), let fate = verdict(message, bounds), fate != message.fate
+        else {
+          plan.report.left += 1
+          continue
+        }
+        let isAccounted = offsets[message.position.key].map { message.position.offset < $0.nextOffset }
+        plan.add(
+          message,
+          fate: fate,
+          isAccounted: isAccounted ?? false,
+          item: numbers[index],
+          camera: cameraIndexes[index]
+        )
+      }
+      guard !plan.positions.isEmpty else { return plan.report }
+      plan.batch.sortDetections()
+
+      let stored = try store(plan.batch, itemIDs: itemIDs, path: .careful, cameras: known)
+      switch source {
+      case .deadLetters: try quarantine(plan.batch)
+      case .quarantine: try relabel(plan)
+      }
+      try delete(plan.gone(from: source), from: source)
+      let report = try plan.report(stored.parts, moved: moveFates(plan.moves(stored.parts)))
+      _ = try recordRevision(locations: stored.changedLocations)
+      return report
+    }
+  }
+
+  /// Locks what is still there, with that fate; what somebody else has locked is theirs.
+  private func lock(_ positions: [MessagePosition], in source: Readmission.Source, asFate fates: [Fate])
+    throws(PostgresError) -> Set<MessagePosition>
+  {
+    // A dead letter's row has a reason of its own.
+    let condition: Query = source == .quarantine ? "kept.reason = wanted.fate" : "true"
+    let result = try connection.execute(
+      """
+      SELECT kept.topic, kept.partition, kept."offset"
+      FROM \(unescaped: source.rawValue) AS kept
+      JOIN unnest(\(positions.map(\.key.topic)), \(positions.map(\.key.partition)), \(positions.map(\.offset)),
+                  \(fates.map(\.rawValue))) AS wanted(topic, partition, "offset", fate)
+        ON kept.topic = wanted.topic COLLATE "C" AND kept.partition = wanted.partition
+           AND kept."offset" = wanted."offset" AND \(condition)
+      ORDER BY 1, 2, 3
+      FOR UPDATE OF kept SKIP LOCKED
+      """
+    )
+    var locked: Set<MessagePosition> = []
+    for row in 0..<result.count { locked.insert(try Self.position(result, row)) }
+    return locked
+  }
+
+  private func delete(_ positions: [MessagePosition], from source: Readmission.Source) throws(PostgresError) {
+    guard !positions.isEmpty else { return }
+    _ = try connection.execute(
+      """
+      DELETE FROM \(unescaped: source.rawValue) AS kept
+      USING unnest(\(positions.map(\.key.topic)), \(positions.map(\.key.partition)), \(positions.map(\.offset)))
+        AS gone(topic, partition, "offset")
+      WHERE kept.topic = gone.topic COLLATE "C" AND kept.partition = gone.partition AND kept."offset" = gone."offset"
+      """
+    )
+  }
+
+  /// Events that stay in the quarantine under another reason.
+  private func relabel(_ plan: ReadmissionPlan) throws(PostgresError) {
+    let events = plan.batch.quarantined
+    guard !events.isEmpty else { return }
+    let keys = events.map { plan.batch.parts[Int($0.part)].key }
+    _ = try connection.execute(
+      """
+      UPDATE quarantine AS kept SET reason = wanted.reason
+      FROM unnest(\(keys.map(\.topic)), \(keys.map(\.partition)), \(events.map(\.offset)), \(events.map(\.fate.rawValue)))
+        AS wanted(topic, partition, "offset", reason)
+      WHERE kept.topic = wanted.topic COLLATE "C" AND kept.partition = wanted.partition
+        AND kept."offset" = wanted."offset"
+      """
+    )
+  }
+
+  /// Moves fates in the partitions' rows, which the caller holds.
+  /// - Returns: the partitions whose row had accounted for the messages.
+  private func moveFates(_ moves: [PartitionKey: FateMoves]) throws(PostgresError) -> Set<PartitionKey> {
+    let stored = try storedFates(Array(moves.keys))
+    let fitting = moves.filter { key, moves in stored[key].map(moves.fit) ?? false }
+    // Whose fates do not fit may still have an event that is newer than all before.
+    let rows = moves.map { key, moves in (key: key, moves: moves, fits: fitting[key] != nil) }
+    func change(_ fate: Fate) -> [Int64] { rows.map { $0.fits ? $0.moves.changes[fate] ?? 0 : 0 } }
+    _ = try connection.execute(
+      """
+      UPDATE ingest_offset AS stored
+      SET max_event_at = greatest(stored.max_event_at,
+                                  nullif(moved.max_event_at, '\(unescaped: Timestamp.neverText)')),
+          counted = stored.counted + moved.counted, duplicates = stored.duplicates + moved.duplicates,
+          late = stored.late + moved.late, future = stored.future + moved.future,
+          dead_letters = stored.dead_letters + moved.dead_letters
+      FROM unnest(\(rows.map(\.key.topic)), \(rows.map(\.key.partition)),
+                  \(timestamps: rows.map { ($0.moves.maximumEventAt ?? .never).microseconds }),
+                  \(change(.counted)), \(change(.duplicate)), \(change(.late)), \(change(.future)),
+                  \(change(.deadLetter)))
+        AS moved(topic, partition, max_event_at, counted, duplicates, late, future, dead_letters)
+      WHERE stored.topic = moved.topic COLLATE "C" AND stored.partition = moved.partition
+      """
+    )
+    return Set(fitting.keys)
+  }
+
+  private func storedFates(_ keys: [PartitionKey]) throws(PostgresError) -> [PartitionKey: [Fate: Int64]] {
+    let result = try connection.execute(
+      """
+      SELECT stored.topic, stored.partition, dead_letters, late, future
+      FROM ingest_offset AS stored
+      JOIN unnest(\(keys.map(\.topic)), \(keys.map(\.partition))) AS wanted(topic, partition)
+        ON stored.topic = wanted.topic COLLATE "C" AND stored.partition = wanted.partition
+      """
+    )
+    var fates: [PartitionKey: [Fate: Int64]] = [:]
+    for row in 0..<result.count {
+      let key = PartitionKey(topic: try result.string(row, 0), partition: try result.int32(row, 1))
+      fates[key] = [
+        .deadLetter: try result.int64(row, 2), .late: try result.int64(row, 3),
+        .future: try result.int64(row, 4),
+      ]
+    }
+    return fates
+  }
+}
+
+/// The names of a few events, each once, numbered in the order in which they came. By bytes: a `String` equates
+/// composed and decomposed characters.
+private struct ItemNumbers {
+  private(set) var names: [[UInt8]] = []
+  private var numbers: [[UInt8]: Int32] = [:]
+
+  mutating func number(of name: [UInt8]) -> Int32 {
+    if let number = numbers[name] { return number }
+    let number = Int32(names.count)
+    numbers[name] = number
+    names.append(name)
+    return number
+  }
+}

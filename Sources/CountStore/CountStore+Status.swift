@@ -1,0 +1,114 @@
+import Counting
+import Postgres
+
+extension CountStore {
+  /// How many cameras with problems a status names.
+  public static let cameraProblemLimit = 20
+
+  /// How the system stands, from one snapshot. It reads all of `camera_health` and the keys of what is put aside: some
+  /// ten milliseconds where these are full.
+  ///
+  /// - Throws: `CountStoreError.postgres`.
+  public func status() throws(CountStoreError) -> SystemStatus {
+    do {
+      return try connection.transaction(isolation: .repeatableRead, readOnly: true) {
+        _ throws(PostgresError) in try readStatus()
+      }
+    } catch {
+      throw .postgres(error)
+    }
+  }
+
+  private func readStatus() throws(PostgresError) -> SystemStatus {
+    let labels = try connection.execute(
+      """
+      WITH labels AS (\(unescaped: Label.sql))
+      SELECT revision, watermark, (SELECT count(*) FROM dead_letter), (SELECT count(*) FROM quarantine),
+             (SELECT count(*) FROM camera_health)
+      FROM labels
+      """
+    )
+    return SystemStatus(
+      revision: try labels.int64(0, 0),
+      watermark: try labels.optionalTimestamp(0, 1).map(Timestamp.init(microseconds:)),
+      partitions: try partitions(),
+      deadLettersKept: try labels.int64(0, 2),
+      quarantined: try labels.int64(0, 3),
+      camerasKnown: try labels.int64(0, 4),
+      cameraProblems: try cameraProblems(),
+      otherCameras: try otherCameras()
+    )
+  }
+
+  private func partitions() throws(PostgresError) -> [SystemStatus.Partition] {
+    let result = try connection.execute(
+      """
+      SELECT topic, partition, next_offset, log_end_offset, max_event_at, last_message_at,
+             counted, duplicates, late, future, dead_letters, tombstones
+      FROM ingest_offset ORDER BY topic, partition
+      """
+    )
+    var partitions: [SystemStatus.Partition] = []
+    for row in 0..<result.count {
+      var fates = FateCounts()
+      for (index, fate) in [Fate.counted, .duplicate, .late, .future, .deadLetter, .tombstone].enumerated() {
+        fates[fate] = Int(try result.int64(row, 6 + index))
+      }
+      partitions.append(
+        SystemStatus.Partition(
+          key: PartitionKey(topic: try result.string(row, 0), partition: try result.int32(row, 1)),
+          nextOffset: try result.int64(row, 2),
+          logEnd: try result.optionalInt64(row, 3),
+          maximumEventAt: try result.optionalTimestamp(row, 4).map(Timestamp.init(microseconds:)),
+          lastMessageAt: try result.optionalTimestamp(row, 5).map(Timestamp.init(microseconds:)),
+          fates: fates
+        )
+      )
+    }
+    return partitions
+  }
+
+  /// Contradictions first: they are detections of which one version is lost.
+  private func cameraProblems() throws(PostgresError) -> [SystemStatus.Camera] {
+    let result = try connection.execute(
+      """
+      SELECT counted, duplicates, conflicts, late, future, largest_skew_us, latest_skew_us, last_seen,
+             geographical_location_oid, video_camera_oid
+      FROM camera_health WHERE conflicts > 0 OR late > 0 OR future > 0
+      ORDER BY conflicts DESC, late + future DESC, geographical_location_oid, video_camera_oid
+      LIMIT \(Int64(Self.cameraProblemLimit))
+      """
+    )
+    var cameras: [SystemStatus.Camera] = []
+    for row in 0..<result.count {
+      cameras.append(
+        SystemStatus.Camera(
+          key: CameraKey(location: try result.int64(row, 8), camera: try result.int64(row, 9)),
+          tally: try Self.tally(result, row),
+          lastSeen: try result.optionalTimestamp(row, 7).map(Timestamp.init(microseconds:))
+        )
+      )
+    }
+    return cameras
+  }
+
+  private func otherCameras() throws(PostgresError) -> CameraTally {
+    let result = try connection.execute(
+      "SELECT counted, duplicates, conflicts, late, future, largest_skew_us, latest_skew_us FROM camera_overflow"
+    )
+    return result.count == 1 ? try Self.tally(result, 0) : CameraTally()
+  }
+
+  private static func tally(_ result: borrowing QueryResult, _ row: Int) throws(PostgresError) -> CameraTally
+  {
+    var tally = CameraTally()
+    tally.counted = try result.int64(row, 0)
+    tally.duplicates = try result.int64(row, 1)
+    tally.conflicts = try result.int64(row, 2)
+    tally.late = try result.int64(row, 3)
+    tally.future = try result.int64(row, 4)
+    tally.largestSkew = try result.optionalInt64(row, 5)
+    tally.latestSkew = try result.optionalInt64(row, 6)
+    return tally
+  }
+}

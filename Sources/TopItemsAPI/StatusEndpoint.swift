@@ -1,0 +1,28 @@
+import CountStore
+import Counting
+
+/// `/v1/status`: how far the counts have come, what became of all messages, and which cameras misbehave.
+struct StatusEndpoint: Sendable {
+  var ask: @Sendable () throws(CountStoreError) -> SystemStatus
+  var observe: Observe
+
+  func answer() -> Answer.Outcome {
+    .blocking { () throws(APIError) in
+      let start = ContinuousClock.now
+      let status: SystemStatus
+      do throws(CountStoreError) {
+        status = try ask()
+      } catch {
+        observe(.statusFailed(error))
+        throw APIError(error)
+      }
+      let asked = ContinuousClock.now
+      let body = StatusJSON.body(status)
+      return Answer(
+        body: body,
+        isRevalidated: true,
+        timings: [("db", asked - start), ("json", ContinuousClock.now - asked)]
+      )
+    }
+  }
+}

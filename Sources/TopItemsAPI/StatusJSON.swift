@@ -1,0 +1,122 @@
+import CountStore
+import Counting
+
+/// A status as JSON. Identifiers are strings, as JavaScript loses the last digits of large numbers.
+enum StatusJSON {
+  static func body(_ status: SystemStatus) -> [UInt8] {
+    var json = JSONWriter(capacity: 2048 + 320 * status.partitions.count)
+    json.object { json in
+      json.name("revision")
+      json.integer(status.revision)
+      json.name("watermark")
+      time(status.watermark, &json)
+      json.name("fates")
+      fates(total(status), &json)
+      json.name("lag")
+      integer(lag(status), &json)
+      json.name("dead_letters_kept")
+      json.integer(status.deadLettersKept)
+      json.name("quarantined")
+      json.integer(status.quarantined)
+      json.name("partitions")
+      json.array { json in
+        for partition in status.partitions { write(partition, &json) }
+      }
+      json.name("cameras")
+      json.object { json in
+        json.name("known")
+        json.integer(status.camerasKnown)
+        json.name("problems")
+        json.array { json in
+          for camera in status.cameraProblems { write(camera, &json) }
+        }
+        json.name("others")
+        json.object { json in members(status.otherCameras, &json) }
+      }
+    }
+    return json.bytes
+  }
+
+  private static func total(_ status: SystemStatus) -> FateCounts {
+    var sum = FateCounts()
+    for partition in status.partitions { sum += partition.fates }
+    return sum
+  }
+
+  /// Known only if every partition's is.
+  private static func lag(_ status: SystemStatus) -> Int64? {
+    var sum: Int64 = 0
+    for partition in status.partitions {
+      guard let lag = partition.lag else { return nil }
+      sum &+= lag
+    }
+    return sum
+  }
+
+  private static func write(_ partition: SystemStatus.Partition, _ json: inout JSONWriter) {
+    json.object { json in
+      json.name("topic")
+      json.string(partition.key.topic)
+      json.name("partition")
+      json.integer(partition.key.partition)
+      json.name("next_offset")
+      json.integer(partition.nextOffset)
+      json.name("log_end_offset")
+      integer(partition.logEnd, &json)
+      json.name("lag")
+      integer(partition.lag, &json)
+      json.name("max_event_at")
+      time(partition.maximumEventAt, &json)
+      json.name("last_message_at")
+      time(partition.lastMessageAt, &json)
+      json.name("fates")
+      fates(partition.fates, &json)
+    }
+  }
+
+  private static func fates(_ fates: FateCounts, _ json: inout JSONWriter) {
+    json.object { json in
+      for (name, fate) in [
+        ("counted", Fate.counted), ("duplicates", .duplicate), ("late", .late), ("future", .future),
+        ("dead_letters", .deadLetter), ("tombstones", .tombstone),
+      ] as [(StaticString, Fate)] {
+        json.name(name)
+        json.integer(fates[fate])
+      }
+    }
+  }
+
+  private static func write(_ camera: SystemStatus.Camera, _ json: inout JSONWriter) {
+    json.object { json in
+      json.name("geographical_location_oid")
+      json.quotedInteger(camera.key.location)
+      json.name("video_camera_oid")
+      json.quotedInteger(camera.key.camera)
+      members(camera.tally, &json)
+      json.name("last_seen")
+      time(camera.lastSeen, &json)
+    }
+  }
+
+  private static func members(_ tally: CameraTally, _ json: inout JSONWriter) {
+    for (name, count) in [
+      ("counted", tally.counted), ("duplicates", tally.duplicates), ("conflicts", tally.conflicts),
+      ("late", tally.late), ("future", tally.future),
+    ] as [(StaticString, Int64)] {
+      json.name(name)
+      json.integer(count)
+    }
+    json.name("largest_skew_us")
+    integer(tally.largestSkew, &json)
+    json.name("latest_skew_us")
+    integer(tally.latestSkew, &json)
+  }
+
+  private static func integer(_ value: Int64?, _ json: inout JSONWriter) {
+    if let value { json.integer(value) } else { json.null() }
+  }
+
+  private static func time(_ time: Timestamp?, _ json: inout JSONWriter) {
+    if let time { json.string(time.rfc3339) } else { json.null() }
+  }
+}

@@ -1,0 +1,128 @@
+import CountStore
+import Counting
+import HTTP
+import Postgres
+import Synchronization
+import Testing
+
+@testable import TopItemsAPI
+
+@Suite("/v1/status")
+struct StatusTests {
+  @Test(
+    "tells watermark, revision, fates and lag of each partition and in all, and the cameras with problems"
+  )
+  func busy() throws {
+    let json = try Asking().json("/v1/status")
+    #expect(json["revision"]?.integer == 88121)
+    #expect(json["watermark"]?.string == "2026-11-02T08:15:30.25Z")
+    #expect(json["fates"]?["counted"]?.integer == 30 && json["fates"]?["dead_letters"]?.integer == 1)
+    #expect(json["lag"]?.integer == 5)
+    let partitions = try #require(json["partitions"]?.array)
+    #expect(partitions.map { $0["lag"]?.integer } == [5, 0])
+    #expect(partitions[0]["fates"]?["duplicates"]?.integer == 2)
+    let camera = try #require(json["cameras"]?["problems"]?.array?.first)
+    #expect(camera["geographical_location_oid"]?.string == "-9223372036854775808")
+    #expect(camera["conflicts"]?.integer == 3 && camera["largest_skew_us"]?.integer == 3_600_000_000)
+    #expect(json["cameras"]?["others"]?["latest_skew_us"] == .null)
+  }
+
+  @Test("of a system that has counted nothing is nulls and zeros")
+  func nothing() throws {
+    let json = try Asking(status: .success(.nothing)).json("/v1/status")
+    #expect(json["watermark"] == .null)
+    #expect(json["lag"]?.integer == 0)
+    #expect(json["partitions"]?.array?.isEmpty == true)
+  }
+
+  @Test("does not know the lag of all when it does not know one's")
+  func unknownLag() throws {
+    var status = SystemStatus.busy
+    status.partitions[1].logEnd = nil
+    let json = try Asking(status: .success(status)).json("/v1/status")
+    #expect(json["lag"] == .null)
+    #expect(json["partitions"]?.array?[1]["lag"] == .null)
+  }
+
+  @Test("keeps every answer within the schema of openapi.yaml", arguments: [SystemStatus.busy, .nothing])
+  func schema(status: SystemStatus) throws {
+    let asking = Asking(status: .success(status))
+    let document = try asking.json("/openapi.json")
+    let complaints = Schema(document: document).complaints(
+      about: try asking.json("/v1/status"),
+      by: document["components"]?["schemas"]?["SystemStatus"]
+    )
+    #expect(complaints == [])
+  }
+
+  @Test("takes no parameters, tells a failing database, and lets the log know")
+  func failure() throws {
+    #expect(try Asking().response("/v1/status?n=1").status == .badRequest)
+    let failures = Mutex(0)
+    let asking = Asking(status: .failure(.postgres(PostgresError(.connection, "x")))) { observation in
+      if case .statusFailed = observation { failures.withLock { $0 += 1 } }
+    }
+    #expect(try asking.response("/v1/status").status == .serviceUnavailable)
+    #expect(failures.withLock { $0 } == 1)
+  }
+}
+
+extension SystemStatus {
+  static let nothing = SystemStatus(
+    revision: 0,
+    watermark: nil,
+    partitions: [],
+    deadLettersKept: 0,
+    quarantined: 0,
+    camerasKnown: 0,
+    cameraProblems: [],
+    otherCameras: CameraTally()
+  )
+
+  /// Two partitions and a camera that cannot be trusted.
+  static let busy: SystemStatus = {
+    var fates = FateCounts()
+    fates.counted = 15
+    fates.duplicate = 2
+    var second = fates
+    second.deadLetter = 1
+    var tally = CameraTally()
+    tally.conflicts = 3
+    tally.largestSkew = 3_600_000_000
+    tally.latestSkew = -1
+    return SystemStatus(
+      revision: 88121,
+      watermark: Timestamp(rfc3339: "2026-11-02T08:15:30.25Z"),
+      partitions: [
+        Partition(
+          key: PartitionKey(topic: "a", partition: 0),
+          nextOffset: 17,
+          logEnd: 22,
+          maximumEventAt: Timestamp(rfc3339: "2026-11-02T08:15:30.25Z"),
+          lastMessageAt: Timestamp(rfc3339: "2026-11-02T08:15:31Z"),
+          fates: fates
+        ),
+        // The log's end was seen before the last batch.
+        Partition(
+          key: PartitionKey(topic: "a", partition: 1),
+          nextOffset: 18,
+          logEnd: 12,
+          maximumEventAt: nil,
+          lastMessageAt: nil,
+          fates: second
+        ),
+      ],
+      deadLettersKept: 1,
+      quarantined: 0,
+      camerasKnown: 2,
+      cameraProblems: [
+        Camera(
+          key: CameraKey(location: .min, camera: .max),
+          tally: tally,
+          lastSeen: Timestamp(rfc3339: "2026-11-02T08:15:31Z")
+        )
+      ],
+      otherCameras: CameraTally()
+    )
+  }()
+}
