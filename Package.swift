@@ -1,21 +1,11 @@
 // swift-tools-version:6.0
 import PackageDescription
 
-/// Every target is compiled alike; `make` sets the variable, so that a warning never lands, while a newer
-/// compiler's new warning does not stop someone who builds by hand.
-let warningsAsErrors = Context.environment["TOPITEMS_WARNINGS_AS_ERRORS"] == "1"
 let swift: [SwiftSetting] =
   [.enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility")]
-  + (warningsAsErrors ? [.unsafeFlags(["-warnings-as-errors"])] : [])
 
 let package = Package(
   name: "topitems",
-  products: [.executable(name: "topitems", targets: ["topitems"])],
-  dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
-    .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
-  ],
   targets: [
     .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CLibrdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
@@ -27,16 +17,6 @@ let package = Package(
     .target(name: "Postgres", dependencies: ["CLibpq"], swiftSettings: swift),
     .target(name: "Kafka", dependencies: ["CLibrdkafka"], swiftSettings: swift),
     .target(name: "Counting", dependencies: ["CSimdjson"], swiftSettings: swift),
-    .systemLibrary(name: "CLinux"),
-    .target(name: "Sockets", dependencies: ["CLinux"], swiftSettings: swift),
-    .target(name: "HTTP", swiftSettings: swift),
-    .target(name: "HTTPServer", dependencies: ["HTTP", "Sockets"], swiftSettings: swift),
-    .target(
-      name: "TopItemsAPI",
-      dependencies: ["CountStore", "Counting", "HTTP", .product(name: "Yams", package: "Yams")],
-      resources: [.embedInCode("openapi.yaml")],
-      swiftSettings: swift
-    ),
     .target(
       name: "CountStore",
       dependencies: ["Postgres", "Counting"],
@@ -50,36 +30,13 @@ let package = Package(
     ),
     .target(name: "Prometheus", swiftSettings: swift),
     .target(name: "Simulation", dependencies: ["Counting"], swiftSettings: swift),
-    .executableTarget(
-      name: "topitems",
-      dependencies: [
-        "Ingestion", "TopItemsAPI", "HTTPServer", "HTTP", "Sockets", "Prometheus", "CountStore", "Counting",
-        "Kafka", "Postgres",
-        "Simulation",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Logging", package: "swift-log"),
-      ],
+    .target(
+      name: "TestSupport",
+      dependencies: ["Postgres", "CountStore", "Counting", "Kafka"],
+      path: "Tests/TestSupport",
       swiftSettings: swift
     ),
-    .executableTarget(
-      name: "ingest-bench",
-      dependencies: [
-        "Kafka", "Postgres", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ],
-      path: "Benchmarks/Ingest",
-      swiftSettings: swift
-    ),
-    .target(name: "TestSupport", dependencies: ["Postgres"], path: "Tests/TestSupport", swiftSettings: swift),
-    .testTarget(name: "PrometheusTests", dependencies: ["Prometheus"], swiftSettings: swift),
-    .testTarget(name: "PostgresTests", dependencies: ["Postgres"], swiftSettings: swift),
-    .testTarget(name: "KafkaTests", dependencies: ["Kafka", "CLibrdkafka"], swiftSettings: swift),
-    .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: swift),
-    .testTarget(name: "SocketsTests", dependencies: ["Sockets"], swiftSettings: swift),
-    .testTarget(
-      name: "HTTPServerTests",
-      dependencies: ["HTTP", "HTTPServer", "Sockets"],
-      swiftSettings: swift
-    ),
+    .testTarget(name: "CountingTests", dependencies: ["Counting"], swiftSettings: swift),
     .testTarget(
       name: "CountStoreTests",
       dependencies: ["CountStore", "Counting", "TestSupport"],
@@ -87,7 +44,7 @@ let package = Package(
     ),
     .testTarget(
       name: "IngestionTests",
-      dependencies: ["Ingestion", "CountStore", "Counting", "Postgres", "TestSupport"],
+      dependencies: ["Ingestion", "CountStore", "Counting", "TestSupport"],
       swiftSettings: swift
     ),
     .testTarget(
@@ -95,23 +52,6 @@ let package = Package(
       dependencies: [
         "Ingestion", "CountStore", "Counting", "Kafka", "Postgres", "Simulation", "TestSupport",
       ],
-      swiftSettings: swift
-    ),
-    .testTarget(
-      name: "TopItemsAPITests",
-      dependencies: ["TopItemsAPI", "CountStore", "Counting", "HTTP", "Postgres"],
-      swiftSettings: swift
-    ),
-    .testTarget(name: "CountingTests", dependencies: ["Counting"], swiftSettings: swift),
-    .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Counting"], swiftSettings: swift),
-    .testTarget(
-      name: "EndToEndTests",
-      dependencies: ["TestSupport", "Postgres", "Kafka", "Counting"],
-      swiftSettings: swift
-    ),
-    .testTarget(
-      name: "topitemsTests",
-      dependencies: ["topitems", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: swift
     ),
   ],

@@ -36,6 +36,7 @@ public final class IngestionWorker {
   private let isStopping: @Sendable () -> Bool
   private let observe: @Sendable (IngestionObservation) -> Void
   private let committer: Committer
+  private let maintenance: Maintenance
 
   private var builder: BatchBuilder
   private var assignment = Assignment()
@@ -64,7 +65,7 @@ public final class IngestionWorker {
 
   /// - Parameters:
   ///   - isStopping: asked many times a second whether to stop.
-  ///   - observe: called from both threads; it must be quick.
+  ///   - observe: called from every thread of the worker; it must be quick.
   public init(
     _ options: IngestionOptions,
     isStopping: @escaping @Sendable () -> Bool,
@@ -74,6 +75,7 @@ public final class IngestionWorker {
     self.isStopping = isStopping
     self.observe = observe
     committer = Committer(options, observe: observe)
+    maintenance = Maintenance(options, isStopping: isStopping, observe: observe)
     builder = BatchBuilder(options)
     batchLimit = options.batchMessages
   }
@@ -91,6 +93,7 @@ public final class IngestionWorker {
         rebalance: { [unowned self] consumer, change in rebalanced(consumer, change) }
       )
       committer.start()
+      maintenance.start()
       let ending: Result<Void, IngestionError>
       do {
         try consumer.subscribe(options.topics)
@@ -515,6 +518,7 @@ public final class IngestionWorker {
     reportProgress(consumer)
     consumer.close(timeout: 3000)
     _ = committer.stop(waiting: 1000)
+    _ = maintenance.stop(waiting: 1000)
     observe(.stopped(fates))
   }
 }

@@ -71,7 +71,7 @@ struct Serve: ParsableCommand {
     let maximumRows = try NumberOption.value("max-rows", maxRows, in: 1...10_000_000) ?? 100_000
 
     var options = try database.connection(for: "serve", statementTimeoutSeconds: seconds)
-    options.settings.append(("default_transaction_read_only", "on"))
+    options.settings += [("default_transaction_read_only", "on")] + CountStore.readerSettings
     let log = ServerLog(
       try CommandLog.logger(
         "serve",

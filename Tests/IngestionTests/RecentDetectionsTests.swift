@@ -7,9 +7,8 @@ import Testing
 private final class Memory {
   private var recent: RecentDetections
   init(capacity: Int) { recent = RecentDetections(capacity: capacity) }
-  /// Whether it was new.
-  func insert(_ oid: Int64, hash: Int64 = 7) -> Bool { look(oid, hash: hash) == .new }
-  func look(_ oid: Int64, hash: Int64) -> RecentDetections.Memory { recent.insert(oid, hash: hash) }
+  func insert(_ oid: Int64) -> Bool { recent.insert(oid, hash: 7) == .new }
+  func insert(_ oid: Int64, hash: Int64) -> RecentDetections.Memory { recent.insert(oid, hash: hash) }
   func removeAll() { recent.removeAll() }
   var count: Int { recent.count }
 }
@@ -26,19 +25,6 @@ struct RecentDetectionsTests {
     #expect(recent.count == 5)
   }
 
-  @Test(
-    "a known oid with another hash is a contradiction, in whichever half it is remembered, and 0 is no exception"
-  )
-  func conflicts() {
-    let recent = Memory(capacity: 32)
-    for oid: Int64 in 0..<24 { #expect(recent.look(oid, hash: oid + 100) == .new) }
-    for oid: Int64 in 0..<24 {
-      #expect(recent.look(oid, hash: oid + 100) == .known)
-      #expect(recent.look(oid, hash: 0) == .conflicting)
-      #expect(recent.look(oid, hash: oid + 100) == .known, "the first stays")
-    }
-  }
-
   @Test("what was remembered is new again after removeAll, 0 included")
   func forgetting() {
     let recent = Memory(capacity: 40)
@@ -46,6 +32,21 @@ struct RecentDetectionsTests {
     recent.removeAll()
     #expect(recent.count == 0)
     for oid: Int64 in 0..<35 { #expect(recent.insert(oid)) }
+  }
+
+  @Test(
+    "another payload of a remembered oid is a conflict, and the first stays",
+    arguments: [0, 5, .min] as [Int64]
+  )
+  func conflicts(oid: Int64) {
+    let recent = Memory(capacity: 40)
+    #expect(recent.insert(oid, hash: 1) == .new)
+    #expect(recent.insert(oid, hash: 2) == .conflicting)
+    #expect(recent.insert(oid, hash: 1) == .known)
+    // Also from the older half of the memory.
+    for other: Int64 in 100..<125 { #expect(recent.insert(other, hash: 0) == .new) }
+    #expect(recent.insert(oid, hash: 0) == .conflicting)
+    #expect(recent.insert(oid, hash: 1) == .known)
   }
 
   @Test("at least half of the capacity is remembered, and never more than all of it", arguments: [32, 1000])
