@@ -21,12 +21,17 @@ public enum IngestionObservation: Sendable {
   case remembered(Int)
   /// A batch or a claim did not get through; the worker starts over from what is stored.
   case retrying(PostgresError, afterMilliseconds: Int64)
+  /// Sessions of workers that do not go on, ended because they held the locks of a claim (their process ids in
+  /// PostgreSQL).
+  case endedBlockers([Int32])
   /// A message that the database refuses, now a dead letter.
   case rejected(PartitionKey, offset: Int64, PostgresError)
   /// One partition is stopped until somebody looks at it; the others go on.
   case halted(PartitionKey, reason: String)
   /// The background work had something to do.
   case maintained(RetentionReport)
+  /// Future events whose time has come were taken out of the quarantine.
+  case released(ReadmissionReport)
   /// The background work did not come to its end; it is tried again in a minute.
   case maintenanceFailed(PostgresError)
   case kafka(KafkaObservation)

@@ -43,18 +43,28 @@ public final class IngestionWorker {
   private var clock: DatabaseClock?
   /// The job that the committer has in hand.
   private var inHand: InHand?
-  /// Messages that the database refused when they were alone in a batch.
-  private var rejected: [PartitionKey: [Int64: String]] = [:]
+  private var rejections = Rejections()
   private var batchLimit: Int
   private var fates = FateCounts()
   private var reportedToKafka: Int64 = 0
   private var progress: [PartitionKey: Int64] = [:]
   private var committed: [PartitionKey: Int64] = [:]
   private var stateReported: Int64 = 0
+  /// Since when the batch in hand holds up a full one, on the monotonic clock (µs).
+  private var fullSince: Int64?
+  private var isHolding = false
+
+  /// A partition could not be read on during the last poll.
+  private var needsPositions = false
+  /// librdkafka has given a partition up.
+  private var needsRestart = false
+  /// In a row.
+  private var failedSeeks = 0
 
   private enum InHand {
     case claim(keys: Set<PartitionKey>, version: Int)
-    case commit(messages: Int, position: (key: PartitionKey, offset: Int64)?)
+    /// `ends` are the offsets behind the batch's parts.
+    case commit(messages: Int, ends: [PartitionKey: Int64])
   }
 
   /// - Parameters:
@@ -88,9 +98,9 @@ public final class IngestionWorker {
       )
       committer.start()
       maintenance.start()
-      try consumer.subscribe(options.topics)
       let ending: Result<Void, IngestionError>
       do {
+        try consumer.subscribe(options.topics)
         try work(consumer)
         ending = .success(())
       } catch let error as IngestionError {
@@ -119,7 +129,9 @@ public final class IngestionWorker {
       }
       claimIfNeeded(consumer)
       reportStateNowAndThen(consumer)
-      let count = isFull ? 0 : try read(consumer)
+      try holdWhileFull(consumer)
+      let count = isFull && !isHolding ? 0 : try read(consumer)
+      recoverPositions(consumer)
       submitIfDue(moreIsWaiting: count > 0 && count == pollMessages, consumer)
       if options.drain, inHand == nil, builder.messages == 0, assignment.isDrained {
         if let reason = assignment.haltReason { throw IngestionError.halted(reason) }
@@ -136,7 +148,7 @@ public final class IngestionWorker {
   private func read(_ consumer: Consumer) throws(KafkaError) -> Int {
     let now = clock?.estimate() ?? Timestamp(microseconds: 0)
     let timeout: Int32 = builder.messages > 0 ? 2 : inHand == nil ? 50 : 10
-    let room = min(pollMessages, batchLimit - builder.messages)
+    let room = max(1, min(pollMessages, batchLimit - builder.messages))
     return try consumer.poll(maximum: room, timeout: timeout) { message in
       take(message, now: now)
     }
@@ -160,8 +172,11 @@ public final class IngestionWorker {
       to: part,
       floor: clock.floor,
       now: now,
-      rejection: rejected.isEmpty ? nil : rejected[key]?[message.offset]
+      rejection: rejections.isEmpty ? nil : rejections.reason(key, offset: message.offset)
     )
+    if let trouble = assignment[index].trouble, message.offset >= trouble.offset {
+      assignment[index].trouble = nil
+    }
     assignment[index].next = message.offset + 1
     assignment[index].reachedEnd = false
   }
@@ -173,17 +188,74 @@ public final class IngestionWorker {
     }
     if error.isPartitionEnd {
       // The end of an older fetch may lie behind the position that was sought since.
-      if assignment[index].standing == .reading, message.offset >= assignment[index].next {
+      guard assignment[index].standing == .reading else { return }
+      if message.offset >= assignment[index].next {
         assignment[index].reachedEnd = true
+      } else if assignment[index].shortfall == .probed {
+        halt(index, Self.shorterLog(position: assignment[index].next, end: message.offset))
       }
-    } else if error.isOffsetOutOfRange {
-      let reason =
-        "the stored offset \(assignment[index].next) is not in the topic's log; was the topic created anew? "
-        + "Check the topic, then delete the partition's row in ingest_offset to count it from its beginning"
-      assignment[index].standing = .halted(reason)
-      observe(.halted(assignment[index].key, reason: reason))
+    } else if error.isOffsetOutOfRange || error.concernsMessages {
+      observe(.brokerError(error))
+      guard assignment[index].standing == .reading else { return }
+      assignment.noteTrouble(index, isOutOfRange: error.isOffsetOutOfRange, reason: "\(error)")
+      needsPositions = true
+      if error.isOffsetOutOfRange { needsRestart = true }
     } else {
       observe(.brokerError(error))
+    }
+  }
+
+  /// Where the log ends before a position that was read once, nothing can be trusted: the offsets of the new messages
+  /// would be taken for those of the old ones.
+  private static func shorterLog(position: Int64, end: Int64) -> String {
+    "everything below offset \(position) is accounted for, but the topic's log ends at \(end): was the topic created "
+      + "anew? Check it, then delete the partition's row in ingest_offset to count it from its beginning"
+  }
+
+  private func halt(_ index: Int, _ reason: String) {
+    assignment[index].standing = .halted(reason)
+    observe(.halted(assignment[index].key, reason: reason))
+  }
+
+  /// After a poll that could not read on somewhere: begins anew from what is stored.
+  private func recoverPositions(_ consumer: Consumer) {
+    guard needsPositions else { return }
+    needsPositions = false
+    startOver(consumer)
+    guard needsRestart else { return }
+    needsRestart = false
+    do {
+      try consumer.restartPaused()
+    } catch {
+      observe(.brokerError(error))
+    }
+  }
+
+  /// While the next batch is full and the last one does not end, nothing more can be taken; but Kafka must go on
+  /// hearing from this member, or it gives its partitions away and makes the others wait.
+  private func holdWhileFull(_ consumer: Consumer) throws {
+    let now = DatabaseClock.monotonicMicroseconds()
+    guard isFull else {
+      fullSince = nil
+      if isHolding { release(consumer) }
+      return
+    }
+    let since = fullSince ?? now
+    fullSince = since
+    guard !isHolding, now - since > 1_000_000 else { return }
+    try? consumer.pause(assignment.reading.map(\.key.topicPartition))
+    isHolding = true
+  }
+
+  private func release(_ consumer: Consumer) {
+    isHolding = false
+    let positions = assignment.reading.map { ($0.key.topicPartition, offset: $0.next) }
+    guard !positions.isEmpty else { return }
+    do {
+      try consumer.resume(positions, timeout: 2000)
+    } catch {
+      observe(.brokerError(error))
+      startOver(consumer)
     }
   }
 
@@ -199,8 +271,8 @@ public final class IngestionWorker {
     let messages = builder.messages
     let batch = builder.seal()
     assignment.endParts()
-    let single = messages == 1 ? batch.parts.first.map { (key: $0.key, offset: $0.next - 1) } : nil
-    inHand = .commit(messages: messages, position: single)
+    let ends = Dictionary(batch.parts.map { ($0.key, $0.next) }) { max($0, $1) }
+    inHand = .commit(messages: messages, ends: ends)
     committer.submit(.commit(batch))
   }
 
@@ -212,6 +284,7 @@ public final class IngestionWorker {
     switch result {
     case .claimed(let claims, let bounds):
       clock = DatabaseClock(bounds)
+      for claim in claims { if let gap = claim.gap { observe(.gap(claim.key, gap)) } }
       guard case .claim(let asked, let version) = job, version == assignment.version else {
         // The partitions have changed meanwhile: ask again, knowing what is ours already.
         for claim in claims { remember(claim) }
@@ -238,8 +311,8 @@ public final class IngestionWorker {
     _ job: InHand?,
     _ consumer: Consumer
   ) throws {
-    if case .commit(let messages, let position) = job, error.isDataFault {
-      try narrowDown(error, messages: messages, position: position)
+    if case .commit(let messages, let ends) = job, error.isDataFault {
+      try narrowDown(error, messages: messages, ends: ends)
     } else if error.isWorthRetrying {
       observe(.retrying(error, afterMilliseconds: wait))
       // A batch that takes longer than a statement may will not get through by trying again.
@@ -254,19 +327,16 @@ public final class IngestionWorker {
 
   /// Messages are validated before any SQL, so this is rare: halve the batches until the one message that the
   /// database refuses is alone in one, then make it a dead letter.
-  private func narrowDown(
-    _ error: PostgresError,
-    messages: Int,
-    position: (key: PartitionKey, offset: Int64)?
-  ) throws {
-    guard messages == 1, let position else {
+  private func narrowDown(_ error: PostgresError, messages: Int, ends: [PartitionKey: Int64]) throws {
+    rejections.suspect(ends)
+    guard messages == 1, let (key, end) = ends.first else {
       batchLimit = max(1, messages / 2)
       return
     }
     let code = error.sqlState?.rawValue ?? "unknown"
-    rejected[position.key, default: [:]][position.offset] = "database_rejected_\(code)"
-    observe(.rejected(position.key, offset: position.offset, error))
-    if rejected.values.reduce(0, { $0 + $1.count }) > 10 { throw IngestionError.tooManyRejected(error) }
+    rejections.add(key, offset: end - 1, reason: "database_rejected_\(code)")
+    observe(.rejected(key, offset: end - 1, error))
+    if rejections.areTooMany { throw IngestionError.tooManyRejected(error) }
   }
 
   private func note(_ report: BatchReport, _ consumer: Consumer) {
@@ -274,9 +344,8 @@ public final class IngestionWorker {
     for part in report.parts {
       progress[part.key] = part.next
       committed[part.key] = part.next
-      if !rejected.isEmpty { rejected[part.key] = rejected[part.key]?.filter { $0.key >= part.next } }
     }
-    rejected = rejected.filter { !$0.value.isEmpty }
+    rejections.noteCommit(report)
     observe(.committed(report))
     let now = DatabaseClock.monotonicMicroseconds()
     guard now - reportedToKafka > 1_000_000 else { return }
@@ -302,8 +371,23 @@ public final class IngestionWorker {
       else { continue }
       lag[entry.key] = max(0, end - next)
     }
+    probeShortLogs(consumer, now: now)
     observe(.lag(lag))
     observe(.remembered(builder.remembered))
+  }
+
+  private func probeShortLogs(_ consumer: Consumer, now: Int64) {
+    for (index, entry) in assignment.entries.enumerated() {
+      guard let end = consumer.cachedWatermarks(of: entry.key.topicPartition)?.high,
+        let position = assignment.compare(index, logEnd: end, now: now)
+      else { continue }
+      do {
+        try consumer.seek([(entry.key.topicPartition, offset: position)], timeout: 1000)
+      } catch {
+        observe(.brokerError(error))
+        assignment[index].shortfall = .none
+      }
+    }
   }
 
   // MARK: Claims and rebalances
@@ -311,8 +395,10 @@ public final class IngestionWorker {
   /// Forgets all that is not committed; every partition waits for its position.
   private func startOver(_ consumer: Consumer) {
     builder.reset()
-    let reading = assignment.entries.filter { $0.standing == .reading }.map(\.key.topicPartition)
-    if !reading.isEmpty { try? consumer.pause(reading) }
+    isHolding = false
+    // Halted ones too: nothing of them is wanted any more.
+    let all = assignment.entries.map(\.key.topicPartition)
+    if !all.isEmpty { try? consumer.pause(all) }
     assignment.startOver()
   }
 
@@ -321,10 +407,19 @@ public final class IngestionWorker {
     guard inHand == nil, assignment.hasUnclaimed else { return }
     var requests: [ClaimRequest] = []
     for (index, entry) in assignment.entries.enumerated() where assignment.isDue(index) {
+      // Each question may take its time: a stop must not wait for all of them.
+      guard !isStopping() else { return }
       do {
-        let low = try consumer.watermarks(of: entry.key.topicPartition, timeout: 500).low
+        let (low, high) = try consumer.watermarks(of: entry.key.topicPartition, timeout: 500)
+        assignment[index].logEnd = high
         requests.append(
-          ClaimRequest(key: entry.key, heldEpoch: entry.epoch, mayTake: entry.mayTake, lowWatermark: low)
+          ClaimRequest(
+            key: entry.key,
+            heldEpoch: entry.epoch,
+            mayTake: entry.mayTake,
+            lowWatermark: low,
+            passesGap: options.onGap == .continue
+          )
         )
       } catch {
         // The others do not wait for a partition whose leader is away.
@@ -338,28 +433,38 @@ public final class IngestionWorker {
   }
 
   private func begin(_ claims: [PartitionClaim], asked: Set<PartitionKey>, _ consumer: Consumer) {
-    let positions = claims.map { ($0.key.topicPartition, offset: $0.nextOffset) }
+    for claim in claims { remember(claim) }
+    let claims = claims.filter { !haltIfHopeless($0) }
     do {
+      let positions = claims.map { ($0.key.topicPartition, offset: $0.nextOffset) }
       if !positions.isEmpty { try consumer.resume(positions, timeout: 2000) }
+      failedSeeks = 0
     } catch {
       // Just assigned, or the broker is away: the partitions stay unclaimed and are asked for again.
       observe(.brokerError(error))
+      failedSeeks += 1
+      if failedSeeks >= 3 {
+        // Or librdkafka has given a partition up before it was claimed: its log begins behind the offset that it
+        // was assigned at.
+        failedSeeks = 0
+        needsPositions = true
+        needsRestart = true
+      }
       for claim in claims {
-        remember(claim)
         if let index = assignment.index(of: claim.key) { assignment.postpone(index, milliseconds: 100) }
       }
       return
     }
     for claim in claims {
-      remember(claim)
       guard let index = assignment.index(of: claim.key) else { continue }
       assignment[index].next = claim.nextOffset
       committed[claim.key] = claim.nextOffset
       assignment[index].reachedEnd = false
       assignment[index].standing = .reading
-      if let gap = claim.gap { observe(.gap(claim.key, gap)) }
     }
-    let refused = asked.subtracting(claims.map(\.key)).sorted()
+    let refused = asked.filter { key in
+      assignment.index(of: key).map { assignment[$0].standing == .unclaimed } ?? false
+    }.sorted()
     for key in refused {
       if let index = assignment.index(of: key) {
         assignment[index].standing = .fenced(since: DatabaseClock.monotonicMicroseconds())
@@ -367,6 +472,34 @@ public final class IngestionWorker {
     }
     if !refused.isEmpty { observe(.fenced(refused)) }
     observe(.claimed(claims))
+  }
+
+  /// Stops a partition that would only fail again where it is to be read now.
+  private func haltIfHopeless(_ claim: PartitionClaim) -> Bool {
+    guard let index = assignment.index(of: claim.key) else { return false }
+    if let gap = claim.gap, claim.nextOffset < gap.upperBound {
+      remember(claim)
+      halt(
+        index,
+        "Kafka has deleted offsets \(gap.lowerBound) to \(gap.upperBound - 1) before they were counted. To record the "
+          + "loss and go on behind them, start the worker with --on-gap continue"
+      )
+      return true
+    }
+    guard let trouble = assignment[index].trouble else { return false }
+    if trouble.isOutOfRange, claim.nextOffset > assignment[index].logEnd {
+      remember(claim)
+      halt(index, Self.shorterLog(position: claim.nextOffset, end: assignment[index].logEnd))
+      return true
+    }
+    if trouble.isOutOfRange, claim.gap != nil { assignment[index].trouble = nil }
+    guard trouble.failures >= Assignment.Trouble.patience, claim.gap == nil else { return false }
+    remember(claim)
+    halt(
+      index,
+      "what is at offset \(trouble.offset) cannot be read, tried \(trouble.failures) times: \(trouble.reason)"
+    )
+    return true
   }
 
   private func remember(_ claim: PartitionClaim) {
@@ -411,7 +544,10 @@ public final class IngestionWorker {
     reportProgress(consumer)
     startOver(consumer)
     assignment.remove(keys)
-    for key in keys { committed[key] = nil }
+    for key in keys {
+      committed[key] = nil
+      rejections.forget(key)
+    }
     do {
       try consumer.unassign(partitions)
     } catch {
