@@ -86,9 +86,9 @@ let package = Package(
     .testTarget(name: "PrometheusTests", dependencies: ["Prometheus"], swiftSettings: swift),
     .testTarget(name: "PostgresTests", dependencies: ["Postgres"], swiftSettings: swift),
     .testTarget(name: "KafkaTests", dependencies: ["Kafka", "CLibrdkafka"], swiftSettings: swift),
-    .testTarget(name: "TLSTests", dependencies: ["TLS"], swiftSettings: swift),
+    .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: swift),
-    .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: swift),
+    .testTarget(name: "HTTPTests", dependencies: ["HTTP", "CNghttp2"], swiftSettings: swift),
     .testTarget(name: "SocketsTests", dependencies: ["Sockets"], swiftSettings: swift),
     .testTarget(
       name: "HTTPServerTests",
