@@ -42,7 +42,8 @@ struct HTTP2AbuseTests {
     let peer = HTTP2Peer()
     peer.answer = { _ in nil }
     peer.receive(FrameWriter.opened().bytes)
-    for number in 0..<2000 {
+    // nghttp2's own limit, which newer versions have, goes by the real clock: 1000 at once.
+    for number in 0..<900 {
       peer.now += 25_000_000
       let stream = Int32(2 * number + 1)
       peer.receive {
@@ -65,7 +66,7 @@ struct HTTP2AbuseTests {
   ]
 
   @Test("floods of frames that carry nothing", arguments: floods.indices)
-  func floods(_ index: Int) {
+  func flood(_ index: Int) {
     for pieces in [65_536, 90] {
       let peer = HTTP2Peer()
       var writer = FrameWriter.opened()

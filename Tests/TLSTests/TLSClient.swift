@@ -115,6 +115,7 @@ final class TLSServer {
 
   /// Takes the bytes in pieces of this size; returns what is said in return.
   func receive(_ bytes: [UInt8], pieces size: Int) -> [UInt8] {
+    let size = min(size, max(1, bytes.count))
     var output: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: size + TLSSession.headroom)
     for start in stride(from: 0, to: bytes.count, by: size) where failure == nil && !isClosed {
@@ -152,7 +153,7 @@ final class TLSServer {
   func converse(with client: TLSClient, pieces size: Int = .max / 2) {
     var toServer = client.receive()
     while !toServer.isEmpty {
-      let toClient = receive(toServer, pieces: min(size, toServer.count))
+      let toClient = receive(toServer, pieces: size)
       toServer = client.receive(toClient)
     }
   }

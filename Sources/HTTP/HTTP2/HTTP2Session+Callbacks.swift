@@ -65,9 +65,9 @@ extension HTTP2Session {
     session.pendingAnswerBytes -= count
     if isLast {
       flags.pointee |= UInt32(NGHTTP2_DATA_FLAG_EOF.rawValue)
-    } else if stream.pending == 0 {
+    } else if count == 0 {
       session.noteWritable(stream)
-      if count == 0 { return Int(NGHTTP2_ERR_DEFERRED.rawValue) }
+      return Int(NGHTTP2_ERR_DEFERRED.rawValue)
     }
     return count
   }
@@ -123,7 +123,7 @@ extension HTTP2Session {
       stream.isHalfOpen = false
       complete(stream)
     case NGHTTP2_SETTINGS.rawValue: hasPreface = true
-    case NGHTTP2_PING.rawValue where frame.hd.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0: finishDrain()
+    case NGHTTP2_PING.rawValue where frame.hd.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0: isNoticeHeeded = true
     default: break
     }
     return success
@@ -131,8 +131,8 @@ extension HTTP2Session {
 
   fileprivate func receivedContent(_ bytes: UnsafeBufferPointer<UInt8>, _ id: StreamID) {
     guard let stream = stream(id), case .content = stream.input else { return }
-    guard bytes.count <= requestLimits.bodyBytes - stream.content.count else {
-      return refuse(stream, Framing.contentTooLarge(requestLimits.bodyBytes))
+    guard bytes.count <= stream.contentLimit - stream.content.count else {
+      return refuse(stream, Framing.contentTooLarge(stream.contentLimit))
     }
     stream.content.append(contentsOf: bytes)
     requestBytes += bytes.count

@@ -6,14 +6,22 @@ extension HTTP2Session {
     stream.begun = now
     stream.isHead = stream.head.isHead
     do throws(ProtocolError) {
-      let (request, expectsContinue) = try stream.head.finish(requestLimits)
+      let (request, length) = try stream.head.finish(requestLimits)
       stream.request = request
       stream.input = .content
-      if expectsContinue, stream.isHalfOpen { submitContinue(stream) }
+      if stream.isHalfOpen { try admitContent(of: request, stream, length) }
     } catch {
       refuse(stream, error)
     }
     keepWithinMemory()
+  }
+
+  /// Content may follow: it is read where it is of use. Elsewhere the answer says all there is to say.
+  private func admitContent(of request: Request, _ stream: HTTP2Stream, _ length: Int?) throws(ProtocolError) {
+    stream.contentLimit = min(contentLimit(request), requestLimits.bodyBytes)
+    guard stream.contentLimit > 0 else { return complete(stream) }
+    guard length ?? 0 <= stream.contentLimit else { throw Framing.contentTooLarge(stream.contentLimit) }
+    if stream.head.expectsContinue { submitContinue(stream) }
   }
 
   /// So much is kept of requests that are not complete, or wait for room, that the newest has to go. It was not looked

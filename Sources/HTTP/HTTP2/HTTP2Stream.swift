@@ -23,6 +23,7 @@ final class HTTP2Stream {
   /// The request, as soon as its head is complete.
   var request: Request?
   var content: [UInt8] = []
+  var contentLimit = 0
   /// The client has more to say: it has not ended its side.
   var isHalfOpen = true
   /// Whether the caller knows of the stream.
