@@ -68,6 +68,18 @@ final class TestClient {
 
   /// The next answer. Throws at the end of the connection.
   func answer(toHead: Bool = false) throws -> Answer {
+    var answer = try head()
+    if toHead { return answer }
+    if answer.fields["transfer-encoding"] == "chunked" {
+      while let chunk = try chunk() { answer.body += chunk }
+    } else {
+      answer.body = try take(Int(answer.fields["content-length"] ?? "0") ?? 0)
+    }
+    return answer
+  }
+
+  /// The next answer's head alone.
+  func head() throws -> Answer {
     while true {
       if let end = buffer.firstRange(of: Array("\r\n\r\n".utf8)) {
         let head = String(decoding: buffer[..<end.lowerBound], as: UTF8.self)
@@ -78,14 +90,41 @@ final class TestClient {
           let colon = line.firstIndex(of: ":") ?? line.endIndex
           fields[line[..<colon].lowercased()] = String(line[colon...].dropFirst(2))
         }
-        let length = toHead ? 0 : Int(fields["content-length"] ?? "0") ?? 0
-        while buffer.count < end.upperBound + length { try receive() }
-        let body = String(decoding: buffer[end.upperBound..<(end.upperBound + length)], as: UTF8.self)
-        buffer.removeSubrange(..<(end.upperBound + length))
-        return Answer(status: status, fields: fields, body: body)
+        buffer.removeSubrange(..<end.upperBound)
+        return Answer(status: status, fields: fields, body: "")
       }
       try receive()
     }
+  }
+
+  /// The next chunk of an answer; nil: it was the last one.
+  func chunk() throws -> String? {
+    while true {
+      if let end = buffer.firstRange(of: Array("\r\n".utf8)) {
+        let text = String(decoding: buffer[..<end.lowerBound], as: UTF8.self)
+        guard let size = Int(text, radix: 16) else { throw ClientError(call: "chunk \(text)", code: 0) }
+        _ = try take(end.upperBound)
+        let chunk = try take(size)
+        guard try take(2) == "\r\n" else { throw ClientError(call: "chunk's end", code: 0) }
+        return size == 0 ? nil : chunk
+      }
+      try receive()
+    }
+  }
+
+  /// All until the connection ends in order.
+  func rest() throws -> String {
+    do {
+      while true { try receive() }
+    } catch let error as ClientError where error.code == 0 {
+      return try take(buffer.count)
+    }
+  }
+
+  private func take(_ count: Int) throws -> String {
+    while buffer.count < count { try receive() }
+    defer { buffer.removeSubrange(..<count) }
+    return String(decoding: buffer[..<count], as: UTF8.self)
   }
 
   /// Whether the server closes now, without another byte. A reset counts.
