@@ -123,7 +123,7 @@ extension HTTP1Conversation {
   /// What becomes of the connection after an answer has been encoded to its end.
   private func conclude(_ wanted: ResponseEncoder.Context, _ told: ResponseEncoder.Context) {
     if !wanted.persists {
-      connection.ending = .close
+      connection.ending = isContentUnread ? .linger : .close
     } else if !told.persists || loop.isStopping {
       connection.ending = .linger
     }

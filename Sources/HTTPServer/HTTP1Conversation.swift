@@ -43,6 +43,9 @@ final class HTTP1Conversation: Conversation {
   private(set) var deadline: Instant
   private(set) var stage = Stage.head
 
+  /// The request in progress, which is the last one, was answered without its content.
+  private(set) var isContentUnread = false
+
   /// Input behind a request in progress, and from where it is unparsed.
   private var unparsed: [UInt8] = []
   private var unparsedStart = 0
@@ -155,7 +158,8 @@ final class HTTP1Conversation: Conversation {
   }
 
   private var canParse: Bool {
-    exchange == nil && connection.ending == nil && loop.output.count < HTTP1Conversation.outputLimit
+    exchange == nil && connection.ending == nil && !isContentUnread
+      && loop.output.count < HTTP1Conversation.outputLimit
       && connection.freshBody.isEmpty && connection.isDrained
   }
 
@@ -171,12 +175,26 @@ final class HTTP1Conversation: Conversation {
           enter(.head)
         }
         return position
-      case .expectsContinue: loop.output.append(contentsOf: ResponseEncoder.continueBytes)
+      case .content(let request, let expectsContinue): admit(request, expectsContinue)
       case .request(let request): answer(request)
       case .failure(let error): refuse(error)
       }
     }
     return position
+  }
+
+  /// Content follows: reads it where it is of use. Elsewhere the answer says all there is to say, and the connection
+  /// ends, as nobody can tell where the next request would begin (RFC 9110 §9.3.1, RFC 9112 §9.6).
+  private func admit(_ request: Request, _ expectsContinue: Bool) {
+    let limit = loop.settings.contentLimit(request)
+    guard limit > 0 else {
+      var request = request
+      request.persists = false
+      isContentUnread = true
+      return answer(request)
+    }
+    do throws(ProtocolError) { try parser.admitContent(upTo: limit) } catch { return refuse(error) }
+    if expectsContinue { loop.output.append(contentsOf: ResponseEncoder.continueBytes) }
   }
 
   /// Keeps input for later; of a connection that ends it only matters that there was more.

@@ -79,6 +79,7 @@ final class TestServer {
       workers: workers,
       observe: { [record] in record.note($0) },
       errorResponse: { Response(status: $0, text: "error: \($1)", contentType: "application/problem+json") },
+      contentLimit: { $0.target.decodedPath == "/no-content" ? 0 : .max },
       handler: { [record] in TestServer.handle($0, record) }
     )
     try server.start()

@@ -60,7 +60,7 @@ public struct ResponseEncoder: Sendable {
     buffer.append(contentsOf: response.status.reason.utf8)
     append("\r\n", to: &buffer)
     buffer.append(contentsOf: date.line)
-    for entry in response.fields.entries where !isOurs(entry, of: response.fields) {
+    for entry in response.fields.entries where !response.fields.isFraming(entry) {
       buffer.append(contentsOf: response.fields.bytes[entry.name])
       append(": ", to: &buffer)
       buffer.append(contentsOf: response.fields.bytes[entry.value])
@@ -101,16 +101,6 @@ public struct ResponseEncoder: Sendable {
   /// Appends the end of a body in the chunked transfer coding.
   public func appendLastChunk(to buffer: inout [UInt8]) { append("0\r\n\r\n", to: &buffer) }
 
-  private func isOurs(_ entry: Fields.Entry, of fields: Fields) -> Bool {
-    switch entry.name.count {
-    case 4: equalsIgnoringCase(fields.bytes[entry.name], "date")
-    case 10: equalsIgnoringCase(fields.bytes[entry.name], "connection")
-    case 14: equalsIgnoringCase(fields.bytes[entry.name], "content-length")
-    case 17: equalsIgnoringCase(fields.bytes[entry.name], "transfer-encoding")
-    default: false
-    }
-  }
-
   @inline(__always)
   private func append(_ text: StaticString, to buffer: inout [UInt8]) {
     buffer.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
@@ -123,6 +113,19 @@ public struct ResponseEncoder: Sendable {
     while divisor > 0 {
       buffer.append(UInt8(ascii: "0") + UInt8(number / divisor % 10))
       divisor /= 10
+    }
+  }
+}
+
+extension Fields {
+  /// Whether only an encoder writes a field of this name: it delimits or dates the message, or is about the connection.
+  func isFraming(_ entry: Entry) -> Bool {
+    switch entry.name.count {
+    case 4: equalsIgnoringCase(bytes[entry.name], "date")
+    case 10: equalsIgnoringCase(bytes[entry.name], "connection")
+    case 14: equalsIgnoringCase(bytes[entry.name], "content-length")
+    case 17: equalsIgnoringCase(bytes[entry.name], "transfer-encoding")
+    default: false
     }
   }
 }
