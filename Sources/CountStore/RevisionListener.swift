@@ -14,8 +14,8 @@ public enum RevisionNews: Sendable {
 
 /// Listens to `NOTIFY` on a connection of its own, for as long as the process lives.
 ///
-/// It hears at once when it was quiet, and otherwise every 50 ms: whatever is recomputed for each news is then
-/// recomputed at most 20 times a second, however many batches commit. Silence is not trusted: every second the newest
+/// It hears at once, but no more than 20 times in any second: whatever is recomputed for each news is then recomputed no
+/// more often, however many batches commit. Silence is not trusted: every second the newest
 /// revision is asked for, so that a connection on which nothing can arrive (a black hole, a pooler that gives the session
 /// to somebody else) is found out. Where `LISTEN` is not possible, as on a read replica, the log of revisions is polled.
 public struct RevisionListener: Sendable {
@@ -27,8 +27,6 @@ public struct RevisionListener: Sendable {
     case polling
   }
 
-  /// The least time from one `heard` with changes to the next.
-  static let pace = Duration.milliseconds(50)
   /// How long nothing may be heard before the newest revision is asked for. Who is told nothing for a few times as long
   /// must not rely on what it knows.
   public static let heartbeat = Duration.seconds(1)
@@ -107,13 +105,14 @@ public struct RevisionListener: Sendable {
   private func listen(_ connection: Connection) throws(PostgresError) {
     var last = try newestRevision(connection)
     var quietSince = ContinuousClock.now
+    var pace = HearingPace()
     while !isStopping() {
       let notices = try hear(connection, within: .milliseconds(250))
       if !notices.isEmpty {
         last = max(last, notices.map(\.revision).max() ?? last)
         tell(.heard(notices))
         quietSince = .now
-        sleep(Self.pace)
+        sleep(pace.pause(after: quietSince))
       } else if ContinuousClock.now - quietSince >= Self.heartbeat {
         let newest = try newestRevision(connection)
         if newest > last {
@@ -192,5 +191,20 @@ public struct RevisionListener: Sendable {
       guard left > .zero else { return }
       usleep(UInt32(min(left, .milliseconds(50)) / .microseconds(1)) + 1)
     }
+  }
+}
+
+/// How often changes are heard: at once while that is up to 15 times a second, and never more than 20 times in a second.
+struct HearingPace {
+  private static let interval = Duration.seconds(1) / 15
+  private static let burst = 5
+  /// When the next one would be due if they came evenly.
+  private var due: ContinuousClock.Instant?
+
+  /// How long to wait after something was heard.
+  mutating func pause(after now: ContinuousClock.Instant) -> Duration {
+    let next = max(due ?? now, now) + Self.interval
+    due = next
+    return max(.zero, next - Self.interval * (Self.burst - 1) - now)
   }
 }
