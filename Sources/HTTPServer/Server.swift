@@ -97,10 +97,6 @@ public final class Server: Sendable {
     settings.observe(.listening(bound))
   }
 
-  /// Has work done that belongs to no single client, on the threads that run `Reply.blocking`; false when too much is
-  /// waiting already.
-  public func submit(_ work: @escaping @Sendable () -> Void) -> Bool { settings.workers.submit(work) }
-
   /// Takes no more connections, closes those without a request, finishes the requests in progress, and cuts what is not
   /// done after `deadline`. Returns at once; see `wait`. A second call can move the deadline.
   public func stop(deadline: Duration = .seconds(10)) {
