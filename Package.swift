@@ -60,7 +60,7 @@ let package = Package(
     .executableTarget(
       name: "topitems",
       dependencies: [
-        "Ingestion", "TopItemsAPI", "HTTPServer", "HTTP", "Sockets", "Prometheus", "CountStore", "Counting",
+        "Ingestion", "TopItemsAPI", "HTTPServer", "HTTP", "TLS", "Sockets", "Prometheus", "CountStore", "Counting",
         "Kafka", "Postgres",
         "Simulation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -93,7 +93,7 @@ let package = Package(
     .testTarget(name: "SocketsTests", dependencies: ["Sockets"], swiftSettings: swift),
     .testTarget(
       name: "HTTPServerTests",
-      dependencies: ["HTTP", "HTTPCases", "HTTPServer", "TLS", "Sockets"],
+      dependencies: ["HTTP", "HTTPCases", "HTTPServer", "TLS", "Sockets", "TestSupport"],
       swiftSettings: swift
     ),
     .testTarget(

@@ -59,10 +59,7 @@ extension HTTP1Conversation {
           connection.abort()
           return false
         }
-        let error =
-          loop.isStopping
-          ? ProtocolError(.serviceUnavailable, "the server stops")
-          : ProtocolError(.internalServerError, "the answer could not be made")
+        let error = loop.isStopping ? ProtocolError.stopping : .notMade
         encode(loop.settings.response(for: error), exchange.context)
         end()
       }

@@ -109,8 +109,8 @@ final class TLSServer {
   private(set) var isClosed = false
   private(set) var failure: TLSError?
 
-  init(_ context: TLSContext) throws {
-    session = try TLSSession(context)
+  init(_ context: TLSContext) {
+    session = TLSSession(context)
   }
 
   /// Takes the bytes in pieces of this size; returns what is said in return.
@@ -139,7 +139,7 @@ final class TLSServer {
 
   func write(_ bytes: [UInt8]) throws -> [UInt8] {
     var output: [UInt8] = []
-    try bytes.withUnsafeBytes { try session.write($0, output: &output) }
+    try session.write(bytes.span.bytes, output: &output)
     return output
   }
 

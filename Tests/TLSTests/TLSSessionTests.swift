@@ -17,7 +17,7 @@ struct TLSSessionTests {
   func handshake(_ pieces: Int) throws {
     for (version, name) in [(TLS1_2_VERSION, "TLSv1.2"), (TLS1_3_VERSION, "TLSv1.3")] {
       let client = TLSClient(.init(versions: version...version))
-      let server = try TLSServer(context)
+      let server = TLSServer(context)
       server.converse(with: client, pieces: pieces)
       #expect(server.session.isEstablished && client.isEstablished)
       #expect(server.session.version == name && client.version == name)
@@ -39,7 +39,7 @@ struct TLSSessionTests {
       (http1, .http1_1, "http/1.1"), ([], .http1_1, nil),
     ] {
       let client = TLSClient(.init(applicationProtocols: offered))
-      let server = try TLSServer(context)
+      let server = TLSServer(context)
       server.converse(with: client)
       #expect(server.session.applicationProtocol == chosen)
       #expect(client.applicationProtocol == name)
@@ -49,7 +49,7 @@ struct TLSSessionTests {
   @Test("refuses a client that wants another protocol")
   func otherProtocol() throws {
     let client = TLSClient(.init(applicationProtocols: Array("\u{03}ftp".utf8)))
-    let server = try TLSServer(context)
+    let server = TLSServer(context)
     server.converse(with: client)
     #expect(server.failure != nil && client.failure != nil)
   }
@@ -63,7 +63,7 @@ struct TLSSessionTests {
       .init(versions: TLS1_2_VERSION...TLS1_2_VERSION, ciphers: "ECDHE-ECDSA-AES128-SHA"),
     ] {
       let client = TLSClient(options)
-      let server = try TLSServer(context)
+      let server = TLSServer(context)
       server.converse(with: client)
       #expect(!server.session.isEstablished)
       guard case .protocolViolation = server.failure else {
@@ -77,7 +77,7 @@ struct TLSSessionTests {
   @Test("does not renegotiate")
   func renegotiation() throws {
     let client = TLSClient(.init(versions: TLS1_2_VERSION...TLS1_2_VERSION))
-    let server = try TLSServer(context)
+    let server = TLSServer(context)
     server.converse(with: client)
     SSL_renegotiate(client.session)
     SSL_do_handshake(client.session)
@@ -89,13 +89,13 @@ struct TLSSessionTests {
   func resumption() throws {
     for version in [TLS1_2_VERSION, TLS1_3_VERSION] {
       let first = TLSClient(.init(versions: version...version))
-      try TLSServer(context).converse(with: first)
+      TLSServer(context).converse(with: first)
       let ticket = SSL_get1_session(first.session)
       defer { SSL_SESSION_free(ticket) }
       // A client that ends without a word takes its session to be broken.
       _ = first.close()
       let second = TLSClient(.init(versions: version...version, ticket: ticket))
-      let server = try TLSServer(context)
+      let server = TLSServer(context)
       server.converse(with: second)
       #expect(second.wasResumed && server.session.isEstablished)
     }
@@ -104,7 +104,7 @@ struct TLSSessionTests {
   @Test("tells an end that was said from one that was not")
   func end() throws {
     let client = TLSClient()
-    let server = try TLSServer(context)
+    let server = TLSServer(context)
     server.converse(with: client)
     let last = client.write(Array("last".utf8))
     _ = server.receive(last.dropLast(1) + [], pieces: 1)
@@ -117,19 +117,19 @@ struct TLSSessionTests {
 
   @Test("knows plain HTTP when it sees it", arguments: ["GET / HTTP/1.1\r\n\r\n", "CONNECT a:443 HTTP/1.1\r\n\r\n"])
   func plainHTTP(_ request: String) throws {
-    let server = try TLSServer(context)
+    let server = TLSServer(context)
     _ = server.receive(Array(request.utf8), pieces: 1)
     #expect(server.failure == .plainHTTP)
   }
 
   @Test("refuses garbage, and a record that was changed on its way")
   func garbage() throws {
-    let deaf = try TLSServer(context)
+    let deaf = TLSServer(context)
     _ = deaf.receive([0x16, 0x03, 0x01, 0xFF, 0xFF] + [UInt8](repeating: 7, count: 70_000), pieces: 1000)
     #expect(deaf.failure != nil)
 
     let client = TLSClient()
-    let server = try TLSServer(context)
+    let server = TLSServer(context)
     server.converse(with: client)
     var record = client.write(Array("question".utf8))
     record[record.count - 1] ^= 1
@@ -152,11 +152,11 @@ struct TLSSessionTests {
     for (signer, isWelcome) in [(authority, true), (nil, false)] as [(TestCertificate?, Bool)] {
       let own = try TestCertificate("client", signedBy: signer)
       let client = TLSClient(.init(certificate: TLSFiles(certificate: own.certificate, key: own.key)))
-      let server = try TLSServer(demanding)
+      let server = TLSServer(demanding)
       server.converse(with: client)
       #expect((server.failure == nil) == isWelcome)
     }
-    let anonymous = try TLSServer(demanding)
+    let anonymous = TLSServer(demanding)
     anonymous.converse(with: TLSClient())
     #expect(anonymous.failure != nil && !anonymous.session.isEstablished)
   }

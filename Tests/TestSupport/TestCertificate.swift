@@ -34,13 +34,11 @@ public final class TestCertificate: Sendable {
     return path
   }
 
-  /// Runs `openssl` in the certificate's folder.
+  /// Runs `openssl`.
   public func openSSL(_ arguments: [String]) throws {
-    let log = folder + "/openssl.log"
-    let status = try ChildProcess(["openssl"] + arguments, in: folder, output: log).wait()
-    guard status == 0 else {
-      let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
-      throw TestSupportError("openssl failed (apt-get install openssl): \(text)")
+    let tool = try Tool(["openssl"] + arguments)
+    guard tool.status == 0 else {
+      throw TestSupportError("openssl failed (apt-get install openssl): \(tool.output)")
     }
   }
 }

@@ -1,0 +1,210 @@
+import HTTP
+import Sockets
+
+/// HTTP/2 (RFC 9113): many requests at one time, each on its stream. The session does the protocol; here its requests are
+/// answered, step by step where an answer comes so, as fast as flow control and the socket have room.
+final class HTTP2Conversation: Conversation {
+  /// A request whose answer is being made.
+  private struct Exchange {
+    let answer: any PendingAnswer
+    var hasBegun = false
+    var heartbeat: PushChannel.Heartbeat?
+    var nextBeat = Instant.never
+  }
+
+  /// Output that is made before it is sent.
+  private static let outputLimit = 64 * 1024
+  /// How often in one turn the output may be filled.
+  private static let roundsPerTurn = 4
+  /// Answers of one connection that workers make at the same time; more requests wait here, not in the workers' queue,
+  /// which is for everybody.
+  private static let concurrentWork = 16
+  private static let preface = Array("PRI * HTTP/2.0\r\n".utf8)
+
+  unowned let connection: Connection
+  private let loop: ServerLoop
+  private let session: HTTP2Session
+  private var exchanges: [HTTP2Session.StreamID: Exchange] = [:]
+  /// Those of `exchanges` that a worker works for.
+  private var working = 0
+  /// Streams whose answers had news while there was no room to send.
+  private var unheard: [HTTP2Session.StreamID] = []
+  private(set) var deadline = Instant.never
+
+  init(_ connection: Connection) {
+    self.connection = connection
+    loop = connection.loop
+    let settings = loop.settings
+    session = HTTP2Session(
+      limits: settings.limits.http2Session,
+      request: settings.limits.request,
+      contentLimit: settings.contentLimit,
+      now: loop.events.now.nanoseconds
+    )
+    if loop.isStopping { session.shutDown(now: now) }
+  }
+
+  /// Whether these are the first bytes of HTTP/2 with prior knowledge (RFC 9113 §3.3): no HTTP/1.1 request begins so.
+  static func begins(with bytes: UnsafeRawBufferPointer) -> Bool { bytes.starts(with: preface) }
+
+  /// Whether they could become so.
+  static func mayBegin(with bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.count < preface.count ? preface.starts(with: bytes) : begins(with: bytes)
+  }
+
+  /// While output waits, a client that does not read is not listened to either.
+  var takesInput: Bool { connection.isDrained }
+  /// Once the client was told that the connection ends, it is not done before it is finished.
+  var isBusy: Bool { !session.isIdle || (loop.isStopping && !session.isFinished) }
+  private var now: UInt64 { loop.events.now.nanoseconds }
+
+  // MARK: Events
+
+  func receive(_ input: UnsafeRawBufferPointer) {
+    connection.beginAccount()
+    session.receive(input, now: now)
+    proceed()
+  }
+
+  func proceed() {
+    for round in 1...HTTP2Conversation.roundsPerTurn {
+      turn()
+      session.write(into: &loop.output, limit: HTTP2Conversation.outputLimit, now: now)
+      let count = loop.output.count
+      connection.flush()
+      guard count > 0, connection.isDrained, !connection.isClosed else { break }
+      // A client and a worker that are both fast would keep the loop from all others.
+      if round == HTTP2Conversation.roundsPerTurn { loop.news(on: connection, number: 0).post() }
+    }
+    conclude()
+  }
+
+  func news(of number: Int32) {
+    if number != 0 { unheard.append(number) }
+    if connection.isDrained { proceed() }
+  }
+
+  func expired() {
+    session.expire(now: now)
+    for (id, exchange) in exchanges where exchange.nextBeat <= loop.events.now { beat(id, exchange) }
+    proceed()
+  }
+
+  func finish() {
+    for exchange in exchanges.values { exchange.answer.finish() }
+    session.shutDown(now: now)
+    proceed()
+  }
+
+  func cancel() {
+    for exchange in exchanges.values { exchange.answer.cancel() }
+    exchanges = [:]
+  }
+
+  // MARK: Answers
+
+  /// Does what has become possible.
+  private func turn() {
+    for notice in session.takeNotices() {
+      switch notice {
+      case .writable(let id): pull(id)
+      case .closed(let id): close(id)
+      }
+    }
+    let news = unheard
+    unheard = []
+    for id in news { pull(id) }
+    while working < HTTP2Conversation.concurrentWork, let incoming = session.nextIncoming() {
+      switch incoming {
+      case .request(let request, let id): answer(request, id)
+      case .refusal(let error, let id):
+        loop.noteRefusal(error, peer: connection.peer)
+        send(loop.settings.response(for: error), id)
+      }
+    }
+  }
+
+  private func answer(_ request: Request, _ id: HTTP2Session.StreamID) {
+    switch loop.begin(request, on: connection, number: id) {
+    case .ready(let response): send(response, id)
+    case .pending(let answer):
+      exchanges[id] = Exchange(answer: answer)
+      if !answer.isEndless { working += 1 }
+      if loop.isStopping { answer.finish() }
+      pull(id)
+    }
+  }
+
+  private func send(_ response: Response, _ id: HTTP2Session.StreamID) {
+    session.answer(response, on: id, date: loop.encoder.date)
+  }
+
+  /// Takes the pending answer's steps as long as there is room for them.
+  private func pull(_ id: HTTP2Session.StreamID) {
+    while let exchange = exchanges[id] {
+      guard !exchange.hasBegun || session.isWritable(id) else { return }
+      switch exchange.answer.next() {
+      case .later: return
+      case .whole(let response):
+        send(response, id)
+        close(id)
+      case .head(let response, let heartbeat):
+        exchanges[id]?.hasBegun = true
+        exchanges[id]?.heartbeat = heartbeat
+        session.begin(response, on: id, date: loop.encoder.date)
+        postponeBeat(id)
+      case .piece(let piece):
+        session.send(piece, on: id)
+        postponeBeat(id)
+      case .end:
+        session.end(id)
+        close(id)
+      case .broken:
+        if exchange.hasBegun {
+          session.reset(id, .internalError)
+        } else {
+          send(loop.settings.response(for: loop.isStopping ? .stopping : .notMade), id)
+        }
+        close(id)
+      }
+    }
+  }
+
+  /// Nothing was sent for a while. With a client that has not read the last message there is no need to.
+  private func beat(_ id: HTTP2Session.StreamID, _ exchange: Exchange) {
+    if let heartbeat = exchange.heartbeat, session.isWritable(id) { session.send(heartbeat.bytes, on: id) }
+    postponeBeat(id)
+  }
+
+  private func postponeBeat(_ id: HTTP2Session.StreamID) {
+    guard let heartbeat = exchanges[id]?.heartbeat else { return }
+    exchanges[id]?.nextBeat = loop.events.now + heartbeat.interval
+  }
+
+  /// The answer is handed over to its end, or nobody reads it.
+  private func close(_ id: HTTP2Session.StreamID) {
+    guard let exchange = exchanges.removeValue(forKey: id) else { return }
+    if !exchange.answer.isEndless { working -= 1 }
+    exchange.answer.cancel()
+  }
+
+  /// After each event: ends the connection if that is due, and says until when it waits.
+  private func conclude() {
+    guard !connection.isClosed else { return }
+    if session.isFinished, connection.ending == nil {
+      if let failure = session.failure, failure.code != .noError {
+        loop.noteRefusal(ProtocolError(.badRequest, "HTTP/2: \(failure.detail)"), peer: connection.peer)
+      }
+      connection.ending = .linger
+    }
+    var next = Instant(nanoseconds: session.nextDeadline)
+    for exchange in exchanges.values { next = min(next, exchange.nextBeat) }
+    deadline = next
+  }
+}
+
+extension ProtocolError {
+  /// A pending answer ended before it began.
+  static let notMade = ProtocolError(.internalServerError, "the answer could not be made")
+  static let stopping = ProtocolError(.serviceUnavailable, "the server stops")
+}
