@@ -5,7 +5,7 @@
 export TOPITEMS_WARNINGS_AS_ERRORS = 1
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test test-clients bench bench-ingest bench-live bench-queries lint format services stop clean
+.PHONY: help build demo test test-clients bench bench-http bench-ingest bench-live bench-queries lint format services stop clean
 
 help: ## Tell what there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,13 @@ bench: ## Measure how long after it was published an event is in the API's answe
 
 bench-live: ## Measure how long after it was published an event is pushed to a client that follows (BENCH_TRIES=200)
 	@Benchmarks/bench-latency pushed
+
+bench-http: build ## Measure the server beside nginx, Hummingbird, FlyingFox and epoll (BENCH_OPTIONS="--rounds 3 --only h2")
+	@deploy/dev/prerequisites services tests bench
+	@swift build --configuration release --package-path Benchmarks/Peers
+	@exports=$$(deploy/dev/services bench-http) && eval "$$exports" && trap 'deploy/dev/stop bench-http' EXIT && \
+	Benchmarks/bench-http --binary "$$(swift build --configuration release --show-bin-path)/topitems" \
+	  --peers "$$(swift build --configuration release --package-path Benchmarks/Peers --show-bin-path)" $(BENCH_OPTIONS)
 
 bench-queries: ## Measure questions about a year of history (BENCH_DAYS=7: days of minutes)
 	@Benchmarks/bench-queries
