@@ -60,7 +60,8 @@ let package = Package(
     .executableTarget(
       name: "topitems",
       dependencies: [
-        "Ingestion", "TopItemsAPI", "HTTPServer", "HTTP", "TLS", "Sockets", "Prometheus", "CountStore", "Counting",
+        "Ingestion", "TopItemsAPI", "HTTPServer", "HTTP", "TLS", "Sockets", "Prometheus", "CountStore",
+        "Counting",
         "Kafka", "Postgres",
         "Simulation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

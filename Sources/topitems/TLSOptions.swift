@@ -5,7 +5,9 @@ import TLS
 
 /// How the server's connections are encrypted.
 struct TLSOptions: ParsableArguments {
-  @Option(help: .option("tls-cert", "The certificate and its chain, PEM. Goes with --tls-key.", valueName: "file"))
+  @Option(
+    help: .option("tls-cert", "The certificate and its chain, PEM. Goes with --tls-key.", valueName: "file")
+  )
   var tlsCert: String?
   @Option(help: .option("tls-key", "The certificate's key, PEM, without a password.", valueName: "file"))
   var tlsKey: String?
@@ -43,8 +45,11 @@ struct TLSOptions: ParsableArguments {
   /// What to say of an address that others can reach in plain text; nil: nothing.
   func warning(for address: SocketAddress) throws -> String? {
     let isEncrypted = try EnvironmentOption.value("tls-cert", tlsCert) != nil
-    guard !isEncrypted, !address.isLoopback, try !EnvironmentOption.flag("insecure", insecure) else { return nil }
-    return "plain HTTP on \(address): everybody on the way can read and change what is sent; use --tls-cert and "
+    guard !isEncrypted, !address.isLoopback, try !EnvironmentOption.flag("insecure", insecure) else {
+      return nil
+    }
+    return
+      "plain HTTP on \(address): everybody on the way can read and change what is sent; use --tls-cert and "
       + "--tls-key, or --insecure where a proxy encrypts"
   }
 }

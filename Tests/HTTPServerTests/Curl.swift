@@ -17,7 +17,10 @@ struct Curl {
     let isEncrypted = options.contains("--cacert")
     let url = "\(isEncrypted ? "https" : "http")://localhost:\(address.port)\(path)"
     let tool = try Tool(
-      ["curl", "--silent", "--show-error", "--max-time", "20", "--write-out", "\n%{http_code} %{http_version} %{size_download}"]
+      [
+        "curl", "--silent", "--show-error", "--max-time", "20", "--write-out",
+        "\n%{http_code} %{http_version} %{size_download}",
+      ]
         + options + [url]
     )
     try #require(tool.status != 127, "apt-get install curl")

@@ -37,19 +37,25 @@ final class HTTP2Client {
   /// GET with a header section of literals that stay out of the table (RFC 7541 §6.2.2); short paths only.
   static func get(_ path: String, stream: Int32) -> [UInt8] {
     let fields = [(":method", "GET"), (":scheme", "http"), (":authority", "test"), (":path", path)]
-    let block: [UInt8] = fields.flatMap { name, value in
-      [0, UInt8(name.utf8.count)] + Array(name.utf8) + [UInt8(value.utf8.count)] + Array(value.utf8)
+    var block: [UInt8] = []
+    for (name, value) in fields {
+      block.append(0)
+      for text in [name, value] { block += [UInt8(text.utf8.count)] + Array(text.utf8) }
     }
     return frame(1, flags: 5, stream: stream, block)
   }
 
   static func reset(_ stream: Int32) -> [UInt8] { frame(3, flags: 0, stream: stream, [0, 0, 0, 8]) }
 
-  static func windowUpdate(_ increment: UInt32) -> [UInt8] { frame(8, flags: 0, stream: 0, bigEndian(increment)) }
+  static func windowUpdate(_ increment: UInt32) -> [UInt8] {
+    frame(8, flags: 0, stream: 0, bigEndian(increment))
+  }
 
   private static func frame(_ type: UInt8, flags: UInt8, stream: Int32, _ payload: [UInt8]) -> [UInt8] {
     [0, 0, UInt8(payload.count), type, flags] + bigEndian(UInt32(bitPattern: stream)) + payload
   }
 
-  private static func bigEndian(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(value >> (24 - 8 * $0) & 0xFF) } }
+  private static func bigEndian(_ value: UInt32) -> [UInt8] {
+    (0..<4).map { UInt8(value >> (24 - 8 * $0) & 0xFF) }
+  }
 }

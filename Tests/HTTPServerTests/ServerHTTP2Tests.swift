@@ -15,13 +15,17 @@ struct ServerHTTP2Tests {
     let server = try TestServer()
     for (path, options, status, bytes) in [
       ("/abc", [], 200, 4), ("/block?1", [], 200, 8), ("/big", [], 200, 8 * 1024 * 1024),
-      ("/stream?20x100000", [], 200, 2_000_000), ("/stream-not-begun", [], 500, nil), ("/abc", ["--head"], 200, 0),
+      ("/stream?20x100000", [], 200, 2_000_000), ("/stream-not-begun", [], 500, nil),
+      ("/abc", ["--head"], 200, 0),
       ("/echo", ["--data-binary", String(repeating: "x", count: 100_000)], 200, 100_000),
       ("/no-content", ["--data-binary", String(repeating: "x", count: 100_000)], 200, 11),
       ("/a%00b", [], 400, nil), ("/stream-not-modified", [], 304, 0),
     ] as [(String, [String], Int, Int?)] {
       let curl = try Curl(server.address, path, Self.prior + options)
-      #expect(curl.exitStatus == 0 && curl.version == "2" && curl.status == status, "\(path): \(curl.output.suffix(200))")
+      #expect(
+        curl.exitStatus == 0 && curl.version == "2" && curl.status == status,
+        "\(path): \(curl.output.suffix(200))"
+      )
       if let bytes { #expect(curl.bodyBytes == bytes, "\(path)") }
     }
   }
@@ -39,7 +43,10 @@ struct ServerHTTP2Tests {
     let server = try TestServer(loops: loops)
     let url = "http://127.0.0.1:\(server.address.port)"
     let tool = try Tool(
-      ["h2load", "-n", "3000", "-c", "6", "-m", "40", "\(url)/abc", "\(url)/block?1", "\(url)/stream?3x10000"]
+      [
+        "h2load", "-n", "3000", "-c", "6", "-m", "40", "\(url)/abc", "\(url)/block?1",
+        "\(url)/stream?3x10000",
+      ]
     )
     try #require(tool.status != 127, "apt-get install nghttp2-client")
     #expect(tool.output.contains("3000 succeeded, 0 failed, 0 errored, 0 timeout"), "\(tool.output)")
@@ -64,7 +71,9 @@ struct ServerHTTP2Tests {
   func push() throws {
     let server = try TestServer()
     let client = try HTTP2Client(server.address)
-    try client.send(HTTP2Client.opened + HTTP2Client.get("/push", stream: 1) + HTTP2Client.get("/push?beats", stream: 3))
+    try client.send(
+      HTTP2Client.opened + HTTP2Client.get("/push", stream: 1) + HTTP2Client.get("/push?beats", stream: 3)
+    )
     #expect(client.reads(Array("first".utf8)))
     #expect(eventually { server.record.channels.count == 2 })
     server.record.channels[0].offer(Array("second".utf8))
@@ -112,7 +121,10 @@ struct ServerHTTP2Tests {
   @Test("and closes connections whose header section, or preface, does not come")
   func slow() throws {
     let server = try TestServer { $0.header = .milliseconds(200) }
-    for bytes in [Array("PRI".utf8), Array(HTTP2Client.opened.prefix(24)), HTTP2Client.opened + [0, 0, 9, 1, 4, 0, 0, 0, 1]] {
+    for bytes in [
+      Array("PRI".utf8), Array(HTTP2Client.opened.prefix(24)),
+      HTTP2Client.opened + [0, 0, 9, 1, 4, 0, 0, 0, 1],
+    ] {
       let client = try HTTP2Client(server.address)
       try client.send(bytes)
       #expect(client.reads(nil))
@@ -124,7 +136,9 @@ struct ServerHTTP2Tests {
     let server = try TestServer()
     let client = try HTTP2Client(server.address)
     let idle = try HTTP2Client(server.address)
-    try client.send(HTTP2Client.opened + HTTP2Client.get("/gate", stream: 1) + HTTP2Client.get("/push", stream: 3))
+    try client.send(
+      HTTP2Client.opened + HTTP2Client.get("/gate", stream: 1) + HTTP2Client.get("/push", stream: 3)
+    )
     try idle.send(HTTP2Client.opened + HTTP2Client.get("/a", stream: 1))
     #expect(idle.reads(Array("/a".utf8)) && client.reads(Array("first".utf8)))
     #expect(eventually { server.record.atGate == 1 })
@@ -135,6 +149,10 @@ struct ServerHTTP2Tests {
     server.record.openGate()
     #expect(client.reads(Array("through".utf8)) && client.reads(nil))
     server.server.wait()
-    #expect(eventually { server.record.observations.contains { if case .stopped(cut: 0) = $0 { true } else { false } } })
+    #expect(
+      eventually {
+        server.record.observations.contains { if case .stopped(cut: 0) = $0 { true } else { false } }
+      }
+    )
   }
 }

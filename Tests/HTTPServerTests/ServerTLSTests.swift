@@ -25,7 +25,8 @@ struct ServerTLSTests {
     let tls = version == "--tlsv1.3" ? [version] : ["--tls-max", "1.2"]
     for (http, spoken) in [("--http2", "2"), ("--http1.1", "1.1"), ("--no-alpn", "1.1")] {
       for (path, options, bytes) in [
-        ("/abc", [], 4), ("/block?1", [], 8), ("/big", [], 8 * 1024 * 1024), ("/stream?20x100000", [], 2_000_000),
+        ("/abc", [], 4), ("/block?1", [], 8), ("/big", [], 8 * 1024 * 1024),
+        ("/stream?20x100000", [], 2_000_000),
         ("/echo", ["--data-binary", String(repeating: "x", count: 100_000)], 100_000),
       ] as [(String, [String], Int)] {
         let curl = try Curl(server.address, path, trust + tls + [http] + options)
@@ -46,12 +47,17 @@ struct ServerTLSTests {
   func old() throws {
     let server = try TestServer(certificate: certificate)
     for options in [
-      ["--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"], ["--tls-max", "1.2", "--ciphers", "AES128-SHA"],
+      ["--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"],
+      ["--tls-max", "1.2", "--ciphers", "AES128-SHA"],
     ] {
       let curl = try Curl(server.address, "/abc", trust + options)
       #expect(curl.exitStatus == 35 && server.record.handled.isEmpty, "\(curl.output)")
     }
-    #expect(server.record.observations.contains { if case .refusedTLS(.protocolViolation, _, _) = $0 { true } else { false } })
+    #expect(
+      server.record.observations.contains {
+        if case .refusedTLS(.protocolViolation, _, _) = $0 { true } else { false }
+      }
+    )
   }
 
   @Test("and says so to who speaks plain HTTP, whole and byte by byte", arguments: [true, false])
@@ -74,8 +80,13 @@ struct ServerTLSTests {
     let server = try TestServer(certificate: demanding)
     let own = try TestCertificate("client", signedBy: authority)
     let other = try TestCertificate("client")
-    #expect(try Curl(server.address, "/a", trust + ["--cert", own.certificate, "--key", own.key]).status == 200)
-    #expect(try Curl(server.address, "/a", trust + ["--cert", other.certificate, "--key", other.key]).exitStatus != 0)
+    #expect(
+      try Curl(server.address, "/a", trust + ["--cert", own.certificate, "--key", own.key]).status == 200
+    )
+    #expect(
+      try Curl(server.address, "/a", trust + ["--cert", other.certificate, "--key", other.key]).exitStatus
+        != 0
+    )
     #expect(try Curl(server.address, "/a", trust).exitStatus != 0)
     #expect(server.record.handled == ["/a"])
   }
@@ -102,7 +113,9 @@ struct ServerTLSTests {
     // With the end of its input the client says that it sends no more; the answer comes all the same.
     let closing = try Tool(["sh", "-c", "\(request) | timeout 10 \(client) 2>&1"])
     #expect(closing.status == 0 && closing.output.hasSuffix("/a"), "\(closing.output)")
-    let idle = try Tool(["sh", "-c", "(\(request); sleep 15) | timeout 10 \(client) -ign_eof 2>&1; echo; echo end"])
+    let idle = try Tool([
+      "sh", "-c", "(\(request); sleep 15) | timeout 10 \(client) -ign_eof 2>&1; echo; echo end",
+    ])
     #expect(idle.output.contains("/a") && !idle.output.contains("unexpected eof"), "\(idle.output)")
   }
 
@@ -114,16 +127,25 @@ struct ServerTLSTests {
     server.server.reloadCertificate(always: false)
     #expect(!server.record.observations.contains { if case .certificateChanged = $0 { true } else { false } })
 
-    let load = Thread { _ = try? Curl(server.address, "/stream?200x10000", trust + ["--limit-rate", "1M"]) }
+    let load = Thread { [address = server.address, trust] in
+      _ = try? Curl(address, "/stream?200x10000", trust + ["--limit-rate", "1M"])
+    }
     load.start()
     #expect(eventually { server.record.handled.contains("/stream?200x10000") })
     let new = try TestCertificate()
     try replace(files.certificate, new.certificate)
     // Only half of the pair is there.
     server.server.reloadCertificate(always: false)
-    #expect(server.record.observations.contains { if case .certificateRejected(.keyMismatch) = $0 { true } else { false } })
+    #expect(
+      server.record.observations.contains {
+        if case .certificateRejected(.keyMismatch) = $0 { true } else { false }
+      }
+    )
     try replace(files.key, new.key)
-    #expect(try Curl(server.address, "/abc", ["--cacert", new.certificate]).exitStatus != 0, "the old one is in use")
+    #expect(
+      try Curl(server.address, "/abc", ["--cacert", new.certificate]).exitStatus != 0,
+      "the old one is in use"
+    )
     server.server.reloadCertificate(always: false)
     #expect(server.record.observations.contains { if case .certificateChanged = $0 { true } else { false } })
     #expect(try Curl(server.address, "/abc", ["--cacert", new.certificate]).status == 200)

@@ -60,7 +60,10 @@ struct HTTP2AbuseTests {
     ("PRIORITY", { $0.frame(.priority, stream: 3, [0, 0, 0, 0, 1]) }),
     ("WINDOW_UPDATE", { $0.windowUpdate(1) }),
     ("empty DATA", { $0.data([], stream: 1) }),
-    ("padding instead of DATA", { $0.frame(.data, flags: 8, stream: 1, [200] + [UInt8](repeating: 0, count: 200)) }),
+    (
+      "padding instead of DATA",
+      { $0.frame(.data, flags: 8, stream: 1, [200] + [UInt8](repeating: 0, count: 200)) }
+    ),
     ("unknown frames", { $0.frame(.unknown) }),
     ("PING answers", { $0.frame(.ping, flags: 1, [UInt8](repeating: 0, count: 8)) }),
   ]
@@ -97,7 +100,12 @@ struct HTTP2AbuseTests {
     let block = FrameWriter.block(FrameWriter.request("GET", "/")) + bomb
     writer.frame(.headers, flags: 1, stream: 1, block)
     for number in 0..<4 {
-      writer.frame(.continuation, flags: number == 3 ? 4 : 0, stream: 1, [UInt8](repeating: 0xBE, count: 16_000))
+      writer.frame(
+        .continuation,
+        flags: number == 3 ? 4 : 0,
+        stream: 1,
+        [UInt8](repeating: 0xBE, count: 16_000)
+      )
     }
     let before = residentBytes()
     peer.receive(writer.bytes)
@@ -158,7 +166,8 @@ struct HTTP2AbuseTests {
   @Test("header sections and prefaces that trickle")
   func slowHead() {
     for bytes in [
-      Array(FrameWriter.preface.prefix(5)), FrameWriter.preface, FrameWriter.opened().bytes + [0, 0, 4, 1, 0, 0, 0, 0, 1, 0x82],
+      Array(FrameWriter.preface.prefix(5)), FrameWriter.preface,
+      FrameWriter.opened().bytes + [0, 0, 4, 1, 0, 0, 0, 0, 1, 0x82],
     ] {
       let peer = HTTP2Peer()
       peer.receive(bytes, pieces: 1)

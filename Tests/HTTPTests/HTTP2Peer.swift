@@ -80,7 +80,10 @@ final class HTTP2Peer {
   }
 
   var resets: [Int32: UInt32] {
-    Dictionary(frames.filter { $0.type == 3 }.map { ($0.stream, $0.code) }, uniquingKeysWith: { first, _ in first })
+    Dictionary(
+      frames.filter { $0.type == 3 }.map { ($0.stream, $0.code) },
+      uniquingKeysWith: { first, _ in first }
+    )
   }
 
   /// The code that the connection was ended with.

@@ -16,7 +16,9 @@ struct HTTP2RefusalTests {
     }
   }
 
-  static func get(_ path: String = "/", without: String = "", _ more: [(String, String)] = []) -> [(String, String)] {
+  static func get(_ path: String = "/", without: String = "", _ more: [(String, String)] = []) -> [(
+    String, String
+  )] {
     FrameWriter.request("GET", path).filter { $0.0 != without } + more
   }
 
@@ -26,10 +28,22 @@ struct HTTP2RefusalTests {
     Case("NUL in the path", 400, get("/%00")),
     Case("a fragment", 400, get("/a#b")),
     Case("overlong UTF-8", 400, get("/%C0%AF")),
-    Case("another scheme", 400, [(":method", "GET"), (":scheme", "ftp"), (":authority", "a"), (":path", "/")]),
-    Case("an invalid authority", 400, [(":method", "GET"), (":scheme", "http"), (":authority", "a@b"), (":path", "/")]),
+    Case(
+      "another scheme",
+      400,
+      [(":method", "GET"), (":scheme", "ftp"), (":authority", "a"), (":path", "/")]
+    ),
+    Case(
+      "an invalid authority",
+      400,
+      [(":method", "GET"), (":scheme", "http"), (":authority", "a@b"), (":path", "/")]
+    ),
     Case("Host that is not the authority", 400, get("/", [("host", "other")])),
-    Case("an unknown method", 501, [(":method", "BREW"), (":scheme", "http"), (":authority", "a"), (":path", "/")]),
+    Case(
+      "an unknown method",
+      501,
+      [(":method", "BREW"), (":scheme", "http"), (":authority", "a"), (":path", "/")]
+    ),
     Case("an expectation that cannot be met", 417, get("/", [("expect", "tea")])),
     Case("a long path", 414, get("/" + String(repeating: "a", count: 8000))),
     Case("too many fields", 431, get("/", (0..<101).map { ("x\($0)", "y") })),
@@ -44,7 +58,9 @@ struct HTTP2RefusalTests {
       var writer = FrameWriter.opened()
       let block = FrameWriter.block(one.fields)
       // As many frames as it needs.
-      let parts = stride(from: 0, to: block.count, by: 16_384).map { Array(block[$0..<min($0 + 16_384, block.count)]) }
+      let parts = stride(from: 0, to: block.count, by: 16_384).map {
+        Array(block[$0..<min($0 + 16_384, block.count)])
+      }
       writer.frame(.headers, flags: parts.count == 1 ? 5 : 1, stream: 1, parts[0])
       for (index, part) in parts.enumerated().dropFirst() {
         writer.frame(.continuation, flags: index == parts.count - 1 ? 4 : 0, stream: 1, part)
@@ -52,7 +68,10 @@ struct HTTP2RefusalTests {
       writer.get("/next", stream: 3)
       peer.receive(writer.bytes, pieces: pieces)
       #expect(peer.headers[1]?[":status"] == "\(one.status)" && peer.requests[1] == nil)
-      #expect(peer.headers[3]?[":status"] == "200" && peer.goAway == nil, "\(pieces): \(String(describing: peer.session.failure))")
+      #expect(
+        peer.headers[3]?[":status"] == "200" && peer.goAway == nil,
+        "\(pieces): \(String(describing: peer.session.failure))"
+      )
     }
   }
 
@@ -99,7 +118,11 @@ struct HTTP2RefusalTests {
     let peer = HTTP2Peer()
     var writer = FrameWriter.opened()
     for (stream, content) in [(1, "abc"), (3, "a")] as [(Int32, String)] {
-      writer.headers(FrameWriter.request("POST", "/") + [("content-length", "2")], stream: stream, ends: false)
+      writer.headers(
+        FrameWriter.request("POST", "/") + [("content-length", "2")],
+        stream: stream,
+        ends: false
+      )
       writer.data(Array(content.utf8), stream: stream, ends: true)
     }
     peer.receive(writer.bytes)
@@ -164,7 +187,9 @@ struct HTTP2RefusalTests {
       $0.windowUpdate(0x7FFF_FFFF)
       $0.windowUpdate(0x7FFF_FFFF)
     },
-    Fatal("a frame that is too large", 6) { $0.frame(.data, stream: 1, [UInt8](repeating: 0, count: 16_385)) },
+    Fatal("a frame that is too large", 6) {
+      $0.frame(.data, stream: 1, [UInt8](repeating: 0, count: 16_385))
+    },
     Fatal("PING of a wrong size", 6) { $0.frame(.ping, [1]) },
     Fatal("settings of a wrong size", 6) { $0.frame(.settings, [1]) },
     Fatal("WINDOW_UPDATE of nothing", 1) { $0.windowUpdate(0) },

@@ -41,7 +41,9 @@ struct HTTP2SessionTests {
   func withoutContent() {
     let peer = HTTP2Peer()
     peer.answer = { request in
-      let fields: Fields = ["Keep-Alive": "1", "Transfer-Encoding": "x", "Upgrade": "y", "Date": "z", "ETag": "W/1"]
+      let fields: Fields = [
+        "Keep-Alive": "1", "Transfer-Encoding": "x", "Upgrade": "y", "Date": "z", "ETag": "W/1",
+      ]
       return Response(status: request.method == .head ? .ok : .notModified, fields: fields, body: [1, 2, 3])
     }
     var writer = FrameWriter.opened()
@@ -51,7 +53,11 @@ struct HTTP2SessionTests {
     #expect(peer.content.isEmpty && peer.session.isIdle)
     #expect(peer.headers[1]?["content-length"] == "3" && peer.headers[3]?["content-length"] == nil)
     for stream in [1, 3] as [Int32] {
-      #expect(Set(peer.headers[stream, default: [:]].keys).subtracting(["content-length"]) == [":status", "date", "etag"])
+      #expect(
+        Set(peer.headers[stream, default: [:]].keys).subtracting(["content-length"]) == [
+          ":status", "date", "etag",
+        ]
+      )
     }
   }
 
@@ -142,7 +148,10 @@ struct HTTP2SessionTests {
     let peer = HTTP2Peer()
     var writer = FrameWriter.opened()
     let noAuthority = FrameWriter.request("GET", "/").filter { $0.0 != ":authority" }
-    writer.headers(noAuthority + [("host", "other"), ("cookie", "a=1"), ("x", "y"), ("cookie", "b=2")], stream: 1)
+    writer.headers(
+      noAuthority + [("host", "other"), ("cookie", "a=1"), ("x", "y"), ("cookie", "b=2")],
+      stream: 1
+    )
     writer.get(stream: 3, [("host", "TEST")])
     peer.receive(writer.bytes)
     #expect(peer.requests[1]?.authority == "other" && peer.requests[1]?.fields["cookie"] == "a=1; b=2")

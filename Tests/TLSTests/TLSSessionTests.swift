@@ -115,7 +115,10 @@ struct TLSSessionTests {
     #expect(client.isClosed)
   }
 
-  @Test("knows plain HTTP when it sees it", arguments: ["GET / HTTP/1.1\r\n\r\n", "CONNECT a:443 HTTP/1.1\r\n\r\n"])
+  @Test(
+    "knows plain HTTP when it sees it",
+    arguments: ["GET / HTTP/1.1\r\n\r\n", "CONNECT a:443 HTTP/1.1\r\n\r\n"]
+  )
   func plainHTTP(_ request: String) throws {
     let server = TLSServer(context)
     _ = server.receive(Array(request.utf8), pieces: 1)

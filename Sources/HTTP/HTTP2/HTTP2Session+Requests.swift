@@ -17,7 +17,8 @@ extension HTTP2Session {
   }
 
   /// Content may follow: it is read where it is of use. Elsewhere the answer says all there is to say.
-  private func admitContent(of request: Request, _ stream: HTTP2Stream, _ length: Int?) throws(ProtocolError) {
+  private func admitContent(of request: Request, _ stream: HTTP2Stream, _ length: Int?) throws(ProtocolError)
+  {
     stream.contentLimit = min(contentLimit(request), requestLimits.bodyBytes)
     guard stream.contentLimit > 0 else { return complete(stream) }
     guard length ?? 0 <= stream.contentLimit else { throw Framing.contentTooLarge(stream.contentLimit) }
@@ -29,7 +30,10 @@ extension HTTP2Session {
   func keepWithinMemory() {
     let one = requestLimits.bodyBytes + requestLimits.fieldBytes + requestLimits.requestLine
     while requestBytes > max(limits.requestBytes, one) {
-      guard let newest = streams.values.filter({ !$0.isHandedOver && $0.requestBytes > 0 }).max(by: { $0.id < $1.id })
+      guard
+        let newest = streams.values.filter({ !$0.isHandedOver && $0.requestBytes > 0 }).max(by: {
+          $0.id < $1.id
+        })
       else { return }
       reset(newest.id, .refusedStream)
     }

@@ -45,8 +45,9 @@ public final class HTTP2Session {
   var latest: HTTP2Stream?
   var now: Nanoseconds
   var guardian: FloodGuard
-  /// All streams' `requestBytes` of those not yet taken, and all streams' `pending`.
+  /// What is kept of all requests that are not yet taken.
   var requestBytes = 0
+  /// Content of all answers that is not yet sent, in bytes.
   public internal(set) var pendingAnswerBytes = 0
   /// Whether the client's first SETTINGS have come.
   var hasPreface = false
@@ -108,7 +109,12 @@ public final class HTTP2Session {
         value: 1
       ),
     ]
-    let submitted = nghttp2_submit_settings(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), &settings, settings.count)
+    let submitted = nghttp2_submit_settings(
+      session,
+      UInt8(NGHTTP2_FLAG_NONE.rawValue),
+      &settings,
+      settings.count
+    )
     precondition(submitted == 0, "nghttp2 does not take our settings")
   }
 
@@ -343,7 +349,8 @@ public final class HTTP2Session {
 
   private static func failure(_ error: nghttp2_error) -> Failure {
     switch error {
-    case NGHTTP2_ERR_BAD_CLIENT_MAGIC: Failure(code: .protocolError, detail: "the connection preface is wrong")
+    case NGHTTP2_ERR_BAD_CLIENT_MAGIC:
+      Failure(code: .protocolError, detail: "the connection preface is wrong")
     case NGHTTP2_ERR_FLOODED: Failure(code: .enhanceYourCalm, detail: "too many frames that need an answer")
     case NGHTTP2_ERR_NOMEM: Failure(code: .internalError, detail: "no memory")
     default: Failure(code: .protocolError, detail: String(cString: nghttp2_strerror(error.rawValue)))
