@@ -35,7 +35,11 @@ let package = Package(
     .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: swift),
     .target(name: "Compression", dependencies: ["CZlib"], swiftSettings: swift),
     .target(name: "HTTP", dependencies: ["CNghttp2"], swiftSettings: swift),
-    .target(name: "HTTPServer", dependencies: ["HTTP", "TLS", "Sockets"], swiftSettings: swift),
+    .target(
+      name: "HTTPServer",
+      dependencies: ["HTTP", "TLS", "Sockets", "Prometheus"],
+      swiftSettings: swift
+    ),
     .target(
       name: "TopItemsAPI",
       dependencies: [
@@ -83,6 +87,19 @@ let package = Package(
       path: "Benchmarks/Ingest",
       swiftSettings: swift
     ),
+    .executableTarget(
+      name: "hello-server",
+      dependencies: ["HTTPServer", "HTTP", "Sockets"],
+      path: "Examples/hello-server",
+      swiftSettings: swift
+    ),
+    .executableTarget(
+      name: "http-fuzz",
+      dependencies: ["HTTP"],
+      path: "Tests/HTTPFuzz",
+      exclude: ["corpus"],
+      swiftSettings: swift
+    ),
     .target(name: "TestSupport", dependencies: ["Postgres"], path: "Tests/TestSupport", swiftSettings: swift),
     .testTarget(name: "PrometheusTests", dependencies: ["Prometheus"], swiftSettings: swift),
     .testTarget(name: "PostgresTests", dependencies: ["Postgres"], swiftSettings: swift),
@@ -94,7 +111,7 @@ let package = Package(
     .testTarget(name: "SocketsTests", dependencies: ["Sockets"], swiftSettings: swift),
     .testTarget(
       name: "HTTPServerTests",
-      dependencies: ["HTTP", "HTTPCases", "HTTPServer", "TLS", "Sockets", "TestSupport"],
+      dependencies: ["HTTP", "HTTPCases", "HTTPServer", "TLS", "Sockets", "Prometheus", "TestSupport"],
       swiftSettings: swift
     ),
     .testTarget(

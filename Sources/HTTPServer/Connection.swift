@@ -87,8 +87,9 @@ final class Connection: EventSource {
 
   func expired() {
     timer = .never
-    // Neither who does not read his answer nor who still sends after it gets another word.
-    guard lingerDeadline == nil, output.isEmpty, let conversation else { return close() }
+    guard lingerDeadline == nil, let conversation else { return close() }
+    // Of a client that does not read, the kernel need not keep what it has been given either.
+    guard output.isEmpty else { return abort() }
     conversation.expired()
     settle()
   }
@@ -171,12 +172,17 @@ final class Connection: EventSource {
 
   /// A broken connection has ended.
   private func receive() -> Socket.Received {
-    do throws(SystemError) { return try socket.receive(into: loop.input) } catch { return .end }
+    do throws(SystemError) {
+      let received = try socket.receive(into: loop.input)
+      if case .bytes(let count) = received { loop.metrics?.received.add(count) }
+      return received
+    } catch { return .end }
   }
 
   /// Sends what the conversation has put into `loop.output` and `freshBody`; what the kernel does not take is kept.
   func flush() {
     guard !loop.output.isEmpty else { return }
+    loop.metrics?.sent.add(loop.output.count + freshBody.count)
     if !isClosed {
       if let tls {
         tls.add(loop.output, body: freshBody, into: &loop.ciphertext)

@@ -26,8 +26,10 @@ final class HTTP1Conversation: Conversation {
     /// What the request wants.
     let context: ResponseEncoder.Context
     /// What the head said, once it is sent, and how the body is delimited.
-    var begun: (context: ResponseEncoder.Context, coding: ResponseEncoder.Coding)?
+    var begun: (status: Status, context: ResponseEncoder.Context, coding: ResponseEncoder.Coding)?
     var heartbeat: PushChannel.Heartbeat?
+    let account: RequestAccount?
+    var bodyBytes = 0
   }
 
   /// Output beyond which no further request is parsed until it is sent.
@@ -130,10 +132,7 @@ final class HTTP1Conversation: Conversation {
     proceed()
   }
 
-  func cancel() {
-    exchange?.answer.cancel()
-    exchange = nil
-  }
+  func cancel() { end(isComplete: false) }
 
   // MARK: Parsing
 
@@ -153,7 +152,7 @@ final class HTTP1Conversation: Conversation {
   func refuse(_ error: ProtocolError) {
     loop.noteRefusal(error, peer: connection.peer)
     let context = ResponseEncoder.Context(method: parser.method, version: .http1_1, persists: false)
-    encode(loop.settings.response(for: error), context)
+    encode(loop.settings.response(for: error), context, loop.openAccount(nil, peer: connection.peer))
     connection.ending = .linger
   }
 

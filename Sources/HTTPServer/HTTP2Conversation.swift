@@ -7,7 +7,10 @@ final class HTTP2Conversation: Conversation {
   /// A request whose answer is being made.
   private struct Exchange {
     let answer: any PendingAnswer
-    var hasBegun = false
+    let account: RequestAccount?
+    /// What the head said, once it is handed over.
+    var begun: Status?
+    var bodyBytes = 0
     var heartbeat: PushChannel.Heartbeat?
     var nextBeat = Instant.never
   }
@@ -97,8 +100,7 @@ final class HTTP2Conversation: Conversation {
   }
 
   func cancel() {
-    for exchange in exchanges.values { exchange.answer.cancel() }
-    exchanges = [:]
+    for id in Array(exchanges.keys) { end(id, isComplete: false) }
   }
 
   // MARK: Answers
@@ -108,7 +110,7 @@ final class HTTP2Conversation: Conversation {
     for notice in session.takeNotices() {
       switch notice {
       case .writable(let id): pull(id)
-      case .closed(let id): close(id)
+      case .closed(let id): end(id, isComplete: false)
       }
     }
     let news = unheard
@@ -119,73 +121,94 @@ final class HTTP2Conversation: Conversation {
       case .request(let request, let id): answer(request, id)
       case .refusal(let error, let id):
         loop.noteRefusal(error, peer: connection.peer)
-        send(loop.settings.response(for: error), id)
+        let account = loop.openAccount(nil, peer: connection.peer)
+        send(loop.settings.response(for: error), id, account)
       }
     }
   }
 
   private func answer(_ request: Request, _ id: HTTP2Session.StreamID) {
+    let account = loop.openAccount(request, peer: connection.peer)
     switch loop.begin(request, on: connection, number: id) {
-    case .ready(let response): send(response, id)
+    case .ready(let response): send(response, id, account)
     case .pending(let answer):
-      exchanges[id] = Exchange(answer: answer)
+      exchanges[id] = Exchange(answer: answer, account: account)
       if !answer.isEndless { working += 1 }
       if loop.isStopping { answer.finish() }
       pull(id)
     }
   }
 
-  private func send(_ response: Response, _ id: HTTP2Session.StreamID) {
-    session.answer(response, on: id, date: loop.encoder.date)
+  private func send(_ response: Response, _ id: HTTP2Session.StreamID, _ account: RequestAccount?) {
+    let bytes = session.answer(response, on: id, date: loop.encoder.date)
+    loop.closeAccount(account, status: response.status, bodyBytes: bytes)
   }
 
   /// Takes the pending answer's steps as long as there is room for them.
   private func pull(_ id: HTTP2Session.StreamID) {
     while let exchange = exchanges[id] {
-      guard !exchange.hasBegun || session.isWritable(id) else { return }
+      guard exchange.begun == nil || session.isWritable(id) else { return }
       switch exchange.answer.next() {
       case .later: return
       case .whole(let response):
-        send(response, id)
-        close(id)
+        send(response, id, exchange.account)
+        end(id)
       case .head(let response, let heartbeat):
-        exchanges[id]?.hasBegun = true
+        exchanges[id]?.begun = response.status
         exchanges[id]?.heartbeat = heartbeat
+        loop.metrics?.openStreams.add(1)
         session.begin(response, on: id, date: loop.encoder.date)
-        postponeBeat(id)
+        noteSent(response.body.count, id)
       case .piece(let piece):
         session.send(piece, on: id)
-        postponeBeat(id)
+        noteSent(piece.count, id)
       case .end:
         session.end(id)
-        close(id)
+        end(id)
       case .broken:
-        if exchange.hasBegun {
+        guard exchange.begun == nil else {
           session.reset(id, .internalError)
-        } else {
-          send(loop.settings.response(for: loop.isStopping ? .stopping : .notMade), id)
+          return end(id, isComplete: false)
         }
-        close(id)
+        let error = loop.isStopping ? ProtocolError.stopping : .notMade
+        send(loop.settings.response(for: error), id, exchange.account)
+        end(id)
       }
     }
   }
 
   /// Nothing was sent for a while. With a client that has not read the last message there is no need to.
   private func beat(_ id: HTTP2Session.StreamID, _ exchange: Exchange) {
-    if let heartbeat = exchange.heartbeat, session.isWritable(id) { session.send(heartbeat.bytes, on: id) }
-    postponeBeat(id)
+    let bytes = exchange.heartbeat?.bytes ?? []
+    let isHeard = session.isWritable(id)
+    if isHeard { session.send(bytes, on: id) }
+    noteSent(isHeard ? bytes.count : 0, id)
   }
 
-  private func postponeBeat(_ id: HTTP2Session.StreamID) {
-    guard let heartbeat = exchanges[id]?.heartbeat else { return }
-    exchanges[id]?.nextBeat = loop.events.now + heartbeat.interval
+  private func noteSent(_ count: Int, _ id: HTTP2Session.StreamID) {
+    exchanges[id]?.bodyBytes += count
+    if let heartbeat = exchanges[id]?.heartbeat {
+      exchanges[id]?.nextBeat = loop.events.now + heartbeat.interval
+    }
   }
 
-  /// The answer is handed over to its end, or nobody reads it.
-  private func close(_ id: HTTP2Session.StreamID) {
+  /// The answer is handed over to its end, or nobody reads it. What was sent whole has its account closed already.
+  private func end(_ id: HTTP2Session.StreamID, isComplete: Bool = true) {
     guard let exchange = exchanges.removeValue(forKey: id) else { return }
     if !exchange.answer.isEndless { working -= 1 }
     exchange.answer.cancel()
+    guard let status = exchange.begun else {
+      if !isComplete { loop.closeAccount(exchange.account, status: .clientGone, bodyBytes: 0, isComplete: false) }
+      return
+    }
+    loop.metrics?.openStreams.add(-1)
+    loop.closeAccount(
+      exchange.account,
+      status: status,
+      bodyBytes: exchange.bodyBytes,
+      isComplete: isComplete,
+      isEndless: exchange.answer.isEndless
+    )
   }
 
   /// After each event: ends the connection if that is due, and says until when it waits.
@@ -207,4 +230,9 @@ extension ProtocolError {
   /// A pending answer ended before it began.
   static let notMade = ProtocolError(.internalServerError, "the answer could not be made")
   static let stopping = ProtocolError(.serviceUnavailable, "the server stops")
+}
+
+extension Status {
+  /// As nginx names it in its log: the client has closed the request before there was an answer.
+  static let clientGone = Status(rawValue: 499)
 }

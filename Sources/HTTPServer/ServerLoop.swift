@@ -13,6 +13,7 @@ final class ServerLoop {
   }
 
   let settings: ServerSettings
+  let metrics: LoopMetrics?
   let events: EventLoop
   let inbox: Inbox<Message>
   /// Where connections read to; used up before the next one reads.
@@ -35,6 +36,7 @@ final class ServerLoop {
     self.settings = settings
     let room = settings.certificate == nil ? 0 : input.count + TLSSession.headroom
     plaintext = .allocate(byteCount: room, alignment: 16)
+    metrics = settings.metrics?.addLoop()
     events = try EventLoop()
     inbox = try Inbox()
     let source = InboxSource(self)
@@ -70,6 +72,7 @@ final class ServerLoop {
     do throws(SystemError) {
       let connection = try Connection(accepted, loop: self)
       connections[ObjectIdentifier(connection)] = connection
+      metrics?.accepted.add(1)
     } catch {
       settings.quota.release(peer)
       throw error
@@ -117,6 +120,7 @@ final class ServerLoop {
   func remove(_ connection: Connection) {
     connections[ObjectIdentifier(connection)] = nil
     settings.quota.release(connection.peer)
+    metrics?.closed.add(1)
     endIfDone()
   }
 

@@ -1,9 +1,11 @@
 import ArgumentParser
 import CountStore
 import Glibc
+import HTTP
 import HTTPServer
 import Logging
 import Postgres
+import Prometheus
 import Sockets
 import TopItemsAPI
 
@@ -56,6 +58,14 @@ struct Serve: ParsableCommand {
   var answerMemory: Int?
   @Option(help: .option("max-streams", "Clients at one time that follow answers live.", default: "10000"))
   var maxStreams: Int?
+  @Option(
+    help: .option(
+      "access-log-format",
+      "A line for each request on standard output: common, json or off.",
+      default: "off"
+    )
+  )
+  var accessLogFormat: AccessLogOption?
   @Option(help: .option("log-format", "text or json (one object a line).", default: "text"))
   var logFormat: LogFormat?
   @Option(
@@ -98,6 +108,8 @@ struct Serve: ParsableCommand {
       isEncrypted: certificate != nil
     )
     if let warning = try encryption.warning(for: address) { log.warn(warning) }
+    let accessLog = try accessLog()
+    let metrics = ServerMetrics()
     // A request waits in the server's queue for a worker; a worker never waits for a connection.
     let pool = ConnectionPool(options, size: workers, queueBound: workers)
     let answers = AnswersFromMemory(mebibytes: answerMemory, maximumStreams: maximumStreams)
@@ -112,9 +124,30 @@ struct Serve: ParsableCommand {
       certificate: certificate,
       limits: limits,
       workers: workers,
-      observe: { log.observe($0) },
+      observe: { observation in
+        if case .answered(let request) = observation {
+          accessLog?.add(request)
+        } else {
+          log.observe(observation)
+        }
+      },
+      logsRequests: accessLog != nil,
+      metrics: metrics,
+      route: { $0.target.decodedPath == "/metrics" ? "/metrics" : api.routeName(of: $0) },
       errorResponse: TopItemsAPI.problem,
-      handler: { api.handle($0) }
+      handler: { request in
+        guard request.target.decodedPath == "/metrics" else { return api.handle(request) }
+        return .ready(
+          .metrics(request) { page in
+            metrics.write(to: &page, prefix: "topitems_http")
+            page.counter(
+              "topitems_access_log_dropped_total",
+              "Lines that the reader of the access log was too slow for.",
+              [.init(Double(accessLog?.dropped ?? 0))]
+            )
+          }
+        )
+      }
     )
 
     do {
@@ -133,7 +166,23 @@ struct Serve: ParsableCommand {
     server.stop(deadline: .seconds(8))
     server.wait()
     pool.close()
+    accessLog?.close()
   }
+
+  private func accessLog() throws -> AccessLog? {
+    switch try EnvironmentOption.value("access-log-format", accessLogFormat) ?? .off {
+    case .off: nil
+    case .common: try AccessLog(.common, descriptor: STDOUT_FILENO)
+    case .json: try AccessLog(.json, descriptor: STDOUT_FILENO)
+    }
+  }
+}
+
+/// What `--access-log-format` takes.
+enum AccessLogOption: String, ExpressibleByArgument, CaseIterable {
+  case off
+  case common
+  case json
 }
 
 extension Backend {
