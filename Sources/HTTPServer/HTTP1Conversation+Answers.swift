@@ -113,7 +113,9 @@ extension HTTP1Conversation {
     enter(.idle)
     guard let begun = exchange.begun else {
       // What came of it was noted with its answer, if there was one.
-      if !isComplete { loop.closeAccount(exchange.account, status: .clientGone, bodyBytes: 0, isComplete: false) }
+      if !isComplete {
+        loop.closeAccount(exchange.account, status: .clientGone, bodyBytes: 0, isComplete: false)
+      }
       return
     }
     conclude(exchange.context, begun.context)

@@ -198,7 +198,9 @@ final class HTTP2Conversation: Conversation {
     if !exchange.answer.isEndless { working -= 1 }
     exchange.answer.cancel()
     guard let status = exchange.begun else {
-      if !isComplete { loop.closeAccount(exchange.account, status: .clientGone, bodyBytes: 0, isComplete: false) }
+      if !isComplete {
+        loop.closeAccount(exchange.account, status: .clientGone, bodyBytes: 0, isComplete: false)
+      }
       return
     }
     loop.metrics?.openStreams.add(-1)

@@ -26,6 +26,7 @@ public final class ServerCertificate: Sendable {
   private struct State: Sendable {
     var context: TLSContext
     var stamps: [Stamp?]
+    var isRejected = false
   }
 
   /// Where it is read from.
@@ -45,6 +46,9 @@ public final class ServerCertificate: Sendable {
   /// When it expires, in seconds since 1970.
   public var expiry: Int64 { current.expiry }
 
+  /// Whether the files, as they were last read, cannot be used: an older certificate is in use.
+  public var isRejected: Bool { state.withLock { $0.isRejected } }
+
   var current: TLSContext { state.withLock { $0.context } }
 
   /// Reads the files anew: always, or if they have changed since they were last looked at. Returns when the new
@@ -56,9 +60,14 @@ public final class ServerCertificate: Sendable {
       return state.stamps != stamps
     }
     guard always || isNew else { return nil }
-    let context = try TLSContext(files)
-    state.withLock { $0.context = context }
-    return context.expiry
+    do throws(TLSError) {
+      let context = try TLSContext(files)
+      state.withLock { ($0.context, $0.isRejected) = (context, false) }
+      return context.expiry
+    } catch {
+      state.withLock { $0.isRejected = true }
+      throw error
+    }
   }
 
   private static func stamps(_ files: TLSFiles) -> [Stamp?] {

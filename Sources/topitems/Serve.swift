@@ -145,6 +145,7 @@ struct Serve: ParsableCommand {
               "Lines that the reader of the access log was too slow for.",
               [.init(Double(accessLog?.dropped ?? 0))]
             )
+            certificate?.write(to: &page)
           }
         )
       }

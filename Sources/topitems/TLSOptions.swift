@@ -1,5 +1,6 @@
 import ArgumentParser
 import HTTPServer
+import Prometheus
 import Sockets
 import TLS
 
@@ -51,5 +52,21 @@ struct TLSOptions: ParsableArguments {
     return
       "plain HTTP on \(address): everybody on the way can read and change what is sent; use --tls-cert and "
       + "--tls-key, or --insecure where a proxy encrypts"
+  }
+}
+
+extension ServerCertificate {
+  /// For Prometheus: what there is to warn of in time.
+  func write(to page: inout Exposition) {
+    page.gauge(
+      "topitems_tls_certificate_expiry_timestamp_seconds",
+      "When the certificate in use expires.",
+      [.init(Double(expiry))]
+    )
+    page.gauge(
+      "topitems_tls_certificate_rejected",
+      "1 while the certificate's files cannot be used, so that an older one is in use.",
+      [.init(isRejected ? 1 : 0)]
+    )
   }
 }
