@@ -47,7 +47,12 @@ extension HTTP2Session {
   }
 
   private func submit(_ response: Response, _ stream: HTTP2Stream, _ date: DateField, length: Int?) {
-    let list = HeaderList(response, date: date, length: length)
+    let list = HeaderList(
+      status: response.status,
+      fields: response.fields,
+      date: date.value,
+      length: length
+    )
     let result = list.withPairs { pairs in
       withSession { session in
         guard stream.pending > 0 || !stream.isWhole else {

@@ -24,6 +24,10 @@ struct RequestHead {
     _ limits: RequestLimits
   ) {
     guard error == nil, countField(name.count, value.count, limits) else { return }
+    if bytes.isEmpty {
+      bytes.reserveCapacity(384)
+      entries.reserveCapacity(12)
+    }
     do throws(ProtocolError) {
       if name.first == UInt8(ascii: ":") {
         try appendPseudo(name, value, limits)
