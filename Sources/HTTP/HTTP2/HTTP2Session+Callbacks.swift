@@ -141,7 +141,11 @@ extension HTTP2Session {
   }
 
   fileprivate func receivedContent(_ bytes: UnsafeBufferPointer<UInt8>, _ id: StreamID) {
-    guard let stream = stream(id), case .content = stream.input else { return }
+    guard let stream = stream(id) else { return }
+    guard case .content = stream.input else {
+      stream.dropAllowance -= bytes.count
+      return stopDropping(stream)
+    }
     guard bytes.count <= stream.contentLimit - stream.content.count else {
       return refuse(stream, Framing.contentTooLarge(stream.contentLimit))
     }

@@ -309,6 +309,8 @@ public final class HTTP2Session {
   /// The request will not be served; what still comes of it is dropped.
   func refuse(_ stream: HTTP2Stream, _ error: ProtocolError) {
     guard case .none = stream.answer, !stream.isHandedOver else { return }
+    // Who is too slow sends no more.
+    stream.dropAllowance = error.status == .requestTimeout ? 0 : requestLimits.bodyBytes
     stream.input = .done
     stream.request = nil
     requestBytes -= stream.content.count
