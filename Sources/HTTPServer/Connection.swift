@@ -40,7 +40,7 @@ final class Connection: EventSource {
     peer = accepted.peer
     socket = accepted.takeSocket()
     self.loop = loop
-    output = Output(loop.settings.limits)
+    output = Output(loop.spans)
     registration = .none
     let descriptor = socket.descriptor.rawValue
     registration = try loop.events.register(self, descriptor: descriptor, interest: .readable)
@@ -65,7 +65,7 @@ final class Connection: EventSource {
     if readiness.contains(.broken), !takesInput { return close() }
     if readiness.contains(.writable), !output.isEmpty {
       do throws(SystemError) {
-        try output.sendRest(on: socket, at: loop.events.now, loop.settings.limits)
+        try output.sendRest(on: socket, at: loop.events.now, loop.spans)
       } catch { return close() }
       if output.isEmpty { conversation?.proceed() }
     }
@@ -148,7 +148,7 @@ final class Connection: EventSource {
     loop.metrics?.sent.add(loop.output.count + freshBody.count)
     if !isClosed {
       do throws(SystemError) {
-        try output.send(loop.output, body: freshBody, on: socket, at: loop.events.now, loop.settings.limits)
+        try output.send(loop.output, body: freshBody, on: socket, at: loop.events.now, loop.spans)
       } catch { close() }
     }
     loop.output.removeAll(keepingCapacity: true)
@@ -156,7 +156,7 @@ final class Connection: EventSource {
   }
 
   /// What comes now is another answer, for the patience with slow readers.
-  func beginAccount() { output.beginAccount(loop.settings.limits) }
+  func beginAccount() { output.beginAccount(loop.spans) }
 
   /// Has the kernel hold little that is not on its way yet: what is to be sent next should still be new then.
   func preferFreshness() { socket.limitUnsent(bytes: 16 * 1024) }
@@ -183,7 +183,7 @@ final class Connection: EventSource {
       // Also a client that asked to close may have sent more.
       guard case .bytes = receive() else { return close() }
     }
-    lingerDeadline = loop.events.now + loop.settings.limits.linger
+    lingerDeadline = loop.events.now + loop.spans.linger
     socket.shutDownSending()
   }
 }

@@ -12,6 +12,7 @@ final class ServerLoop {
   }
 
   let settings: ServerSettings
+  let spans: Spans
   let metrics: LoopMetrics?
   let events: EventLoop
   let inbox: Inbox<Message>
@@ -30,6 +31,7 @@ final class ServerLoop {
 
   init(_ socket: consuming ListeningSocket, settings: ServerSettings) throws(SystemError) {
     self.settings = settings
+    spans = Spans(settings.limits)
     metrics = settings.metrics?.addLoop()
     events = try EventLoop()
     inbox = try Inbox()
