@@ -47,7 +47,7 @@ final class Connection: EventSource {
     peer = accepted.peer
     socket = accepted.takeSocket()
     self.loop = loop
-    output = Output(loop.settings.limits)
+    output = Output(loop.spans)
     registration = .none
     let limits = loop.settings.limits
     tls = loop.settings.certificate.map { TLSTransport($0.current) }
@@ -76,7 +76,7 @@ final class Connection: EventSource {
     if readiness.contains(.broken), !takesInput { return close() }
     if readiness.contains(.writable), !output.isEmpty {
       do throws(SystemError) {
-        try output.sendRest(on: socket, at: loop.events.now, loop.settings.limits)
+        try output.sendRest(on: socket, at: loop.events.now, loop.spans)
       } catch { return close() }
       if output.isEmpty, tls != nil { sendEncrypted() }
       if output.isEmpty { conversation?.proceed() }
@@ -198,12 +198,12 @@ final class Connection: EventSource {
   /// Sends bytes as they are.
   func send(_ bytes: [UInt8], body: [UInt8] = []) {
     do throws(SystemError) {
-      try output.send(bytes, body: body, on: socket, at: loop.events.now, loop.settings.limits)
+      try output.send(bytes, body: body, on: socket, at: loop.events.now, loop.spans)
     } catch { close() }
   }
 
   /// What comes now is another answer, for the patience with slow readers.
-  func beginAccount() { output.beginAccount(loop.settings.limits) }
+  func beginAccount() { output.beginAccount(loop.spans) }
 
   /// Has the kernel hold little that is not on its way yet: what is to be sent next should still be new then.
   func preferFreshness() { socket.limitUnsent(bytes: 16 * 1024) }
@@ -232,7 +232,7 @@ final class Connection: EventSource {
       // Also a client that asked to close may have sent more.
       guard case .bytes = receive() else { return close() }
     }
-    lingerDeadline = loop.events.now + loop.settings.limits.linger
+    lingerDeadline = loop.events.now + loop.spans.linger
     socket.shutDownSending()
   }
 }

@@ -43,6 +43,8 @@ extension HTTP1Conversation {
 
   /// Takes the pending answer's steps as long as there is room; whether there may be more of them.
   func pull() -> Bool {
+    // Most turns have none, and a copy of it is not free.
+    guard exchange != nil else { return false }
     while let exchange, connection.isDrained {
       guard loop.output.count < HTTP1Conversation.outputLimit, connection.freshBody.isEmpty else {
         return true

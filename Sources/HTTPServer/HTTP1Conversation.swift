@@ -37,7 +37,8 @@ final class HTTP1Conversation: Conversation {
   /// How often in one turn an answer in pieces may fill the output.
   static let roundsPerTurn = 4
 
-  unowned let connection: Connection
+  /// It owns this conversation, and ends after it; counting references to it for each use would cost more than parsing.
+  unowned(unsafe) let connection: Connection
   let loop: ServerLoop
   var parser: RequestParser
   var exchange: Exchange?
@@ -137,13 +138,12 @@ final class HTTP1Conversation: Conversation {
   // MARK: Parsing
 
   func enter(_ stage: Stage, until deadline: Instant? = nil) {
-    let limits = loop.settings.limits
-    let now = loop.events.now
+    let spans = loop.spans
     self.stage = stage
     switch stage {
-    case .idle: self.deadline = now + limits.idle
-    case .head: self.deadline = now + limits.header
-    case .content: self.deadline = now + limits.body
+    case .idle: self.deadline = loop.events.now + spans.idle
+    case .head: self.deadline = loop.events.now + spans.header
+    case .content: self.deadline = loop.events.now + spans.body
     case .answering: self.deadline = deadline ?? .never
     }
   }

@@ -13,6 +13,7 @@ final class ServerLoop {
   }
 
   let settings: ServerSettings
+  let spans: Spans
   let metrics: LoopMetrics?
   let events: EventLoop
   let inbox: Inbox<Message>
@@ -34,6 +35,7 @@ final class ServerLoop {
 
   init(_ socket: consuming ListeningSocket, settings: ServerSettings) throws(SystemError) {
     self.settings = settings
+    spans = Spans(settings.limits)
     let room = settings.certificate == nil ? 0 : input.count + TLSSession.headroom
     plaintext = .allocate(byteCount: room, alignment: 16)
     metrics = settings.metrics?.addLoop()

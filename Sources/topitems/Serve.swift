@@ -50,6 +50,14 @@ struct Serve: ParsableCommand {
   var maxRows: Int?
   @Option(
     help: .option(
+      "access-log-format",
+      "A line for each request on standard output: common, json or off.",
+      default: "off"
+    )
+  )
+  var accessLogFormat: AccessLogOption?
+  @Option(
+    help: .option(
       "answer-memory",
       "MiB for answers that are kept until they change; 0 keeps none.",
       default: "64"
@@ -58,14 +66,6 @@ struct Serve: ParsableCommand {
   var answerMemory: Int?
   @Option(help: .option("max-streams", "Clients at one time that follow answers live.", default: "10000"))
   var maxStreams: Int?
-  @Option(
-    help: .option(
-      "access-log-format",
-      "A line for each request on standard output: common, json or off.",
-      default: "off"
-    )
-  )
-  var accessLogFormat: AccessLogOption?
   @Option(help: .option("log-format", "text or json (one object a line).", default: "text"))
   var logFormat: LogFormat?
   @Option(
