@@ -153,7 +153,7 @@ struct ServerPushTests {
     #expect(try client.answer().body == "/behind")
   }
 
-  @Test("end in order when the server stops; one that has not begun may still be a whole answer, and no stream")
+  @Test("end in order when the server stops; one not begun may still be a whole answer")
   func stop() throws {
     let server = try TestServer()
     let client = try server.client()
