@@ -7,17 +7,26 @@ public typealias Observe = @Sendable (APIObservation) -> Void
 /// besides its routes.
 public struct TopItemsAPI: Sendable {
   let routes: [String: Route]
+  let odata: ODataService?
   private static let methods: [Method] = [.get, .head, .options]
 
   /// - Parameters:
+  ///   - odata: what answers under `/odata/v4/`; nil for nothing.
   ///   - maximumRows: a longer answer is refused with a 400 that says how to narrow the question.
   ///   - observe: receives what happens; it must not block for long.
-  public init(backend: Backend, maximumRows: Int = 100_000, observe: @escaping Observe = { _ in }) {
+  public init(
+    backend: Backend,
+    odata: ODataService? = nil,
+    maximumRows: Int = 100_000,
+    observe: @escaping Observe = { _ in }
+  ) {
+    self.odata = odata
     routes = Route.all(backend: backend, maximumRows: maximumRows, observe: observe)
   }
 
   /// Answers one request. HEAD gets the response of GET, body included: it is counted, and the encoder drops it.
   public func handle(_ request: Request) -> Reply {
+    if let odata, ODataService.owns(request.target.decodedPath) { return odata.handle(request) }
     let frame = Frame(request)
     do throws(APIError) {
       let path = request.target.decodedPath

@@ -84,6 +84,7 @@ struct Serve: ParsableCommand {
     let pool = ConnectionPool(options, size: workers, queueBound: workers)
     let api = TopItemsAPI(
       backend: .store(pool),
+      odata: ODataService(read: Backend.rows(pool), observe: { log.observe($0) }),
       maximumRows: maximumRows,
       observe: { log.observe($0) }
     )
@@ -128,6 +129,13 @@ extension Backend {
         try answer(pool) { store throws(CountStoreError) in try store.status() }
       }
     )
+  }
+
+  /// Rows of the views, one after another.
+  fileprivate static func rows(_ pool: ConnectionPool) -> ODataService.Read {
+    { query, body throws(CountStoreError) in
+      try answer(pool) { store throws(CountStoreError) in try store.read(query, body) }
+    }
   }
 
   private static func answer<Value: Sendable>(

@@ -36,6 +36,7 @@ final class ServerLog: Sendable {
     switch observation {
     case .topItemsFailed(_, let error):
       logger.warning("a question was not answered: \(error)", metadata: metadata)
+    case .tableFailed(let error): logger.warning("a table was not read: \(error)", metadata: metadata)
     case .statusFailed(let error): logger.warning("the status is not known: \(error)", metadata: metadata)
     case .readinessFailed(let error): logger.warning("not ready: \(error)", metadata: metadata)
     }
