@@ -7,7 +7,7 @@ extension BIExpression {
     switch self {
     case .column(let column): "t.\(identifier: column.identifier)"
     case .value(let value): value.sql
-    case .compare(let comparison, let left, let right): Self.compare(comparison, left, right)
+    case .compare(let comparison, let left, let right): Self.comparison(comparison, left, right)
     case .isIn(let operand, let values): Self.isIn(operand, values)
     case .match(.contains, let text, let part): "strpos(\(text.sql), \(part.sql)) > 0"
     case .match(.startsWith, let text, let part): "starts_with(\(text.sql), \(part.sql))"
@@ -25,7 +25,7 @@ extension BIExpression {
   }
 
   /// Where neither side can be null, SQL's own operators, which indexes understand.
-  private static func compare(_ comparison: BIComparison, _ left: BIExpression, _ right: BIExpression)
+  private static func comparison(_ comparison: BIComparison, _ left: BIExpression, _ right: BIExpression)
     -> Query
   {
     let collation = left.isText || right.isText ? " COLLATE \"C\"" : ""
@@ -38,7 +38,8 @@ extension BIExpression {
     case .notEqual where mayBeNull != (false, false): return sql("IS DISTINCT FROM")
     default:
       let plain = sql(symbols[comparison] ?? "=")
-      return mayBeNull == (false, false) ? plain : "(\(plain)) IS TRUE"
+      let isTrue: Query = "(\(plain)) IS TRUE"
+      return mayBeNull == (false, false) ? plain : isTrue
     }
   }
 
@@ -52,8 +53,11 @@ extension BIExpression {
     let texts = values.compactMap { if case .text(let text) = $0 { text } else { nil } }
     let times = values.compactMap { if case .timestamp(let time) = $0 { time.microseconds } else { nil } }
     let others = values.filter { $0 == .null || $0 == .bool(true) || $0 == .bool(false) }
-    var parts = Set(others).map { compare(.equal, operand, .value($0)) }
-    func add(_ isOne: Query) { parts.append(operand.mayBeNull ? "(\(isOne)) IS TRUE" : isOne) }
+    var parts = Set(others).map { comparison(.equal, operand, .value($0)) }
+    func add(_ isOne: Query) {
+      let isTrue: Query = "(\(isOne)) IS TRUE"
+      parts.append(operand.mayBeNull ? isTrue : isOne)
+    }
     if !numbers.isEmpty { add("\(operand.sql) = ANY (\(numbers))") }
     if !texts.isEmpty { add("\(operand.sql) = ANY (\(texts))") }
     if !times.isEmpty { add("\(operand.sql) = ANY (\(timestamps: times))") }

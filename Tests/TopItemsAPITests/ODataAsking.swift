@@ -94,11 +94,12 @@ struct ODataAsking {
   static func rows(_ count: Int) -> [[BIValue]] {
     let start = Timestamp(rfc3339: "2026-11-01T00:00:00Z") ?? Timestamp(microseconds: 0)
     let end = Timestamp(rfc3339: "2026-11-02T00:00:00Z") ?? Timestamp(microseconds: 0)
-    return (0..<count).map { index in
-      [
-        .int64(9_007_199_254_740_993), index % 2 == 0 ? .text("Gate A") : .null, .timestamp(start),
-        .timestamp(end),
-        .int64(Int64(index + 1)), .text("item \(index) \"<&>\u{202e}'"), .int64(.max - Int64(index)),
+    return (0..<count).map { index -> [BIValue] in
+      let name: BIValue = index % 2 == 0 ? .text("Gate A") : .null
+      let item = "item \(index) \"<&>\u{202e}'"
+      return [
+        .int64(9_007_199_254_740_993), name, .timestamp(start), .timestamp(end), .int64(Int64(index + 1)),
+        .text(item), .int64(.max - Int64(index)),
       ]
     }
   }

@@ -1,5 +1,6 @@
 import CountStore
 import Counting
+import HTTP
 import Testing
 
 @testable import TopItemsAPI
@@ -122,7 +123,7 @@ struct ODataFilterTests {
       "item_name eq \"secret\"",
       "item_rank eq 9223372036854775808", "item_rank eq 10L", "item_rank eq 0x10", "item_rank eq --1",
       "item_rank eq +-1",
-      "not item_rank eq 1", "item_rank in 1", "item_rank in (1", "item_rank in (1,)", "item_rank in ('x')",
+      "not item_rank eq 1", "item_rank in (1", "item_rank in (1,)", "item_rank in ('x')",
       "item_rank in (item_rank)", "contains(item_name)", "contains(item_rank,'x')", "contains(item_name,5)",
       "contains item_name", "secret(item_name)", "true gt false", "item_rank and true",
       "item_rank le 1;secret",
@@ -134,7 +135,7 @@ struct ODataFilterTests {
   )
   func wrong(text: String) {
     let error = #expect(throws: ODataError.self) { try read(text) }
-    #expect(error?.problem.status == .badRequest || text.hasPrefix("item_rank in 1"), "\(text)")
+    #expect(error?.problem.status == .badRequest, "\(text)")
     #expect(error?.problem.detail.contains("secret") == false)
   }
 
@@ -145,7 +146,7 @@ struct ODataFilterTests {
       "item_count mod 2 eq 0",
       "length(item_name) gt 3", "item_count gt 1.5", "item_count gt 1e3",
       "geo.distance(item_name,item_name) lt 1",
-      "cast(item_rank,Edm.String) eq '1'", "item_rank in @n", "window_start gt now()",
+      "cast(item_rank,Edm.String) eq '1'", "item_rank in @n", "item_rank in 1", "window_start gt now()",
       "item_rank eq duration'PT1H'",
       "contains(tolower(item_name),'x')", "item_rank has 1",
     ]

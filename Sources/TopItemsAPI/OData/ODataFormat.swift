@@ -25,7 +25,7 @@ struct ODataFormat: Equatable {
     var parameters: [String: String] = [:]
     var weight = 1.0
 
-    init(_ text: some StringProtocol) {
+    init(_ text: Substring) {
       let parts = text.split(separator: ";").map { part in
         part.filter { $0 != " " && $0 != "\t" && $0 != "\"" }.lowercased()
       }
@@ -66,7 +66,7 @@ struct ODataFormat: Equatable {
       case .text: [.text]
       }
     if let format {
-      try self.init(format: format, offered)
+      try read(format: format, offered)
       return
     }
     let ranges = accept.joined(separator: ",").split(separator: ",").map { Range($0) }
@@ -90,8 +90,8 @@ struct ODataFormat: Equatable {
     throw ODataError(.notAcceptable(offered: list))
   }
 
-  private init(format: String, _ offered: [MediaType]) throws(ODataError) {
-    let range = Range(format)
+  private mutating func read(format: String, _ offered: [MediaType]) throws(ODataError) {
+    let range = Range(format[...])
     let names: [String: MediaType] = ["json": .json, "xml": .xml]
     guard let type = names[range.type] ?? MediaType(rawValue: range.type), offered.contains(type),
       Self.isKnown(range)

@@ -1,4 +1,5 @@
 import CountStore
+import Counting
 
 /// Writes entities as JSON (OData JSON Format 4.0).
 struct ODataPayload: Sendable {

@@ -30,11 +30,12 @@ extension ODataService {
       columns: asked.query.columns
     )
     let pageSize = request.preferences.maximumPageSize
+    let question = query
     return .streaming { stream throws(StreamBroken) in
       var output = ODataOutput(stream, frame, contentType: request.format.contentType)
       var interruption: Interruption?
       do throws(CountStoreError) {
-        try read(query) { rows in
+        try read(question) { rows in
           do throws(Interruption) {
             try send(rows, payload, shown: shown, pageSize: pageSize, request, &output)
           } catch {

@@ -161,15 +161,9 @@ public struct ODataService: Sendable {
 
   /// The one row of a key.
   private static func one(_ rows: BIRows) throws(ODataError) -> [BIValue] {
-    do throws(CountStoreError) {
-      guard let row = try rows.next() else { throw ODataError.notFound("There is no entity with this key.") }
-      return row
-    } catch let error as ODataError {
-      throw error
-    } catch let error as CountStoreError {
-      throw ODataError(APIError(error))
-    } catch {
-      throw ODataError(.unexpected)
-    }
+    let row: [BIValue]?
+    do { row = try rows.next() } catch { throw ODataError(APIError(error)) }
+    guard let row else { throw .notFound("There is no entity with this key.") }
+    return row
   }
 }
