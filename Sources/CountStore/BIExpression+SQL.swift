@@ -30,7 +30,7 @@ extension BIExpression {
   {
     let collation = left.isText || right.isText ? " COLLATE \"C\"" : ""
     func sql(_ symbol: String) -> Query {
-      "\(left.sql) \(unescaped: symbol) \(right.sql)\(unescaped: collation)"
+      "\(left.operand) \(unescaped: symbol) \(right.operand)\(unescaped: collation)"
     }
     let mayBeNull = (left.mayBeNull, right.mayBeNull)
     switch comparison {
@@ -58,10 +58,18 @@ extension BIExpression {
       let isTrue: Query = "(\(isOne)) IS TRUE"
       parts.append(operand.mayBeNull ? isTrue : isOne)
     }
-    if !numbers.isEmpty { add("\(operand.sql) = ANY (\(numbers))") }
-    if !texts.isEmpty { add("\(operand.sql) = ANY (\(texts))") }
-    if !times.isEmpty { add("\(operand.sql) = ANY (\(timestamps: times))") }
+    if !numbers.isEmpty { add("\(operand.operand) = ANY (\(numbers))") }
+    if !texts.isEmpty { add("\(operand.operand) = ANY (\(texts))") }
+    if !times.isEmpty { add("\(operand.operand) = ANY (\(timestamps: times))") }
     return join(parts, "OR", empty: "false")
+  }
+
+  /// As a side of an operator.
+  private var operand: Query {
+    switch self {
+    case .column, .value: sql
+    default: "(\(sql))"
+    }
   }
 
   private var mayBeNull: Bool {

@@ -29,7 +29,7 @@ struct ODataAsking {
         if let failing, after == 0 { throw failing }
         let all = BIView.topItemsByDay.columns
         var index = 0
-        let shown = query.limit == 0 ? [] : rows
+        let shown = rows.prefix(query.limit.map { Int(clamping: $0) } ?? .max)
         body(
           BIRows(count: query.isCounted ? Int64(rows.count) : nil) { () throws(CountStoreError) in
             if let failing, index == after { throw failing }

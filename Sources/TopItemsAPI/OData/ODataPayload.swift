@@ -131,7 +131,7 @@ struct ODataPayload: Sendable {
     case .bool(let flag): "\(flag)"
     case .int64(let number): "\(number)"
     case .timestamp(let time): time.rfc3339
-    case .text(let text): "'" + percentEncoded(text.replacing("'", with: "''")) + "'"
+    case .text(let text): "'\(percentEncoded(text))'"
     }
   }
 
@@ -146,18 +146,17 @@ struct ODataPayload: Sendable {
     }
   }
 
-  /// Everything but RFC 3986's unreserved characters and the quote as `%XX`.
+  /// Everything but RFC 3986's unreserved characters as `%XX`, with each quote twice.
   static func percentEncoded(_ text: String) -> String {
     var encoded = ""
     for byte in text.utf8 {
       switch byte {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
         UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-        UInt8(ascii: "~"), UInt8(ascii: "'"):
+        UInt8(ascii: "~"):
         encoded.unicodeScalars.append(UnicodeScalar(byte))
-      default:
-        let digits = String(byte, radix: 16, uppercase: true)
-        encoded += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
+      case UInt8(ascii: "'"): encoded += "''"
+      default: encoded += (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
       }
     }
     return encoded

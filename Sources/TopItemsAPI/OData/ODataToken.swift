@@ -132,12 +132,14 @@ struct ODataLexer {
       throw failure(start, "a time is written with a zone or an offset, as in 2026-11-01T00:00:00Z")
     }
     if let integer = Int64(text) { return .integer(integer) }
-    if text.utf8.allSatisfy({ Self.decimal.contains($0) }), Double(text) != nil { return .decimal }
-    if text.utf8.dropFirst().allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
+    if text.utf8.dropFirst().allSatisfy(Self.isDigit), text.utf8.last.map(Self.isDigit) == true {
       throw failure(start, "a number is out of the range of 64 bits")
     }
+    if text.utf8.allSatisfy({ Self.decimal.contains($0) }), Double(text) != nil { return .decimal }
     throw failure(start, "this is no number and no time")
   }
+
+  private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
   private static let endsNumber = Set(" \t(),/='*@".utf8)
   private static let decimal = Set("0123456789+-.eE".utf8)
