@@ -132,6 +132,26 @@ struct ODataPagingTests {
     #expect(answer.response.fields["Preference-Applied"] == nil)
   }
 
+  @Test("long and short answers are sent as gzip where the client takes it")
+  func gzip() throws {
+    let asking = ODataAsking(ODataAsking.rows(3000))
+    for (target, fields) in [
+      ("/odata/v4/TopItems", [:]), ("/odata/v4/$metadata", [:]), ("/odata/v4/TopItems", prefer(9)),
+    ] {
+      var fields = fields as Fields
+      let plain = try asking.answer(target, fields: fields)
+      fields.append("Accept-Encoding", "gzip")
+      let coded = try asking.answer(target, fields: fields)
+      #expect(coded.response.fields["Content-Encoding"] == "gzip")
+      #expect(coded.response.body.starts(with: [0x1F, 0x8B]))
+      #expect(coded.response.body.count < plain.response.body.count)
+    }
+    #expect(
+      try asking.answer("/odata/v4/", fields: ["Accept-Encoding": "gzip"]).response.fields["Content-Encoding"]
+        == nil
+    )
+  }
+
   @Test("a long answer comes in pieces")
   func pieces() throws {
     let answer = try ODataAsking(ODataAsking.rows(5000)).answer("/odata/v4/TopItems")

@@ -3,16 +3,25 @@ import HTTP
 /// What every answer of the service has in common: the fields around the body.
 struct ODataFrame: Sendable {
   private let frame: Frame
+  /// Whether the client takes gzip.
+  let acceptsGzip: Bool
 
   init(_ request: Request) {
     frame = Frame(request)
+    acceptsGzip = ContentCoding.acceptsGzip(request.fields)
   }
 
-  /// Status and fields of an answer whose body comes, or begins, with it.
-  func response(_ body: [UInt8], _ contentType: String, pageSize: Int? = nil) -> Response {
+  /// A whole answer.
+  func response(_ body: [UInt8], _ contentType: String) -> Response {
+    let response = Response(status: .ok, fields: fields(contentType), body: body)
+    return acceptsGzip ? ContentCoding.gzip(response) ?? response : response
+  }
+
+  /// Status and fields of an answer in pieces.
+  func head(_ contentType: String, pageSize: Int?) -> Response {
     var fields = fields(contentType)
     if let pageSize { fields.append("Preference-Applied", "odata.maxpagesize=\(pageSize)") }
-    return Response(status: .ok, fields: fields, body: body)
+    return Response(status: .ok, fields: fields)
   }
 
   /// A value that is null.

@@ -1,3 +1,4 @@
+import Compression
 import HTTP
 
 /// The body of an answer on its way to the client: gathered into pieces, and begun with the first one. Until then the
@@ -10,6 +11,7 @@ struct ODataOutput {
   var pageSize: Int?
   private var piece: [UInt8] = []
   private var hasBegun = false
+  private var gzip: GzipEncoder?
 
   init(_ stream: ResponseStream, _ frame: ODataFrame, contentType: String) {
     self.stream = stream
@@ -22,12 +24,33 @@ struct ODataOutput {
 
   mutating func append(_ bytes: [UInt8]) { piece += bytes }
 
-  mutating func flush() throws(StreamBroken) {
-    if hasBegun {
-      try stream.write(piece)
-    } else {
+  /// Sends what waits.
+  mutating func flush() throws(StreamBroken) { try send(isLast: false) }
+
+  /// Sends what waits, and ends the answer.
+  mutating func finish() throws(StreamBroken) { try send(isLast: true) }
+
+  private mutating func send(isLast: Bool) throws(StreamBroken) {
+    var head: Response?
+    if !hasBegun {
+      head = frame.head(contentType, pageSize: pageSize)
+      if frame.acceptsGzip, piece.count >= ContentCoding.smallestBody {
+        gzip = GzipEncoder()
+        head?.fields.append("Content-Encoding", "gzip")
+      }
+    }
+    if let gzip {
+      var coded: [UInt8] = []
+      gzip.encode(piece, to: &coded)
+      if isLast { gzip.finish(to: &coded) }
+      piece = coded
+    }
+    if var head {
       hasBegun = true
-      try stream.begin(frame.response(piece, contentType, pageSize: pageSize))
+      head.body = piece
+      try stream.begin(head)
+    } else {
+      try stream.write(piece)
     }
     piece.removeAll(keepingCapacity: true)
   }

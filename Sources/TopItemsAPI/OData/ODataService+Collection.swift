@@ -14,7 +14,7 @@ extension ODataService {
   func collection(_ set: ODataEntitySet, _ request: ODataRequest, _ frame: ODataFrame) throws(ODataError)
     -> Reply
   {
-    if let token = request.options[.skiptoken] { return .ready(try page(token, request, frame)) }
+    if let token = request.options[.skiptoken] { return try page(token, request, frame) }
     let asked = try ODataQuery(set, request.options)
     var query = asked.query
     let shown = query.columns.count
@@ -103,7 +103,7 @@ extension ODataService {
       }
     }
     output.append(ODataPayload.tail(next: next))
-    do { try output.flush() } catch { throw .client(error) }
+    do { try output.finish() } catch { throw .client(error) }
   }
 
   private static func next(_ rows: BIRows) throws(Interruption) -> [BIValue]? {
@@ -112,7 +112,7 @@ extension ODataService {
 
   /// A later page of a result that is held.
   private func page(_ token: String, _ request: ODataRequest, _ frame: ODataFrame) throws(ODataError)
-    -> Response
+    -> Reply
   {
     let parts = token.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 3, let index = Parameters.integer(String(parts[2])), index > 0 else {
@@ -124,10 +124,13 @@ extension ODataService {
     }
     let isLast = index == Int64(result.pages.count - 1)
     let next = isLast ? nil : request.link(token: "\(parts[0]).\(parts[1]).\(index + 1)")
-    return frame.response(
-      result.head + result.pages[Int(index)] + ODataPayload.tail(next: next),
-      result.contentType
-    )
+    // To write it takes a while: not on the event loop.
+    return .blocking {
+      frame.response(
+        result.head + result.pages[Int(index)] + ODataPayload.tail(next: next),
+        result.contentType
+      )
+    }
   }
 }
 

@@ -139,7 +139,9 @@ struct ODataLexer {
     throw failure(start, "this is no number and no time")
   }
 
-  private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+  private static func isDigit(_ byte: UInt8) -> Bool {
+    (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+  }
 
   private static let endsNumber = Set(" \t(),/='*@".utf8)
   private static let decimal = Set("0123456789+-.eE".utf8)
