@@ -34,32 +34,38 @@ extension CountStore {
   ///
   /// - Parameters:
   ///   - itemIDs: the stored id of each dictionary index that the batch refers to.
-  ///   - cameras: those that have a row of their own, see `admit`; the others are counted together.
+  ///   - cameras: knows those that have a row of their own, see `admit`; the others are counted together.
   /// - Throws: `PostgresError`; `.commitUnknown` when the connection was lost during COMMIT, so that only a later
   ///   `claim` can tell whether the batch is stored.
-  public func apply(
-    _ batch: Batch,
-    itemIDs: [Int64],
-    path: ApplyPath,
-    cameras: CameraRoster = CameraRoster(limit: 0)
-  ) throws(PostgresError) -> ApplyOutcome {
+  public func apply(_ batch: Batch, itemIDs: [Int64], path: ApplyPath, cameras: inout CameraLedger)
+    throws(PostgresError) -> ApplyOutcome
+  {
     try connection.begin()
     let outcome: ApplyOutcome
     do {
-      outcome = try write(batch, itemIDs: itemIDs, path: path, cameras: cameras)
+      outcome = try write(batch, itemIDs: itemIDs, path: path, cameras: &cameras)
       guard case .committed = outcome else {
         connection.rollback()
+        cameras.unstage()
         return outcome
       }
+      try connection.commit()
     } catch {
       connection.rollback()
+      cameras.unstage()
       throw error
     }
-    try connection.commit()
+    cameras.settle()
     return outcome
   }
 
-  private func write(_ batch: Batch, itemIDs: [Int64], path: ApplyPath, cameras: CameraRoster)
+  /// The same for a writer that gives no camera a row of its own.
+  public func apply(_ batch: Batch, itemIDs: [Int64], path: ApplyPath) throws(PostgresError) -> ApplyOutcome {
+    var cameras = CameraLedger(limit: 0)
+    return try apply(batch, itemIDs: itemIDs, path: path, cameras: &cameras)
+  }
+
+  private func write(_ batch: Batch, itemIDs: [Int64], path: ApplyPath, cameras: inout CameraLedger)
     throws(PostgresError) -> ApplyOutcome
   {
     let fenced = try fencedPartitions(batch)
@@ -68,7 +74,7 @@ extension CountStore {
     let bounds = try lockedEventTimeBounds()
     if let oldest = batch.oldestDetection, oldest < bounds.floor { return .floorRose(bounds) }
 
-    let stored = try store(batch, itemIDs: itemIDs, path: path, cameras: cameras)
+    let stored = try store(batch, itemIDs: itemIDs, path: path, cameras: &cameras)
     try quarantine(batch)
     try bury(batch)
     try advanceOffsets(stored.parts)
@@ -91,8 +97,8 @@ extension CountStore {
   /// of `ingest_offset` and has read `lockedEventTimeBounds`.
   ///
   /// - Returns: the batch's parts, with the fates that the constraint decided, and which locations' counts changed.
-  func store(_ batch: Batch, itemIDs: [Int64], path: ApplyPath, cameras: CameraRoster) throws(PostgresError)
-    -> (parts: [Batch.Part], changedLocations: [Int64]?, usedCarefulPath: Bool)
+  func store(_ batch: Batch, itemIDs: [Int64], path: ApplyPath, cameras: inout CameraLedger)
+    throws(PostgresError) -> (parts: [Batch.Part], changedLocations: [Int64]?, usedCarefulPath: Bool)
   {
     var parts = batch.parts
     var tallies = batch.cameras
@@ -110,7 +116,7 @@ extension CountStore {
     let isNew = stored.verdicts.map { $0.map { $0 == .new } }
     let counts = WindowedCounts(of: batch.detections, itemIDs: itemIDs, isCounted: isNew)
     try addToRollups(counts, try add(counts))
-    try add(tallies, roster: cameras)
+    try record(tallies, in: &cameras)
     return (parts, counts.changedLocations(), stored.usedCarefulPath)
   }
 

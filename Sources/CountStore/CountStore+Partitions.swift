@@ -15,7 +15,8 @@ struct PartitionedTable: Sendable {
     name: "window_count",
     unit: "day",
     format: "YYYYMMDD",
-    storage: "fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05"
+    storage:
+      "fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05"
   )
   /// Hours, by month. Vacuumed by the number of new rows, for the sake of index-only scans.
   static let hours = PartitionedTable(

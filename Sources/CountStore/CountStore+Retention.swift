@@ -20,7 +20,8 @@ extension CountStore {
   /// - Parameter dryRun: only tell.
   /// - Returns: the new floor, or nil when it stays.
   /// - Throws: `PostgresError`; SQLSTATE 55P03 when the batches in flight do not end in time.
-  public func raiseFloor(_ policy: RetentionPolicy, dryRun: Bool = false) throws(PostgresError) -> Timestamp? {
+  public func raiseFloor(_ policy: RetentionPolicy, dryRun: Bool = false) throws(PostgresError) -> Timestamp?
+  {
     let due = try connection.execute(
       """
       SELECT clock_timestamp() - make_interval(secs => \(policy.dedupHorizon)::double precision) FROM dedup_floor
@@ -128,7 +129,8 @@ extension CountStore {
       let (name, parent) = (try retired.string(row, 0), try retired.string(row, 1))
       if !retired.isNull(row, 2) {
         let how = try retired.bool(row, 2) ? "FINALIZE" : "CONCURRENTLY"
-        let sql: Query = "ALTER TABLE \(identifier: parent) DETACH PARTITION \(identifier: name) \(unescaped: how)"
+        let sql: Query =
+          "ALTER TABLE \(identifier: parent) DETACH PARTITION \(identifier: name) \(unescaped: how)"
         try connection.run(script: sql.sql)
       }
       let drop: Query = "DROP TABLE IF EXISTS \(identifier: name)"

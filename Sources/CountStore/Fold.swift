@@ -235,7 +235,7 @@ extension CountStore {
       try fold.takeInChanges()
       do {
         if try fold.finish() { return fold }
-      } catch where error.sqlState == .lockNotAvailable && refusals < 5 {
+      } catch  where error.sqlState == .lockNotAvailable && refusals < 5 {
         // A long batch is in the way; all that was summed would have to be summed again.
         refusals += 1
       }

@@ -61,20 +61,23 @@ public struct Retention: Sendable {
     _ = try store.retirePartitions(policy, dryRun: false)
     report.droppedPartitions = try store.dropRetiredPartitions(isStopping: isStopping)
     if purgeIsDue {
-      report.purgedDetections = try Self.throughTheTable(&detections, isStopping) { cursor throws(PostgresError) in
+      report.purgedDetections = try Self.throughTheTable(&detections, isStopping) {
+        cursor throws(PostgresError) in
         try store.purgeDetections(&cursor)
       }
       purgeIsDue = !detections.isAtStart
     }
     if let seconds = policy.deadLetters {
       var cursor = PurgeCursor()
-      report.purgedDeadLetters = try Self.throughTheTable(&cursor, isStopping) { cursor throws(PostgresError) in
+      report.purgedDeadLetters = try Self.throughTheTable(&cursor, isStopping) {
+        cursor throws(PostgresError) in
         try store.purgeDeadLetters(olderThan: seconds, &cursor)
       }
     }
     if let seconds = policy.quarantine {
       var cursor = PurgeCursor()
-      report.purgedQuarantine = try Self.throughTheTable(&cursor, isStopping) { cursor throws(PostgresError) in
+      report.purgedQuarantine = try Self.throughTheTable(&cursor, isStopping) {
+        cursor throws(PostgresError) in
         try store.purgeQuarantine(olderThan: seconds, &cursor)
       }
     }

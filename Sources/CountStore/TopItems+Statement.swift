@@ -15,7 +15,8 @@ extension CountStore {
     let sums: Query =
       switch query.grouping {
       case .location: "SELECT place.location, item_id, item_count FROM place, LATERAL"
-      case .all: "SELECT NULL::bigint AS location, item_id, sum(item_count)::bigint AS item_count FROM place, LATERAL"
+      case .all:
+        "SELECT NULL::bigint AS location, item_id, sum(item_count)::bigint AS item_count FROM place, LATERAL"
       }
     return """
       WITH labels AS (\(unescaped: Label.sql)),

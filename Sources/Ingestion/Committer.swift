@@ -42,12 +42,12 @@ final class Committer: @unchecked Sendable {
   private var itemGeneration = -1
   /// The end of the time that there are partitions for, as far as is known here.
   private var coveredUntil = Timestamp(microseconds: .min)
-  private var cameras: CameraRoster
+  private var cameras: CameraLedger
 
   init(_ options: IngestionOptions, observe: @escaping @Sendable (IngestionObservation) -> Void) {
     self.options = options
     self.observe = observe
-    cameras = CameraRoster(limit: options.maximumCameras)
+    cameras = CameraLedger(limit: options.maximumCameras)
   }
 
   // MARK: The reading thread's side
@@ -125,7 +125,7 @@ final class Committer: @unchecked Sendable {
       try store.admit(batch.cameras, to: &cameras)
       try coverWindows(of: batch, in: store)
       let interned = DatabaseClock.monotonicMicroseconds()
-      let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next, cameras: cameras)
+      let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next, cameras: &cameras)
       switch outcome {
       case .committed(let revision, let parts, let bounds, let usedCarefulPath):
         let ended = DatabaseClock.monotonicMicroseconds()

@@ -31,7 +31,7 @@ public struct IngestionOptions: Sendable {
   public var rememberedDetections = 1 << 20
 
   /// How many cameras have counters of their own; the others share one row.
-  public var maximumCameras = CameraRoster.defaultLimit
+  public var maximumCameras = CameraLedger.defaultLimit
 
   /// The defaults, for these topics and this database.
   public init(database: ConnectionOptions, topics: [String], kafka: Configuration) {

@@ -28,18 +28,25 @@ struct PartitionTests {
     }
   }
 
-  @Test("an absurd horizon makes no more than a partition for each of 400 days, and old events count all the same")
+  @Test(
+    "an absurd horizon makes no more than a partition for each of 400 days, and old events count all the same"
+  )
   func absurdHorizon() throws {
     try F.with(horizonDays: 1000 * 366) { fixture throws in
       #expect(try partitions(fixture.base, of: "window_count") <= 400 + 10)
       #expect(try partitions(fixture.base, of: "window_count_hour") <= 14 + 3)
       let old = try #require(Timestamp(rfc3339: "1100-02-03T04:05:06Z")).microseconds
       let today = try fixture.today()
-      try fixture.count([(1, "a", old), (1, "a", today - 399 * F.day), (1, "a", today - 402 * F.day), (1, "a", today)])
+      try fixture.count([
+        (1, "a", old), (1, "a", today - 399 * F.day), (1, "a", today - 402 * F.day), (1, "a", today),
+      ])
       try fixture.foldAll(until: today)
       for level in RollupLevel.allCases { #expect(try fixture.wrongRows(level) == 0, "\(level)") }
       try fixture.compare(.between(nil, nil), location: 1)
-      try fixture.compare(.between(Timestamp(microseconds: old), Timestamp(microseconds: old + 1)), location: 1)
+      try fixture.compare(
+        .between(Timestamp(microseconds: old), Timestamp(microseconds: old + 1)),
+        location: 1
+      )
       #expect(try fixture.store.ensurePartitions().microseconds > today)
 
       // With a horizon that is not, the past goes as any partition does.
@@ -68,7 +75,9 @@ struct PartitionTests {
     }
   }
 
-  @Test("while a long reader holds a partition up, batches and answers go on; the next run completes the drop")
+  @Test(
+    "while a long reader holds a partition up, batches and answers go on; the next run completes the drop"
+  )
   func longReader() throws {
     try F.with(horizonDays: 10) { fixture throws in
       let today = try fixture.today()

@@ -8,7 +8,9 @@ import Testing
 struct RetentionTests {
   private typealias F = RollupFixture
 
-  private func policy(minutesDays: Int64 = 2, hoursDays: Int64 = 60, horizonDays: Int64 = 2) -> RetentionPolicy {
+  private func policy(minutesDays: Int64 = 2, hoursDays: Int64 = 60, horizonDays: Int64 = 2)
+    -> RetentionPolicy
+  {
     var policy = RetentionPolicy()
     policy.minutes = minutesDays * 86_400
     policy.hours = hoursDays * 86_400
@@ -111,7 +113,9 @@ struct RetentionTests {
   @Test("the floor rises with the clock, and never falls")
   func floor() throws {
     try F.with(horizonDays: 10) { fixture throws in
-      func floor() throws -> Int64 { try fixture.connection.execute("SELECT floor_at FROM dedup_floor").timestamp(0, 0) }
+      func floor() throws -> Int64 {
+        try fixture.connection.execute("SELECT floor_at FROM dedup_floor").timestamp(0, 0)
+      }
       let first = try floor()
       #expect(try fixture.store.raiseFloor(policy(horizonDays: 20)) == nil)
       #expect(try floor() == first)
@@ -128,13 +132,16 @@ struct RetentionTests {
     }
   }
 
-  @Test("a key goes when event and arrival are both below the floor; a resend inside the horizon never counts again")
+  @Test(
+    "a key goes when event and arrival are both below the floor; a resend inside the horizon never counts again"
+  )
   func purge() throws {
     try F.with(horizonDays: 10) { fixture throws in
       let today = try fixture.today()
       // Oids 1…4: old and long here, old and just arrived, young and long here, young.
       try fixture.count([
-        (1, "a", today - 9 * F.day), (1, "a", today - 9 * F.day), (1, "a", today - F.hour), (1, "a", today - F.hour),
+        (1, "a", today - 9 * F.day), (1, "a", today - 9 * F.day), (1, "a", today - F.hour),
+        (1, "a", today - F.hour),
       ])
       try fixture.connection.run(
         script: "UPDATE detection SET ingested_at = now() - interval '9 days' WHERE detection_oid IN (1, 3)"
@@ -173,7 +180,10 @@ struct RetentionTests {
       } while !cursor.isAtStart
       #expect(purged == 200_000)
       #expect(stretches > 1)
-      #expect(try fixture.base.number("SELECT count(*) FROM detection WHERE detected_at < now() - interval '1 day'") == 0)
+      #expect(
+        try fixture.base.number("SELECT count(*) FROM detection WHERE detected_at < now() - interval '1 day'")
+          == 0
+      )
     }
   }
 

@@ -26,7 +26,9 @@ struct RollupFoldTests {
               // Mostly close together, so that units have several items and late events meet rows that are there.
               let day = Int64.random(in: 0..<12, using: &random) * 8
               let at = start + day * F.day + Int64.random(in: 0..<3 * F.hour, using: &random)
-              return (Int64.random(in: 1...3, using: &random), "item \(Int.random(in: 1...4, using: &random))", at)
+              return (
+                Int64.random(in: 1...3, using: &random), "item \(Int.random(in: 1...4, using: &random))", at
+              )
             }
           )
         case 4...8:
@@ -45,7 +47,9 @@ struct RollupFoldTests {
           // Given up, as by a crash: the next fold of the level finds its leftovers.
           if Int.random(in: 0..<4, using: &random) == 0 { fold = nil }
         }
-        let (a, b) = (Int64.random(in: start...end, using: &random), Int64.random(in: start...end, using: &random))
+        let (a, b) = (
+          Int64.random(in: start...end, using: &random), Int64.random(in: start...end, using: &random)
+        )
         try fixture.compare(
           .between(Timestamp(microseconds: min(a, b)), Timestamp(microseconds: max(a, b))),
           location: step % 2 == 0 ? nil : Int64.random(in: 1...3, using: &random),
@@ -66,13 +70,20 @@ struct RollupFoldTests {
       let old = today - 80 * F.day
       try fixture.count([(1, "a", old), (2, "b", today + 1)])
       try fixture.foldAll(until: today)
-      try fixture.count([(1, "a", old + 5), (1, "late", old + F.day), (3, "new place", old), (1, "a", today + 2)])
+      try fixture.count([
+        (1, "a", old + 5), (1, "late", old + F.day), (3, "new place", old), (1, "a", today + 2),
+      ])
       for level in RollupLevel.allCases { #expect(try fixture.wrongRows(level) == 0, "\(level)") }
       #expect(try fixture.base.number("SELECT count(*) FROM window_count_month") == 3)
       #expect(
-        try fixture.base.number("SELECT max(item_count) FROM window_count_hour WHERE window_start < now()") == 2
+        try fixture.base.number("SELECT max(item_count) FROM window_count_hour WHERE window_start < now()")
+          == 2
       )
-      #expect(try fixture.base.number("SELECT count(*) FROM window_count_day WHERE window_start >= \(timestamp: today)") == 0)
+      #expect(
+        try fixture.base.number(
+          "SELECT count(*) FROM window_count_day WHERE window_start >= \(timestamp: today)"
+        ) == 0
+      )
       try fixture.compare(.between(nil, nil), location: nil)
     }
   }
