@@ -66,6 +66,8 @@ extension CountStore {
     }
     if claim.nextOffset < request.lowWatermark {
       claim.gap = claim.nextOffset..<request.lowWatermark
+    }
+    if claim.gap != nil, request.passesGap {
       claim.nextOffset = request.lowWatermark
       _ = try connection.execute(
         """
@@ -75,7 +77,7 @@ extension CountStore {
         """
       )
     }
-    if claim.epoch != stored.epoch || claim.gap != nil {
+    if claim.epoch != stored.epoch || claim.nextOffset != stored.nextOffset {
       _ = try connection.execute(
         """
         UPDATE ingest_offset SET epoch = \(claim.epoch), next_offset = \(claim.nextOffset)

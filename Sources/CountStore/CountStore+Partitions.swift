@@ -63,8 +63,9 @@ extension CountStore {
              AND (to_regclass('window_count_hour_past') IS NOT NULL
                   OR to_regclass('window_count_hour_' || to_char(floor_at, 'YYYYMM')) IS NOT NULL)
       FROM coalesce((SELECT floor_at FROM dedup_floor), clock_timestamp() - interval '7 days') AS floor_at,
-           greatest(clock_timestamp(), least(\(timestamp: through?.microseconds)::timestamptz,
-                                             clock_timestamp() + interval '400 days')) AS clock,
+           greatest(clock_timestamp(), least(
+             coalesce(\(timestamp: through?.microseconds), clock_timestamp()),
+             clock_timestamp() + interval '400 days')) AS clock,
            LATERAL (SELECT date_trunc('day', clock, 'UTC')
                            + make_interval(days => \(Int32(Self.partitionsAheadDays) + 1))) AS bound(stop)
       """

@@ -30,13 +30,22 @@ public struct ClaimRequest: Sendable {
   public var mayTake: Bool
   /// The oldest offset that Kafka still has.
   public var lowWatermark: Int64
+  /// Whether to go on behind messages that Kafka has deleted; otherwise the offset stays where it is.
+  public var passesGap: Bool
 
   /// A request for one partition.
-  public init(key: PartitionKey, heldEpoch: Int64?, mayTake: Bool, lowWatermark: Int64) {
+  public init(
+    key: PartitionKey,
+    heldEpoch: Int64?,
+    mayTake: Bool,
+    lowWatermark: Int64,
+    passesGap: Bool = true
+  ) {
     self.key = key
     self.heldEpoch = heldEpoch
     self.mayTake = mayTake
     self.lowWatermark = lowWatermark
+    self.passesGap = passesGap
   }
 }
 
@@ -48,7 +57,8 @@ public struct PartitionClaim: Sendable, Equatable {
   public var epoch: Int64
   /// Where to read on.
   public var nextOffset: Int64
-  /// Offsets that Kafka had deleted before they were counted: recorded in `offset_gap`, and passed over.
+  /// Offsets that Kafka had deleted before they were counted: recorded in `offset_gap` and passed over, or, where the
+  /// request forbids that, still ahead.
   public var gap: Range<Int64>?
 
   /// A claim as it is stored.

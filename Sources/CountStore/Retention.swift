@@ -97,7 +97,8 @@ public struct Retention: Sendable {
     return purged
   }
 
-  /// What a run would do now. The levels' marks are estimated by the clock; nothing is summed, locked or written.
+  /// What a run would do now. Nothing is summed, locked or written, so that a
+  /// level does not show what would only be there after another one's fold.
   /// - Throws: `PostgresError`.
   public func preview(on connection: Connection) throws(PostgresError) -> RetentionReport {
     let store = CountStore(connection)

@@ -28,8 +28,38 @@ struct Assignment {
     /// The index of its part in the batch that is being built.
     var part: Int32?
     var reachedEnd = false
+    /// What keeps its next message from being read, over failures.
+    var trouble: Trouble?
+    /// Whether the log seems to end below `next`.
+    var shortfall = Shortfall.none
+    /// The end of the log when it was last asked for.
+    var logEnd: Int64 = 0
     /// When it may be claimed, on the monotonic clock (µs).
     var notBefore: Int64 = 0
+  }
+
+  /// Failures to read one position.
+  struct Trouble {
+    /// The offset that was next.
+    var offset: Int64
+    var failures: Int
+    /// That the offset is outside of the log, instead of something with the messages there.
+    var isOutOfRange: Bool
+    var reason: String
+
+    /// How often one position is tried; with the pauses between, for six seconds.
+    static let patience = 4
+  }
+
+  /// How sure it is that a partition's log ends below its position. Kafka refuses to read behind the end; other brokers
+  /// answer with nothing at all, for ever.
+  enum Shortfall: Equatable {
+    case none
+    /// The end that the last fetch told lies below the position, since this point of the monotonic clock (µs). It may
+    /// be the end of an older fetch.
+    case suspected(since: Int64)
+    /// Reading was moved back to that end: if the log goes on there, up to the position, all is well.
+    case probed
   }
 
   private(set) var entries: [Entry] = []
@@ -62,6 +92,7 @@ struct Assignment {
     for index in entries.indices {
       entries[index].part = nil
       entries[index].reachedEnd = false
+      entries[index].shortfall = .none
       if entries[index].standing == .reading { entries[index].standing = .unclaimed }
     }
     changed()
@@ -83,6 +114,9 @@ struct Assignment {
   mutating func endParts() {
     for index in entries.indices { entries[index].part = nil }
   }
+
+  /// The partitions that are being read.
+  var reading: [Entry] { entries.filter { $0.standing == .reading } }
 
   subscript(index: Int) -> Entry {
     get { entries[index] }
@@ -110,6 +144,40 @@ struct Assignment {
   /// Whether a partition waits for its claim, and may be claimed now.
   func isDue(_ index: Int) -> Bool {
     entries[index].standing == .unclaimed && entries[index].notBefore <= DatabaseClock.monotonicMicroseconds()
+  }
+
+  /// Takes note that the next message of a partition could not be read.
+  mutating func noteTrouble(_ index: Int, isOutOfRange: Bool, reason: String) {
+    let next = entries[index].next
+    // After a failure the partition is read again from its stored offset, so it is behind the trouble for a while.
+    var trouble =
+      entries[index].trouble
+      ?? Trouble(offset: next, failures: 0, isOutOfRange: isOutOfRange, reason: reason)
+    trouble.offset = max(trouble.offset, next)
+    trouble.failures += 1
+    trouble.isOutOfRange = isOutOfRange
+    trouble.reason = reason
+    entries[index].trouble = trouble
+    // What librdkafka hands out next may lie behind messages that it has skipped: the position is sought anew.
+    entries[index].standing = .unclaimed
+    postpone(index, milliseconds: Int64(trouble.failures) * 1000)
+  }
+
+  /// Compares a partition's position with the end of the log as of the last fetch.
+  /// - Returns: where to move back to, to see whether the log really ends there; mostly nil.
+  mutating func compare(_ index: Int, logEnd: Int64, now: Int64) -> Int64? {
+    guard entries[index].standing == .reading, logEnd < entries[index].next else {
+      entries[index].shortfall = .none
+      return nil
+    }
+    switch entries[index].shortfall {
+    case .none: entries[index].shortfall = .suspected(since: now)
+    case .suspected(let since) where now - since >= 2_000_000:
+      entries[index].shortfall = .probed
+      return logEnd
+    case .suspected, .probed: break
+    }
+    return nil
   }
 
   /// Leaves a partition alone for a moment.

@@ -21,6 +21,9 @@ public enum IngestionObservation: Sendable {
   case remembered(Int)
   /// A batch or a claim did not get through; the worker starts over from what is stored.
   case retrying(PostgresError, afterMilliseconds: Int64)
+  /// Sessions of workers that do not go on, ended because they held the locks of a claim (their process ids in
+  /// PostgreSQL).
+  case endedBlockers([Int32])
   /// A message that the database refuses, now a dead letter.
   case rejected(PartitionKey, offset: Int64, PostgresError)
   /// One partition is stopped until somebody looks at it; the others go on.

@@ -3,6 +3,14 @@ import Counting
 import Kafka
 import Postgres
 
+/// What to do when Kafka has deleted messages before they were counted (its retention is too short for the lag).
+public enum GapPolicy: String, Sendable, CaseIterable {
+  /// Record the lost offsets in `offset_gap`, and go on behind them.
+  case `continue`
+  /// Stop the partition until somebody looks at it.
+  case halt
+}
+
 /// How a worker reads, judges and writes. The defaults suit one worker beside one PostgreSQL.
 public struct IngestionOptions: Sendable {
   /// Where counts are kept.
@@ -13,6 +21,8 @@ public struct IngestionOptions: Sendable {
   public var kafka: Configuration
   /// Stop when every assigned partition has reported its end and everything before it is committed.
   public var drain = false
+  /// What to do about messages that are gone before they were counted.
+  public var onGap = GapPolicy.continue
   /// How far ahead of the database's clock an event may be.
   public var allowedSkewSeconds: Int64 = 300
   /// What is kept for how long, and so how far back events are accepted.

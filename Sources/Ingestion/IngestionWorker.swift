@@ -51,6 +51,16 @@ public final class IngestionWorker {
   private var progress: [PartitionKey: Int64] = [:]
   private var committed: [PartitionKey: Int64] = [:]
   private var stateReported: Int64 = 0
+  /// Since when the batch in hand holds up a full one, on the monotonic clock (µs).
+  private var fullSince: Int64?
+  private var isHolding = false
+
+  /// A partition could not be read on during the last poll.
+  private var needsPositions = false
+  /// librdkafka has given a partition up.
+  private var needsRestart = false
+  /// In a row.
+  private var failedSeeks = 0
 
   private enum InHand {
     case claim(keys: Set<PartitionKey>, version: Int)
@@ -119,7 +129,9 @@ public final class IngestionWorker {
       }
       claimIfNeeded(consumer)
       reportStateNowAndThen(consumer)
-      let count = isFull ? 0 : try read(consumer)
+      try holdWhileFull(consumer)
+      let count = isFull && !isHolding ? 0 : try read(consumer)
+      recoverPositions(consumer)
       submitIfDue(moreIsWaiting: count > 0 && count == pollMessages, consumer)
       if options.drain, inHand == nil, builder.messages == 0, assignment.isDrained {
         if let reason = assignment.haltReason { throw IngestionError.halted(reason) }
@@ -136,7 +148,7 @@ public final class IngestionWorker {
   private func read(_ consumer: Consumer) throws(KafkaError) -> Int {
     let now = clock?.estimate() ?? Timestamp(microseconds: 0)
     let timeout: Int32 = builder.messages > 0 ? 2 : inHand == nil ? 50 : 10
-    let room = min(pollMessages, batchLimit - builder.messages)
+    let room = max(1, min(pollMessages, batchLimit - builder.messages))
     return try consumer.poll(maximum: room, timeout: timeout) { message in
       take(message, now: now)
     }
@@ -162,6 +174,9 @@ public final class IngestionWorker {
       now: now,
       rejection: rejected.isEmpty ? nil : rejected[key]?[message.offset]
     )
+    if let trouble = assignment[index].trouble, message.offset >= trouble.offset {
+      assignment[index].trouble = nil
+    }
     assignment[index].next = message.offset + 1
     assignment[index].reachedEnd = false
   }
@@ -173,17 +188,74 @@ public final class IngestionWorker {
     }
     if error.isPartitionEnd {
       // The end of an older fetch may lie behind the position that was sought since.
-      if assignment[index].standing == .reading, message.offset >= assignment[index].next {
+      guard assignment[index].standing == .reading else { return }
+      if message.offset >= assignment[index].next {
         assignment[index].reachedEnd = true
+      } else if assignment[index].shortfall == .probed {
+        halt(index, Self.shorterLog(position: assignment[index].next, end: message.offset))
       }
-    } else if error.isOffsetOutOfRange {
-      let reason =
-        "the stored offset \(assignment[index].next) is not in the topic's log; was the topic created anew? "
-        + "Check the topic, then delete the partition's row in ingest_offset to count it from its beginning"
-      assignment[index].standing = .halted(reason)
-      observe(.halted(assignment[index].key, reason: reason))
+    } else if error.isOffsetOutOfRange || error.concernsMessages {
+      observe(.brokerError(error))
+      guard assignment[index].standing == .reading else { return }
+      assignment.noteTrouble(index, isOutOfRange: error.isOffsetOutOfRange, reason: "\(error)")
+      needsPositions = true
+      if error.isOffsetOutOfRange { needsRestart = true }
     } else {
       observe(.brokerError(error))
+    }
+  }
+
+  /// Where the log ends before a position that was read once, nothing can be trusted: the offsets of the new messages
+  /// would be taken for those of the old ones.
+  private static func shorterLog(position: Int64, end: Int64) -> String {
+    "everything below offset \(position) is accounted for, but the topic's log ends at \(end): was the topic created "
+      + "anew? Check it, then delete the partition's row in ingest_offset to count it from its beginning"
+  }
+
+  private func halt(_ index: Int, _ reason: String) {
+    assignment[index].standing = .halted(reason)
+    observe(.halted(assignment[index].key, reason: reason))
+  }
+
+  /// After a poll that could not read on somewhere: begins anew from what is stored.
+  private func recoverPositions(_ consumer: Consumer) {
+    guard needsPositions else { return }
+    needsPositions = false
+    startOver(consumer)
+    guard needsRestart else { return }
+    needsRestart = false
+    do {
+      try consumer.restartPaused()
+    } catch {
+      observe(.brokerError(error))
+    }
+  }
+
+  /// While the next batch is full and the last one does not end, nothing more can be taken; but Kafka must go on
+  /// hearing from this member, or it gives its partitions away and makes the others wait.
+  private func holdWhileFull(_ consumer: Consumer) throws {
+    let now = DatabaseClock.monotonicMicroseconds()
+    guard isFull else {
+      fullSince = nil
+      if isHolding { release(consumer) }
+      return
+    }
+    let since = fullSince ?? now
+    fullSince = since
+    guard !isHolding, now - since > 1_000_000 else { return }
+    try? consumer.pause(assignment.reading.map(\.key.topicPartition))
+    isHolding = true
+  }
+
+  private func release(_ consumer: Consumer) {
+    isHolding = false
+    let positions = assignment.reading.map { ($0.key.topicPartition, offset: $0.next) }
+    guard !positions.isEmpty else { return }
+    do {
+      try consumer.resume(positions, timeout: 2000)
+    } catch {
+      observe(.brokerError(error))
+      startOver(consumer)
     }
   }
 
@@ -302,8 +374,23 @@ public final class IngestionWorker {
       else { continue }
       lag[entry.key] = max(0, end - next)
     }
+    probeShortLogs(consumer, now: now)
     observe(.lag(lag))
     observe(.remembered(builder.remembered))
+  }
+
+  private func probeShortLogs(_ consumer: Consumer, now: Int64) {
+    for (index, entry) in assignment.entries.enumerated() {
+      guard let end = consumer.cachedWatermarks(of: entry.key.topicPartition)?.high,
+        let position = assignment.compare(index, logEnd: end, now: now)
+      else { continue }
+      do {
+        try consumer.seek([(entry.key.topicPartition, offset: position)], timeout: 1000)
+      } catch {
+        observe(.brokerError(error))
+        assignment[index].shortfall = .none
+      }
+    }
   }
 
   // MARK: Claims and rebalances
@@ -311,8 +398,10 @@ public final class IngestionWorker {
   /// Forgets all that is not committed; every partition waits for its position.
   private func startOver(_ consumer: Consumer) {
     builder.reset()
-    let reading = assignment.entries.filter { $0.standing == .reading }.map(\.key.topicPartition)
-    if !reading.isEmpty { try? consumer.pause(reading) }
+    isHolding = false
+    // Halted ones too: nothing of them is wanted any more.
+    let all = assignment.entries.map(\.key.topicPartition)
+    if !all.isEmpty { try? consumer.pause(all) }
     assignment.startOver()
   }
 
@@ -322,9 +411,16 @@ public final class IngestionWorker {
     var requests: [ClaimRequest] = []
     for (index, entry) in assignment.entries.enumerated() where assignment.isDue(index) {
       do {
-        let low = try consumer.watermarks(of: entry.key.topicPartition, timeout: 500).low
+        let (low, high) = try consumer.watermarks(of: entry.key.topicPartition, timeout: 500)
+        assignment[index].logEnd = high
         requests.append(
-          ClaimRequest(key: entry.key, heldEpoch: entry.epoch, mayTake: entry.mayTake, lowWatermark: low)
+          ClaimRequest(
+            key: entry.key,
+            heldEpoch: entry.epoch,
+            mayTake: entry.mayTake,
+            lowWatermark: low,
+            passesGap: options.onGap == .continue
+          )
         )
       } catch {
         // The others do not wait for a partition whose leader is away.
@@ -338,12 +434,22 @@ public final class IngestionWorker {
   }
 
   private func begin(_ claims: [PartitionClaim], asked: Set<PartitionKey>, _ consumer: Consumer) {
+    let claims = claims.filter { !haltIfHopeless($0) }
     let positions = claims.map { ($0.key.topicPartition, offset: $0.nextOffset) }
     do {
       if !positions.isEmpty { try consumer.resume(positions, timeout: 2000) }
+      failedSeeks = 0
     } catch {
       // Just assigned, or the broker is away: the partitions stay unclaimed and are asked for again.
       observe(.brokerError(error))
+      failedSeeks += 1
+      if failedSeeks >= 3 {
+        // Or librdkafka has given a partition up before it was claimed: its log begins behind the offset that it
+        // was assigned at.
+        failedSeeks = 0
+        needsPositions = true
+        needsRestart = true
+      }
       for claim in claims {
         remember(claim)
         if let index = assignment.index(of: claim.key) { assignment.postpone(index, milliseconds: 100) }
@@ -359,7 +465,9 @@ public final class IngestionWorker {
       assignment[index].standing = .reading
       if let gap = claim.gap { observe(.gap(claim.key, gap)) }
     }
-    let refused = asked.subtracting(claims.map(\.key)).sorted()
+    let refused = asked.filter { key in
+      assignment.index(of: key).map { assignment[$0].standing == .unclaimed } ?? false
+    }.sorted()
     for key in refused {
       if let index = assignment.index(of: key) {
         assignment[index].standing = .fenced(since: DatabaseClock.monotonicMicroseconds())
@@ -367,6 +475,34 @@ public final class IngestionWorker {
     }
     if !refused.isEmpty { observe(.fenced(refused)) }
     observe(.claimed(claims))
+  }
+
+  /// Stops a partition that would only fail again where it is to be read now.
+  private func haltIfHopeless(_ claim: PartitionClaim) -> Bool {
+    guard let index = assignment.index(of: claim.key) else { return false }
+    if let gap = claim.gap, claim.nextOffset < gap.upperBound {
+      remember(claim)
+      halt(
+        index,
+        "Kafka has deleted offsets \(gap.lowerBound) to \(gap.upperBound - 1) before they were counted. To record the "
+          + "loss and go on behind them, start the worker with --on-gap continue"
+      )
+      return true
+    }
+    guard let trouble = assignment[index].trouble else { return false }
+    if trouble.isOutOfRange, claim.nextOffset > assignment[index].logEnd {
+      remember(claim)
+      halt(index, Self.shorterLog(position: claim.nextOffset, end: assignment[index].logEnd))
+      return true
+    }
+    if trouble.isOutOfRange, claim.gap != nil { assignment[index].trouble = nil }
+    guard trouble.failures >= Assignment.Trouble.patience, claim.gap == nil else { return false }
+    remember(claim)
+    halt(
+      index,
+      "what is at offset \(trouble.offset) cannot be read, tried \(trouble.failures) times: \(trouble.reason)"
+    )
+    return true
   }
 
   private func remember(_ claim: PartitionClaim) {

@@ -24,6 +24,15 @@ extension Consumer {
     if paused { try pause(positions.map(\.0)) }
   }
 
+  /// Begins anew with all assigned partitions, paused: the only way to go on with one that librdkafka has given up
+  /// because its offset was not in the log (with `auto.offset.reset=error`).
+  public func restartPaused() throws(KafkaError) {
+    let all = try assignment()
+    if isCooperative { try unassign(all) }
+    // A logical offset is in every log, so that a fetch which was under way before the pause finds it.
+    try assign(all.map { ($0, offset: Offset.beginning) }, paused: true)
+  }
+
   /// Stops consuming these partitions; with an eager strategy, all that are assigned.
   public func unassign(_ partitions: [TopicPartition]) throws(KafkaError) {
     requireOpen()
@@ -72,8 +81,10 @@ extension Consumer {
     _ positions: [(TopicPartition, offset: Int64)],
     timeout milliseconds: Int32
   ) throws(KafkaError) {
+    // The first seek, or the fetcher would begin at the offset that was assigned; where that one is not in the log, it
+    // gives the partition up for good. The second, as only a seek wakes librdkafka's thread after resuming.
+    try seek(positions, timeout: milliseconds)
     try resume(positions.map(\.0))
-    // In this order: only the seek wakes librdkafka's thread, and what it may have fetched before is dropped by it.
     try seek(positions, timeout: milliseconds)
   }
 

@@ -26,6 +26,11 @@ public struct KafkaError: Error, Sendable, CustomStringConvertible {
     code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET.rawValue
       || code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE.rawValue
   }
+  /// Messages of a partition could not be read: their checksum is wrong, their compression or format is not known or
+  /// broken, they are larger than may be fetched; or the broker fails to read them. librdkafka may go on *behind* them.
+  public var concernsMessages: Bool {
+    Self.messageErrors.contains(code)
+  }
   /// The topic or the partition does not exist.
   public var isUnknownTopicOrPartition: Bool {
     code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART.rawValue
@@ -71,6 +76,16 @@ public struct KafkaError: Error, Sendable, CustomStringConvertible {
       partitions: partitions
     )
   }
+
+  private static let messageErrors: Set<Int32> = Set(
+    [
+      RD_KAFKA_RESP_ERR__BAD_MSG, RD_KAFKA_RESP_ERR__BAD_COMPRESSION, RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED,
+      RD_KAFKA_RESP_ERR__UNDERFLOW, RD_KAFKA_RESP_ERR__PARTIAL, RD_KAFKA_RESP_ERR__INVALID_TYPE,
+      RD_KAFKA_RESP_ERR_UNKNOWN, RD_KAFKA_RESP_ERR_INVALID_MSG, RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE,
+      RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT,
+      RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE,
+    ].map(\.rawValue)
+  )
 
   /// Codes after which trying again is sensible; the library only says so itself for `rd_kafka_error_t`.
   private static let retriable: Set<Int32> = Set(

@@ -33,7 +33,7 @@ extension Connection {
 
   /// Waits for the server to ask for data.
   private func enterCopy(_ sql: String) throws(PostgresError) {
-    guard let first = PQgetResult(handle) else { throw PostgresError(handle: handle, sql: sql) }
+    guard let first = try nextResult(sql) else { throw PostgresError(handle: handle, sql: sql) }
     defer { PQclear(first) }
     let isCopyIn = PQresultStatus(first) == PGRES_COPY_IN
     if isCopyIn, PQbinaryTuples(first) == 1 { return }

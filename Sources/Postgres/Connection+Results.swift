@@ -16,8 +16,12 @@ extension Connection {
     guard sent == 1 else { throw PostgresError(handle: handle, sql: sql) }
     var last: OpaquePointer?
     var failed: OpaquePointer?
-    defer { PQclear(failed) }
-    while let result = PQgetResult(handle) {
+    var isHandedOut = false
+    defer {
+      PQclear(failed)
+      if !isHandedOut { PQclear(last) }
+    }
+    while let result = try nextResult(sql) {
       switch PQresultStatus(result) {
       case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
         let isIn = PQresultStatus(result) == PGRES_COPY_IN
@@ -31,11 +35,30 @@ extension Connection {
       }
     }
     if let failed {
-      PQclear(last)
       throw PostgresError(result: failed, sql: sql, isBroken: !isUsable)
     }
     guard let last else { throw PostgresError(handle: handle, sql: sql) }
+    isHandedOut = true
     return QueryResult(last, sql: sql)
+  }
+
+  /// The next result, nil behind the last one; waits no longer than the answer's time limit for each piece of it.
+  func nextResult(_ sql: String) throws(PostgresError) -> OpaquePointer? {
+    while answerTimeout >= 0, PQisBusy(handle) == 1 {
+      var descriptor = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+      let count = poll(&descriptor, 1, answerTimeout)
+      if count == 0 {
+        close()
+        throw PostgresError(
+          .connection,
+          "the server did not answer within \(answerTimeout / 1000) s",
+          sql: sql
+        )
+      }
+      // What went wrong is told by the result.
+      if count > 0, PQconsumeInput(handle) != 1 { break }
+    }
+    return PQgetResult(handle)
   }
 
   /// Ends a COPY that nobody feeds or reads, so that `PQgetResult` comes to an end. Where that fails, the

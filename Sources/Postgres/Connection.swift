@@ -9,6 +9,8 @@ public final class Connection {
   var handle: OpaquePointer?
   private var statements: StatementCache
   private var parameters = ParameterBuffer()
+  /// Milliseconds; negative for no limit.
+  let answerTimeout: Int32
   /// Stops this connection's running statement from another thread.
   public let canceller: Canceller
 
@@ -25,6 +27,7 @@ public final class Connection {
   init(_ options: ConnectionOptions, connectTimeoutLimit: Int?) throws(PostgresError) {
     let handle = try Self.connect(options, timeoutLimit: connectTimeoutLimit)
     self.handle = handle
+    answerTimeout = options.answerTimeout.map { Int32(clamping: max(1, $0) &* 1000) } ?? -1
     statements = StatementCache(capacity: options.statementCacheSize)
     canceller = Canceller(handle)
     let settings = [

@@ -18,6 +18,10 @@ public struct ConnectionOptions: Sendable {
   public var keepalivesCount = 2
   /// Milliseconds that sent data may stay unacknowledged before the connection counts as lost.
   public var tcpUserTimeout = 15_000
+  /// Seconds without a byte from the server, while an answer is due, after which the connection counts as lost; nil for
+  /// never. For what TCP cannot notice, a proxy or server that hangs while its kernel lives; so it must be longer than
+  /// `statement_timeout`.
+  public var answerTimeout: Int?
   /// Prepared statements kept per connection; the least recently used one is dropped.
   public var statementCacheSize = 256
   /// Session settings by name, e.g. `("lock_timeout", "5s")`, applied once connected. `TimeZone`, `DateStyle`

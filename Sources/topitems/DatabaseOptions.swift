@@ -18,6 +18,7 @@ struct DatabaseOptions: ParsableArguments {
     var options = ConnectionOptions(url: try EnvironmentOption.required("database-url", databaseURL))
     options.applicationName = "topitems \(command)"
     if let seconds = statementTimeoutSeconds {
+      options.answerTimeout = seconds + 15
       options.settings = [
         ("statement_timeout", "\(seconds)s"), ("lock_timeout", "\(min(seconds, 10))s"),
         // A client that is gone must not hold its locks for longer than it takes to notice.

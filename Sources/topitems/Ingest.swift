@@ -61,6 +61,14 @@ struct Ingest: ParsableCommand {
   )
   var allowedSkew: String?
   @OptionGroup var retention: RetentionOptions
+  @Option(
+    help: .option(
+      "on-gap",
+      "When Kafka has deleted messages before they were counted: continue (the loss is recorded) or halt.",
+      default: "continue"
+    )
+  )
+  var onGap: GapPolicy?
   @Option(help: .option("batch-messages", "Messages in one transaction at most.", default: "50000"))
   var batchMessages: Int?
   @Option(
@@ -109,17 +117,17 @@ struct Ingest: ParsableCommand {
   var logLevel: Logger.Level?
 
   func run() throws {
+    StopSignal.listen()
     try KafkaLibrary.requireSupported()
     let options = try options()
-    let listener = MetricsListener()
-    let log = IngestionLog(
-      try CommandLog.logger(
-        "ingest",
-        level: EnvironmentOption.value("log-level", logLevel),
-        format: EnvironmentOption.value("log-format", logFormat)
-      )
+    let logger = try CommandLog.logger(
+      "ingest",
+      level: EnvironmentOption.value("log-level", logLevel),
+      format: EnvironmentOption.value("log-format", logFormat)
     )
-    StopSignal.listen()
+    logger.info("counting \(options.topics.joined(separator: ", ")) with librdkafka \(KafkaLibrary.version)")
+    let log = IngestionLog(logger)
+    let listener = MetricsListener()
     let server = try metricsAddress().map { try listener.start(at: $0) }
     defer { server?.stop(deadline: .seconds(1)) }
     let worker = IngestionWorker(
@@ -157,6 +165,7 @@ struct Ingest: ParsableCommand {
     if let unit = try EnvironmentOption.value("timestamp-unit", timestampUnit) {
       options.timestampUnit = unit
     }
+    if let policy = try EnvironmentOption.value("on-gap", onGap) { options.onGap = policy }
     if let skew = try EnvironmentOption.value("allowed-skew", allowedSkew) {
       options.allowedSkewSeconds = try DurationOption.seconds(skew, "allowed-skew", atMost: 366 * 86_400)
     }
@@ -179,5 +188,6 @@ struct Ingest: ParsableCommand {
   }
 }
 
+extension GapPolicy: ExpressibleByArgument {}
 extension TimestampUnit: ExpressibleByArgument {}
 extension Logger.Level: @retroactive ExpressibleByArgument {}

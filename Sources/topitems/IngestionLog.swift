@@ -37,6 +37,9 @@ final class IngestionLog: Sendable {
     case .retrying(let error, let milliseconds): logger.warning("retrying in \(milliseconds) ms: \(error)")
     case .rejected(let key, let offset, let error):
       logger.error("\(name(key)) offset \(offset) is a dead letter, PostgreSQL refuses it: \(error)")
+    case .endedBlockers(let pids):
+      let names = pids.map(String.init).joined(separator: ", ")
+      logger.error("ended PostgreSQL sessions of workers that held partitions without going on: \(names)")
     case .halted(let key, let reason): logger.critical("\(name(key)) is stopped: \(reason)")
     case .brokerError(let error): logger.warning("kafka: \(error)")
     case .kafka(let observation): tell(observation)

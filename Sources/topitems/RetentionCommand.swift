@@ -35,7 +35,9 @@ struct RetentionCommand: ParsableCommand {
       ? try retention.preview(on: connection)
       : try retention.run(on: connection) { StopSignal.isRequested }
     let lines = RetentionText.lines(report)
-    print((lines.isEmpty ? ["nothing to do"] : lines).map { dryRun ? "would: \($0)" : $0 }.joined(separator: "\n"))
+    print(
+      lines.isEmpty ? "nothing to do" : lines.map { dryRun ? "would have \($0)" : $0 }.joined(separator: "\n")
+    )
   }
 }
 
@@ -44,7 +46,8 @@ enum RetentionText {
   static func lines(_ report: RetentionReport) -> [String] {
     if report.isBusyElsewhere { return ["another session is at it"] }
     var lines = report.folded.map { fold in
-      "folded \(fold.level.rawValue)s up to \(fold.until.rfc3339)" + (fold.rows > 0 ? ", \(fold.rows) rows" : "")
+      "folded \(fold.level.rawValue)s up to \(fold.until.rfc3339)"
+        + (fold.rows > 0 ? ", \(fold.rows) rows" : "")
     }
     if let floor = report.floor { lines.append("raised the deduplication floor to \(floor.rfc3339)") }
     if !report.droppedPartitions.isEmpty {

@@ -26,7 +26,7 @@ extension EndToEnd {
           try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
         }
         #expect(
-          rows.compactMap { $0?["reason"] as? String } == ["invalid_json", "invalid_json", "missing_field"]
+          rows.compactMap { $0?["reason"] as? String } == ["invalid_json", "invalid_utf8", "missing_field"]
         )
         #expect(rows.compactMap { $0?["field"] as? String } == ["geographical_location_oid"])
 

@@ -24,7 +24,7 @@ struct PartitionTests {
       #expect(try partitions(fixture, of: "window_count") == 15)  // 7 days back, today, 7 ahead
       let later = Timestamp(microseconds: ends[0].microseconds + 40 * F.day)
       #expect(try fixture.store.ensurePartitions(through: later) > later)
-      #expect(try partitions(fixture, of: "window_count") == 56)
+      #expect(try partitions(fixture, of: "window_count") == 63)
     }
   }
 

@@ -17,6 +17,7 @@ struct RollupFoldTests {
       let end = try fixture.today()
       let start = end - 95 * F.day
       var fold: Fold?
+      try fixture.count((1...3).map { (Int64($0), "item 1", end - F.day) })
       var isSummed = false
       for step in 0..<220 {
         switch Int.random(in: 0..<10, using: &random) {

@@ -79,19 +79,28 @@ public final class Broker: Sendable {
   /// Creates a topic and returns its name.
   @discardableResult
   public func createTopic(_ name: String = Broker.uniqueTopic(), partitions: Int) throws -> String {
+    try runTopicCommand(["create", "--broker", "tcp://\(address)", "--partitions", "\(partitions)", name])
+    return name
+  }
+
+  /// Deletes a topic and its messages.
+  public func deleteTopic(_ name: String) throws {
+    try runTopicCommand(["delete", "--broker", "tcp://\(address)", name])
+  }
+
+  private func runTopicCommand(_ arguments: [String]) throws {
     let process = Process()
     let output = Pipe()
     process.executableURL = URL(fileURLWithPath: program)
-    process.arguments = [
-      "topic", "create", "--broker", "tcp://\(address)", "--partitions", "\(partitions)", name,
-    ]
+    process.arguments = ["topic"] + arguments
     process.standardOutput = output
     process.standardError = output
     try process.run()
     let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw Failure("topic \(name) was not created: \(text)") }
-    return name
+    guard process.terminationStatus == 0 else {
+      throw Failure("tansu topic \(arguments.joined(separator: " ")) failed: \(text)")
+    }
   }
 
   /// What went wrong, with what to do.

@@ -1,0 +1,68 @@
+import CountStore
+import Glibc
+import Postgres
+
+/// While a claim waits, ends the sessions of workers that hold its locks and do not go on.
+///
+/// Only begun once a claim has met `lock_timeout`: whoever holds a partition's row for that long is not merely
+/// committing a batch. `pg_blocking_pids` only tells while the claim waits, so it is asked on a second connection, from
+/// a thread of its own.
+final class BlockerWatch: Sendable {
+  /// Often enough to catch the claim waiting before it meets `lock_timeout` again.
+  private static let interval: Int64 = 200
+
+  private let database: ConnectionOptions
+  private let waiting: Int32
+  private let observe: @Sendable (IngestionObservation) -> Void
+  /// Never filled, only closed.
+  private let stopped = Mailbox<Bool>()
+
+  /// Begins; `stop` must be called.
+  /// - Parameter backendPid: the session that claims.
+  init(
+    _ database: ConnectionOptions,
+    blocking backendPid: Int32,
+    observe: @escaping @Sendable (IngestionObservation) -> Void
+  ) {
+    self.database = database
+    waiting = backendPid
+    self.observe = observe
+    var thread = pthread_t()
+    let context = Unmanaged.passRetained(self)
+    let code = pthread_create(
+      &thread,
+      nil,
+      { context in
+        if let context { Unmanaged<BlockerWatch>.fromOpaque(context).takeRetainedValue().work() }
+        return nil
+      },
+      context.toOpaque()
+    )
+    guard code == 0 else {
+      context.release()  // the claim is tried again, and then perhaps there is a thread to be had
+      return
+    }
+    pthread_detach(thread)
+  }
+
+  /// Asks the thread to end, without waiting for it. What it may be sending still ends a worker's session only if that
+  /// one blocks this worker's: it would be rolled back and tried again, as after any lost connection.
+  func stop() { stopped.close() }
+
+  private func work() {
+    do {
+      let connection = try Connection(database)
+      defer { connection.close() }
+      let store = CountStore(connection)
+      while true {
+        stopped.sleep(milliseconds: Self.interval)
+        if stopped.hasClosed { return }
+        let ended = try store.endWorkers(blocking: waiting)
+        if !ended.isEmpty { observe(.endedBlockers(ended)) }
+      }
+    } catch {
+      // The claim meets its lock again, and a new watch begins.
+      if !stopped.hasClosed { observe(.retrying(error, afterMilliseconds: 0)) }
+    }
+  }
+}

@@ -1,0 +1,176 @@
+import Foundation
+import Ingestion
+import Kafka
+import Postgres
+import TestSupport
+import Testing
+
+extension Faults {
+  /// Cases 12 to 14 and 20 on the broker's side, with librdkafka's mock cluster and the proxy.
+  @Suite("Brokers") struct BrokerTests {
+    @Test("leaders and coordinators that move, slow answers and failing requests lose and repeat nothing")
+    func moving() async throws {
+      try await onOwnThread { findings in
+        try FaultFixture.withMock(brokers: 3, partitions: 2) { fixture, cluster in
+          let worker = FaultWorker(fixture.options())
+          let watch = InvariantWatch(url: fixture.database)
+          try fixture.send(500)
+          try fixture.waitUntilCounted(worker)
+          let partitions = (0..<2).map { TopicPartition(topic: fixture.topic, partition: $0) }
+          for round in Int32(0)..<3 {
+            try cluster.setLeader(of: partitions[0], to: round + 1)
+            try cluster.setLeader(of: partitions[1], to: (round + 1) % 3 + 1)
+            try cluster.setCoordinator(ofGroup: fixture.group, to: round + 1)
+            if round == 1 { try cluster.setRoundTrip(milliseconds: 500) }
+            if round == 2 { try cluster.setRoundTrip(milliseconds: 0) }
+            cluster.fail(
+              .fetch,
+              with: [.kafkaStorageError, .notLeaderForPartition, .unknownTopicOrPartition]
+            )
+            cluster.fail(.heartbeat, with: [.coordinatorNotAvailable, .notCoordinator, .rebalanceInProgress])
+            cluster.fail(.listOffsets, with: [.notLeaderForPartition])
+            try fixture.send(300)
+            try fixture.waitUntilCounted(worker)
+          }
+          // A member that the coordinator has forgotten joins anew.
+          cluster.fail(.heartbeat, with: [.unknownMemberID])
+          try fixture.send(300)
+          try worker.wait("the partitions are lost") {
+            $0.told.contains { if case .revoked(_, true) = $0 { true } else { false } }
+          }
+          try fixture.send(300)
+          try fixture.waitUntilCounted(worker)
+          try worker.stop()
+          findings.expect(worker.halts.isEmpty, "\(worker.halts)")
+          findings.expectNone(try watch.stop())
+          findings.expectNone(try fixture.violations(), worker.story)
+        }
+      }
+    }
+
+    @Test("all brokers away, also while the worker starts, then back: the lag drains")
+    func allDown() async throws {
+      try await onOwnThread { findings in
+        try FaultFixture.withMock(brokers: 2, partitions: 2) { fixture, cluster in
+          try fixture.send(500)
+          try cluster.setDown()
+          let worker = FaultWorker(fixture.options())
+          usleep(2_000_000)
+          try worker.requireRunning()
+          try cluster.setUp()
+          try fixture.waitUntilCounted(worker)
+          try cluster.setDown()
+          // Longer than the session lasts.
+          usleep(4_000_000)
+          try worker.requireRunning()
+          try cluster.setUp()
+          try fixture.send(500)
+          try fixture.waitUntilCounted(worker)
+          try worker.stop()
+          findings.expect(worker.halts.isEmpty, "\(worker.halts)")
+          findings.expectNone(try fixture.violations(), worker.story)
+        }
+      }
+    }
+
+    @Test("a partition without a leader does not hold up the others, and goes on when it has one")
+    func leaderless() async throws {
+      try await onOwnThread { findings in
+        try FaultFixture.withMock(brokers: 1, partitions: 2) { fixture, cluster in
+          let partition = TopicPartition(topic: fixture.topic, partition: 0)
+          for _ in 0..<100 {
+            try fixture.send(fixture.event(), partition: 0)
+            try fixture.send(fixture.event(), partition: 1)
+          }
+          try fixture.flush()
+          try cluster.setLeader(of: partition, to: nil)
+          let worker = FaultWorker(fixture.options())
+          try waitUntil("partition 1 is counted", within: .seconds(30)) {
+            try worker.requireRunning()
+            return try fixture.number("SELECT max(next_offset) FROM ingest_offset WHERE partition = 1") == 100
+          }
+          try cluster.setLeader(of: partition, to: 1)
+          try fixture.waitUntilCounted(worker)
+          try worker.stop()
+          findings.expectNone(try fixture.violations(), worker.story)
+        }
+      }
+    }
+
+    @Test(
+      "a black hole to the broker is noticed, and after it all is counted",
+      arguments: [FaultProxy.Mode.stall, .swallow]
+    )
+    func blackHole(mode: FaultProxy.Mode) async throws {
+      try await onOwnThread { findings in
+        try FaultFixture.with { fixture in
+          let proxy = try FaultProxy(to: fixture.brokers)
+          defer { proxy.close() }
+          proxy.standInForBroker()
+          let worker = FaultWorker(fixture.options(brokers: proxy.address))
+          try fixture.send(500)
+          try fixture.waitUntilCounted(worker)
+          let accepted = proxy.accepted
+          proxy.set(mode)
+          try fixture.send(500)
+          try worker.wait("librdkafka gives the connection up", within: .seconds(20)) { worker in
+            proxy.accepted > accepted
+              || worker.told.contains {
+                if case .kafka(.error(let error)) = $0 { error.isTimeout || error.isRetriable } else { false }
+              }
+          }
+          proxy.set(.forward)
+          try fixture.waitUntilCounted(worker)
+          try worker.stop()
+          findings.expectNone(try fixture.violations(), worker.story)
+        }
+      }
+    }
+
+    @Test("a broker whose connections are cut again and again: nothing is lost or repeated")
+    func cuts() async throws {
+      try await onOwnThread { findings in
+        try FaultFixture.with { fixture in
+          let proxy = try FaultProxy(to: fixture.brokers)
+          defer { proxy.close() }
+          proxy.standInForBroker()
+          let worker = FaultWorker(fixture.options(brokers: proxy.address))
+          var random = SeededGenerator(seed: 11)
+          for _ in 0..<10 {
+            proxy.cut(afterBytes: Int.random(in: 1...60_000, using: &random))
+            try fixture.send(300)
+            usleep(200_000)
+            proxy.cut()
+          }
+          try fixture.waitUntilCounted(worker)
+          try worker.stop()
+          findings.expectNone(try fixture.violations(), worker.story)
+        }
+      }
+    }
+
+    @Test("a worker whose group.instance.id another one has taken ends at once, with the reason")
+    func fenced() async throws {
+      try await onOwnThread { findings in
+        try FaultFixture.withMock { fixture, cluster in
+          var options = fixture.options()
+          options.kafka["group.instance.id"] = "camera-hall-1"
+          let worker = FaultWorker(options)
+          try fixture.send(300)
+          try fixture.waitUntilCounted(worker)
+          cluster.fail(.heartbeat, with: [.fencedInstanceID])
+          do {
+            let fates = try worker.value(within: 20)
+            findings.expect(false, "it ended well: \(fates)")
+          } catch let error as IngestionError {
+            guard case .kafka(let reason) = error else { throw error }
+            findings.expect(reason.isFatal, "\(reason)")
+            findings.expect("\(error)".contains("FENCED_INSTANCE_ID"), "\(error)")
+          }
+          cluster.stopFailing(.heartbeat)
+          findings.expectNone(try fixture.violations(), worker.story)
+        }
+      }
+    }
+  }
+}
