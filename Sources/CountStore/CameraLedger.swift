@@ -53,6 +53,9 @@ public struct CameraLedger: Sendable {
   /// Whether the rows are to be updated with this batch.
   var isDue: Bool { changes.count >= Self.changesAtMost || Self.now() - updatedAt >= interval }
 
+  /// Lets the next batch update the rows.
+  public mutating func makeDue() { updatedAt = 0 }
+
   mutating func stage(_ staged: Staged) { self.staged = staged }
 
   /// The transaction is rolled back.

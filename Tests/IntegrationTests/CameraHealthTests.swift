@@ -198,6 +198,70 @@ struct CameraHealthTests {
     }
   }
 
+  @Test("what was noted is added to the rows when it is time, once, and the view is exact all along")
+  func notes() throws {
+    try CountStoreFixture.with { fixture throws in
+      var claim = try #require(try fixture.claim())
+      var ledger = CameraLedger(intervalSeconds: 3600)
+      var eager = CameraLedger(intervalSeconds: 0)
+      func notes() throws -> Int64 { try fixture.number("SELECT count(*) FROM camera_change") }
+      func row() throws -> Int64 {
+        try fixture.number("SELECT counted FROM camera_tally WHERE video_camera_oid = 10")
+      }
+      for oid in 1...3 as ClosedRange<Int64> {
+        claim = try apply(fixture, batch(fixture, claim, [Sent(oid: oid, at: oid)]), &ledger)
+        #expect(try notes() == oid && row() == 0)
+        #expect(try tally(fixture, 1, 10) == [oid, 0, 0])
+      }
+      claim = try apply(fixture, batch(fixture, claim, [Sent(oid: 4, at: 2)]), &eager)
+      #expect(try notes() == 3 && row() == 1)
+      #expect(try tally(fixture, 1, 10) == [4, 0, 0])
+
+      // Somebody takes the first worker for dead, and it comes back.
+      #expect(try fixture.store.addForgottenCameraChanges() == 0, "they are too young")
+      #expect(try fixture.store.addForgottenCameraChanges(olderThanSeconds: 0, limit: 2) == 2)
+      #expect(try notes() == 1 && row() == 3)
+      ledger.makeDue()
+      claim = try apply(fixture, batch(fixture, claim, [Sent(oid: 5)]), &ledger)
+      #expect(try notes() == 2 && row() == 3, "its memory is not added again")
+      ledger.makeDue()
+      claim = try apply(fixture, batch(fixture, claim, [Sent(oid: 6)]), &ledger)
+      #expect(try notes() == 1 && row() == 5)
+      #expect(try fixture.store.addForgottenCameraChanges(olderThanSeconds: 0) == 1)
+      #expect(try notes() == 0 && row() == 6)
+      #expect(try tally(fixture, 1, 10) == [6, 0, 0])
+      let skew = try fixture.connection.execute("SELECT largest_skew_us FROM camera_health")
+      #expect(try skew.int64(0, 0) == 3 - 1000)
+    }
+  }
+
+  @Test("a worker that is rolled back when it adds its notes has added none, and adds them later")
+  func notesRolledBack() throws {
+    try CountStoreFixture.with { fixture throws in
+      var claim = try #require(try fixture.claim())
+      var ledger = CameraLedger(intervalSeconds: 3600)
+      claim = try apply(fixture, batch(fixture, claim, [Sent(oid: 1)]), &ledger)
+      let second = batch(fixture, claim, [Sent(oid: 2)])
+      let ids = try fixture.store.internItems(second.newItems.map(\.name))
+      ledger.makeDue()
+      try fixture.connection.run(
+        script: """
+          CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '53100'; END $$;
+          CREATE TRIGGER refuse AFTER INSERT ON revision FOR EACH STATEMENT EXECUTE FUNCTION refuse();
+          """
+      )
+      #expect(throws: PostgresError.self) {
+        try fixture.store.apply(second, itemIDs: ids, path: .optimistic, cameras: &ledger)
+      }
+      #expect(try tally(fixture, 1, 10) == [1, 0, 0])
+      try fixture.connection.run(script: "DROP TRIGGER refuse ON revision")
+      _ = try apply(fixture, second, &ledger)
+      #expect(try fixture.number("SELECT count(*) FROM camera_change") == 0)
+      #expect(try tally(fixture, 1, 10) == [2, 0, 0])
+    }
+  }
+
   @Test("replayed and released events count for their cameras")
   func readmitted() throws {
     try CountStoreFixture.with { fixture throws in
@@ -221,7 +285,7 @@ struct CameraHealthTests {
       #expect(try fixture.apply(part).isCommitted)
       try fixture.connection.run(
         script: """
-          INSERT INTO camera_health (geographical_location_oid, video_camera_oid, counted, duplicates, conflicts, late)
+          INSERT INTO camera_tally (geographical_location_oid, video_camera_oid, counted, duplicates, conflicts, late)
           SELECT 1, n, 100, n, CASE WHEN n % 2 = 0 THEN n ELSE 0 END, CASE WHEN n = 1 THEN 5 ELSE 0 END
           FROM generate_series(1, 60) AS n
           """
