@@ -49,8 +49,8 @@ ALTER TABLE camera_change
 CREATE VIEW camera_change_element AS
 SELECT change_id, location AS geographical_location_oid, camera AS video_camera_oid, coalesce(c, 0) AS counted,
        coalesce(d, 0) AS duplicates, coalesce(x, 0) AS conflicts, coalesce(l, 0) AS late, coalesce(f, 0) AS future,
-       nullif(largest, -9223372036854775808) AS largest_skew_us, nullif(latest, -9223372036854775808) AS latest_skew_us,
-       CASE WHEN latest <> -9223372036854775808 THEN arrived_at END AS last_seen
+       nullif(largest, '-9223372036854775808'::bigint) AS largest_skew_us, nullif(latest, '-9223372036854775808'::bigint) AS latest_skew_us,
+       CASE WHEN latest <> '-9223372036854775808'::bigint THEN arrived_at END AS last_seen
 FROM camera_change, unnest(geographical_location_oids, video_camera_oids, counted, duplicates, conflicts, late, future,
                            largest_skew_us, latest_skew_us)
   AS element(location, camera, c, d, x, l, f, largest, latest);
