@@ -18,5 +18,10 @@ extension CountStore {
       name: "0003_cameras.sql",
       sql: String(decoding: PackageResources._003_cameras_sql, as: UTF8.self)
     ),
+    Migration(
+      version: 4,
+      name: "0004_camera_notes.sql",
+      sql: String(decoding: PackageResources._004_camera_notes_sql, as: UTF8.self)
+    ),
   ]
 }

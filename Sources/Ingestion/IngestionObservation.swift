@@ -28,10 +28,10 @@ public enum IngestionObservation: Sendable {
   case rejected(PartitionKey, offset: Int64, PostgresError)
   /// One partition is stopped until somebody looks at it; the others go on.
   case halted(PartitionKey, reason: String)
-  /// Quarantined events whose time has come are counted.
-  case released(ReleaseReport)
   /// The background work had something to do.
   case maintained(RetentionReport)
+  /// Future events whose time has come were taken out of the quarantine.
+  case released(ReadmissionReport)
   /// The background work did not come to its end; it is tried again in a minute.
   case maintenanceFailed(PostgresError)
   case kafka(KafkaObservation)

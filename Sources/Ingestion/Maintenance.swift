@@ -66,8 +66,8 @@ final class Maintenance: @unchecked Sendable {
     while !stopping.hasClosed {
       run()
       for _ in 0..<Self.pause / Self.shortPause where !stopping.hasClosed {
-        stopping.sleep(milliseconds: Self.shortPause)
         tidy()
+        stopping.sleep(milliseconds: Self.shortPause)
       }
     }
     connection?.close()
@@ -99,7 +99,7 @@ final class Maintenance: @unchecked Sendable {
         // What stays would be found again and again.
         if report.readmitted.fates.total == 0 { break }
       } while !stopping.hasClosed && !isStopping()
-      if released.readmitted.fates.total > 0 { observe(.released(released)) }
+      if released.readmitted.fates.total > 0 { observe(.released(released.readmitted)) }
       try store.addForgottenCameraChanges()
     } catch {
       observe(.maintenanceFailed(error))

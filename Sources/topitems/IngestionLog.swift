@@ -43,11 +43,13 @@ final class IngestionLog: Sendable {
     case .halted(let key, let reason): logger.critical("\(name(key)) is stopped: \(reason)")
     case .brokerError(let error): logger.warning("kafka: \(error)")
     case .kafka(let observation): tell(observation)
-    case .released(let report):
-      let fates = report.readmitted.fates
-      logger.info("released \(fates.total) quarantined events", metadata: Self.metadata(fates))
     case .maintained(let report):
       for line in RetentionText.lines(report) { logger.info("\(line)") }
+    case .released(let report):
+      logger.info(
+        "released \(report.fates.total) quarantined events that are due",
+        metadata: Self.metadata(report.fates)
+      )
     case .maintenanceFailed(let error): logger.warning("background work, tried again soon: \(error)")
     case .lag, .remembered: break
     case .stopped(let fates): logger.info("stopped", metadata: Self.metadata(fates))
