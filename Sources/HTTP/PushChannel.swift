@@ -53,7 +53,7 @@ public final class PushChannel: Sendable {
   /// Ends the stream after what waits.
   public func end() { send(.end) }
 
-  /// Calls `body` once when the client is gone, or the stream has ended; at once if that has happened already. It runs on
-  /// an event loop and does not wait.
+  /// Calls `body` once when the client is gone, or the stream has ended; at once if that has happened already. It runs
+  /// on an event loop and does not wait.
   public func whenClosed(_ body: @escaping @Sendable () -> Void) { onClose(body) }
 }
