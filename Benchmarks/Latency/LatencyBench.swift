@@ -2,7 +2,8 @@ import ArgumentParser
 import Foundation
 import Kafka
 
-/// Measures how long after `produce()` an event is in the API's answer, on an idle system.
+/// Measures how long after `produce()` an event is in the API's answer, on an idle system and beside a steady stream of
+/// other events.
 ///
 /// Producer and client are this one process, and all times are its monotonic clock's. Each try sends one event and
 /// asks for its location's top list, over one connection, until the count has grown; the answer's arrival ends the try.
@@ -13,11 +14,13 @@ struct LatencyBench: ParsableCommand {
   @Option(help: "Where Kafka is.") var brokers: String
   @Option(help: "The topic that a running worker reads.") var topic: String
   @Option(help: "The port of a running server on 127.0.0.1.") var port: UInt16
-  @Option(help: "How many events are measured, one after the other.") var tries = 200
+  @Option(help: "How many events are measured at each rate, one after the other.") var tries = 200
+  @Option(help: "Other events a second meanwhile; several separated by commas.") var rates = "0"
+  @Option(help: "The binary of topitems, which simulates the other events.") var topitems = "topitems"
   @Option(help: "Where the figures are written, as JSON.") var json: String?
 
   /// An oid that nothing else uses in a fresh database.
-  private static let location = 1
+  private static let location = 9_000_000_001
   private static let target = "/v1/top-items?location=\(location)&n=1"
 
   func run() throws {
@@ -27,12 +30,34 @@ struct LatencyBench: ParsableCommand {
     defer { producer.close(timeout: 1000) }
     var client = try KeepAliveClient(port: port)
 
-    // The first events wait for the group's assignment, and warm everything up.
-    var count = 0
-    for _ in 0..<10 {
-      count += 1
-      _ = try publish(count, producer, &client)
+    let rates = try self.rates.split(separator: ",").map { rate in
+      guard let rate = Int(rate), rate >= 0 else { throw ValidationError("--rates must be numbers") }
+      return rate
     }
+    print("milliseconds, \(tries) tries                        p50      p90      p99      max")
+    var count = 0
+    var levels: [Level] = []
+    for rate in rates {
+      let others = try OtherEvents(rate: rate, topitems: topitems, brokers: brokers, topic: topic)
+      defer { others.stop() }
+      // The first events wait for the group's assignment, and warm everything up.
+      for _ in 0..<20 {
+        count += 1
+        _ = try publish(count, producer, &client)
+      }
+      let level = try measure(rate, after: &count, producer, &client)
+      print(level.rows)
+      levels.append(level)
+    }
+    try write(levels)
+  }
+
+  private func measure(
+    _ rate: Int,
+    after count: inout Int,
+    _ producer: Producer,
+    _ client: inout KeepAliveClient
+  ) throws -> Level {
     var visible: [Double] = []
     var asked: [Double] = []
     for _ in 0..<tries {
@@ -44,7 +69,7 @@ struct LatencyBench: ParsableCommand {
       count += 1
       visible.append(try publish(count, producer, &client))
     }
-    try report(Figures(visible), Figures(asked))
+    return Level(rate: rate, publishToVisible: Figures(visible), question: Figures(asked))
   }
 
   /// Sends one event, and asks until it is counted.
@@ -75,15 +100,30 @@ struct LatencyBench: ParsableCommand {
     start.duration(to: .now) / .milliseconds(1)
   }
 
-  private func report(_ visible: Figures, _ asked: Figures) throws {
-    print("milliseconds, \(tries) tries            p50      p90      p99      max")
-    print("from produce() to the answer    \(visible.row)")
-    print("one question and its answer     \(asked.row)")
+  private func write(_ levels: [Level]) throws {
     guard let json else { return }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    let figures = ["publish_to_visible_ms": visible, "question_ms": asked]
-    try encoder.encode(figures).write(to: URL(fileURLWithPath: json))
+    try encoder.encode(["levels": levels]).write(to: URL(fileURLWithPath: json))
+  }
+}
+
+/// What was measured beside so many other events a second.
+struct Level: Encodable {
+  var rate: Int
+  var publishToVisible: Figures
+  var question: Figures
+
+  enum CodingKeys: String, CodingKey {
+    case rate = "other_events_per_second"
+    case publishToVisible = "publish_to_visible_ms"
+    case question = "question_ms"
+  }
+
+  var rows: String {
+    let rate = String(repeating: " ", count: max(0, 6 - "\(rate)".count)) + "\(rate)"
+    return "\(rate)/s: from produce() to the answer  \(publishToVisible.row)\n"
+      + "          one question and its answer   \(question.row)"
   }
 }
 

@@ -20,20 +20,22 @@ public struct CameraLedger: Sendable {
   var admitted: Set<CameraKey> = []
   /// While it is above zero, there is no room.
   var fullForBatches = 0
-  /// The rows of `camera_change` that this connection has committed, and their sum.
+  /// The rows of `camera_change` that this connection has committed, and their sum, but for what `settled` holds of it.
   private(set) var changes: [Int64] = []
   private(set) var pending: [CameraKey: CameraTally] = [:]
+  /// Committed, and to be merged into the sum while the server is busy.
+  private var settled: [CameraNote.Entry] = []
   private var updatedAt = Self.now()
   private var staged: Staged?
 
   /// What becomes true of the ledger when the transaction is committed.
   enum Staged {
     /// A batch's tallies are in this row of `camera_change`.
-    case change(Int64, [(key: CameraKey, tally: CameraTally)])
+    case change(Int64, [CameraNote.Entry])
     /// They, and all that was pending, are in the cameras' rows.
     case update
     /// The same as `change`, but somebody else has added what was pending.
-    case anew(Int64, [(key: CameraKey, tally: CameraTally)])
+    case anew(Int64, [CameraNote.Entry])
   }
 
   /// Nothing is known yet.
@@ -76,12 +78,21 @@ public struct CameraLedger: Sendable {
     }
   }
 
-  private mutating func note(_ id: Int64, _ tallies: [(key: CameraKey, tally: CameraTally)]) {
+  private mutating func note(_ id: Int64, _ tallies: [CameraNote.Entry]) {
+    mergeSettled()
     changes.append(id)
-    for (key, tally) in tallies { pending[key, default: CameraTally()] += tally }
+    settled = tallies
+  }
+
+  /// Adds what the last batch noted to the sum. It takes milliseconds where there are many cameras, so it is called
+  /// while the server has something else to do.
+  mutating func mergeSettled() {
+    for (key, tally) in settled { pending[key, default: CameraTally()] += tally }
+    settled.removeAll()
   }
 
   private mutating func forgetPending() {
+    settled.removeAll()
     changes.removeAll(keepingCapacity: true)
     pending.removeAll(keepingCapacity: pending.count <= Self.defaultLimit)
     updatedAt = Self.now()

@@ -67,27 +67,16 @@ extension CountStore {
 
   /// Notes a batch's tallies: as a row of `camera_change`, or, when it is time, together with all that this connection
   /// has noted before, in the cameras' rows, in the order of their key. Those without a row of their own come last.
-  func record(_ cameras: CameraTallies, in ledger: inout CameraLedger) throws(PostgresError) {
-    var others = cameras.tallies[Int(CameraTallies.others)]
-    var known: [(key: CameraKey, tally: CameraTally)] = []
-    known.reserveCapacity(cameras.keys.count)
-    for index in cameras.keys.indices.dropFirst() {
-      if ledger.admitted.contains(cameras.keys[index]) {
-        known.append((cameras.keys[index], cameras.tallies[index]))
-      } else {
-        others += cameras.tallies[index]
-      }
-    }
-    if !known.isEmpty { try record(known, &ledger) }
-    if others != CameraTally() { try add(others) }
+  func record(_ note: CameraNote, in ledger: inout CameraLedger) throws(PostgresError) {
+    if !note.known.isEmpty { try record(note.known, &ledger) }
+    if note.others != CameraTally() { try add(note.others) }
   }
 
-  private func record(_ known: [(key: CameraKey, tally: CameraTally)], _ ledger: inout CameraLedger)
-    throws(PostgresError)
-  {
+  private func record(_ known: [CameraNote.Entry], _ ledger: inout CameraLedger) throws(PostgresError) {
     guard ledger.isDue else { return ledger.stage(.change(try note(known), known)) }
     // Somebody who took this worker for dead may have added some of them already.
     guard try takeBack(ledger.changes) else { return ledger.stage(.anew(try note(known), known)) }
+    ledger.mergeSettled()
     var sums = ledger.pending
     for (key, tally) in known { sums[key, default: CameraTally()] += tally }
     try add(sums.map { (key: $0.key, tally: $0.value) }.sorted { $0.key < $1.key })
@@ -95,7 +84,7 @@ extension CountStore {
   }
 
   /// - Returns: the row's id.
-  private func note(_ known: [(key: CameraKey, tally: CameraTally)]) throws(PostgresError) -> Int64 {
+  private func note(_ known: [CameraNote.Entry]) throws(PostgresError) -> Int64 {
     func counts(_ count: (CameraTally) -> Int64) -> [Int32] {
       let counts = known.map { Int32(clamping: count($0.tally)) }
       return counts.allSatisfy { $0 == 0 } ? [] : counts
@@ -165,7 +154,7 @@ extension CountStore {
         last_seen = greatest(stored.last_seen, excluded.last_seen)
     """
 
-  private func add(_ known: [(key: CameraKey, tally: CameraTally)]) throws(PostgresError) {
+  private func add(_ known: [CameraNote.Entry]) throws(PostgresError) {
     // Int64.min, which no event time is away from any clock, stands for "no arrival": arrays are sent without NULLs.
     _ = try connection.execute(
       """

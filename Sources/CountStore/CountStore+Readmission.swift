@@ -98,7 +98,8 @@ extension CountStore {
       plan.batch.detections.sort { $0.oid < $1.oid }
       plan.batch.dropRepeats()
 
-      let stored = try store(plan.batch, itemIDs: itemIDs, path: .careful, cameras: &ledger)
+      var times = PhaseTimes()
+      let stored = try store(plan.batch, itemIDs: itemIDs, path: .careful, cameras: &ledger, times: &times)
       switch source {
       case .deadLetters: try quarantine(plan.batch)
       case .quarantine: try relabel(plan)
