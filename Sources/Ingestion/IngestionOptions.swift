@@ -34,7 +34,7 @@ public struct IngestionOptions: Sendable {
   /// How much of a dead letter's payload is kept.
   public var deadLetterBytes = 64 << 10
   /// How many messages one transaction covers at most.
-  public var batchMessages = 50_000
+  public var batchMessages = 100_000
   /// How many bytes of names and payloads one batch holds at most (what is over it begins the next batch).
   public var batchBytes = 16 << 20
   /// How many accepted oids are remembered, to drop near duplicates without asking PostgreSQL.

@@ -57,8 +57,11 @@ final class IngestionLog: Sendable {
   }
 
   private func add(_ report: BatchReport) {
+    let phases = BatchPhase.allCases.compactMap { phase in
+      report.times.microseconds[phase].map { "\(phase.rawValue) \($0)" }
+    }
     logger.debug(
-      "committed revision \(report.revision) in \(report.microseconds) µs",
+      "committed revision \(report.revision) in \(report.microseconds) µs: \(phases.joined(separator: ", "))",
       metadata: Self.metadata(report.fates)
     )
     let due: Sums? = sums.withLock { sums in
