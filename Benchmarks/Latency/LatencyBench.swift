@@ -17,11 +17,11 @@ struct BenchTarget: ParsableArguments {
   @Option(help: "Where Kafka is.") var brokers: String
   @Option(help: "The topic that a running worker reads.") var topic: String
   @Option(help: "The port of a running server on 127.0.0.1.") var port: UInt16
-  @Option(help: "How many events are measured, one after the other.") var tries = 200
+  @Option(help: "How many events are measured at each rate, one after the other.") var tries = 200
   @Option(help: "Where the figures are written, as JSON.") var json: String?
 
   /// An oid that nothing else uses in a fresh database.
-  static let location = 1
+  static let location = 9_000_000_001
 
   func producer(lingerMilliseconds: Int = 0) throws -> Producer {
     var configuration = Configuration(brokers: brokers)
@@ -37,7 +37,7 @@ struct BenchTarget: ParsableArguments {
     try Array(event.utf8).withUnsafeBytes { try producer.produce(topic: topic, payload: $0) }
   }
 
-  func write(_ figures: [String: Figures]) throws {
+  func write(_ figures: some Encodable) throws {
     guard let json else { return }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -55,12 +55,14 @@ struct BenchTarget: ParsableArguments {
   }
 }
 
-/// By asking, on an idle system.
+/// By asking, on an idle system and beside a steady stream of other events.
 ///
 /// Producer and client are this one process, and all times are its monotonic clock's. Each try sends one event and
 /// asks for its location's top list, over one connection, until the count has grown; the answer's arrival ends the try.
 struct Polled: ParsableCommand {
   @OptionGroup var bench: BenchTarget
+  @Option(help: "Other events a second meanwhile; several separated by commas.") var rates = "0"
+  @Option(help: "The binary of topitems, which simulates the other events.") var topitems = "topitems"
 
   private static let target = "/v1/top-items?location=\(BenchTarget.location)&n=1"
 
@@ -69,12 +71,34 @@ struct Polled: ParsableCommand {
     defer { producer.close(timeout: 1000) }
     var client = try KeepAliveClient(port: bench.port)
 
-    // The first events wait for the group's assignment, and warm everything up.
-    var count = 0
-    for _ in 0..<10 {
-      count += 1
-      _ = try publish(count, producer, &client)
+    let rates = try self.rates.split(separator: ",").map { rate in
+      guard let rate = Int(rate), rate >= 0 else { throw ValidationError("--rates must be numbers") }
+      return rate
     }
+    print("milliseconds, \(bench.tries) tries                        p50      p90      p99      max")
+    var count = 0
+    var levels: [Level] = []
+    for rate in rates {
+      let others = try OtherEvents(rate: rate, topitems: topitems, brokers: bench.brokers, topic: bench.topic)
+      defer { others.stop() }
+      // The first events wait for the group's assignment, and warm everything up.
+      for _ in 0..<20 {
+        count += 1
+        _ = try publish(count, producer, &client)
+      }
+      let level = try measure(rate, after: &count, producer, &client)
+      print(level.rows)
+      levels.append(level)
+    }
+    try bench.write(["levels": levels])
+  }
+
+  private func measure(
+    _ rate: Int,
+    after count: inout Int,
+    _ producer: Producer,
+    _ client: inout KeepAliveClient
+  ) throws -> Level {
     var visible: [Double] = []
     var asked: [Double] = []
     for _ in 0..<bench.tries {
@@ -86,7 +110,7 @@ struct Polled: ParsableCommand {
       count += 1
       visible.append(try publish(count, producer, &client))
     }
-    try report(Figures(visible), Figures(asked))
+    return Level(rate: rate, publishToVisible: Figures(visible), question: Figures(asked))
   }
 
   /// Sends one event, and asks until it is counted.
@@ -104,12 +128,24 @@ struct Polled: ParsableCommand {
     }
     throw ValidationError("event \(count) was not counted within 60 s: does a worker read \(bench.topic)?")
   }
+}
 
-  private func report(_ visible: Figures, _ asked: Figures) throws {
-    print("milliseconds, \(bench.tries) tries            p50      p90      p99      max")
-    print("from produce() to the answer    \(visible.row)")
-    print("one question and its answer     \(asked.row)")
-    try bench.write(["publish_to_visible_ms": visible, "question_ms": asked])
+/// What was measured beside so many other events a second.
+struct Level: Encodable {
+  var rate: Int
+  var publishToVisible: Figures
+  var question: Figures
+
+  enum CodingKeys: String, CodingKey {
+    case rate = "other_events_per_second"
+    case publishToVisible = "publish_to_visible_ms"
+    case question = "question_ms"
+  }
+
+  var rows: String {
+    let rate = String(repeating: " ", count: max(0, 6 - "\(rate)".count)) + "\(rate)"
+    return "\(rate)/s: from produce() to the answer  \(publishToVisible.row)\n"
+      + "          one question and its answer   \(question.row)"
   }
 }
 

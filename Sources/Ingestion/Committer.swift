@@ -42,12 +42,12 @@ final class Committer: @unchecked Sendable {
   private var itemGeneration = -1
   /// The end of the time that there are partitions for, as far as is known here.
   private var coveredUntil = Timestamp(microseconds: .min)
-  private var cameras: CameraRoster
+  private var cameras: CameraLedger
 
   init(_ options: IngestionOptions, observe: @escaping @Sendable (IngestionObservation) -> Void) {
     self.options = options
     self.observe = observe
-    cameras = CameraRoster(limit: options.maximumCameras)
+    cameras = CameraLedger(limit: options.maximumCameras)
   }
 
   // MARK: The reading thread's side
@@ -126,24 +126,25 @@ final class Committer: @unchecked Sendable {
   }
 
   private func commit(_ batch: Batch) -> CommitterResult {
+    var times = PhaseTimes()
     let began = DatabaseClock.monotonicMicroseconds()
     do {
       let store = try store()
       guard try intern(batch, in: store) else { return .outdated }
       try store.admit(batch.cameras, to: &cameras)
       try coverWindows(of: batch, in: store)
-      let interned = DatabaseClock.monotonicMicroseconds()
-      let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next, cameras: cameras)
+      times.end(.items)
+      let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next, cameras: &cameras)
       switch outcome {
-      case .committed(let revision, let parts, let bounds, let usedCarefulPath):
-        let ended = DatabaseClock.monotonicMicroseconds()
+      case .committed(let applied):
+        times.merge(applied.times)
         let report = BatchReport(
-          revision: revision,
-          parts: parts,
-          bounds: bounds,
-          microseconds: ended - began,
-          phases: [.items: interned - began, .transaction: ended - interned],
-          usedCarefulPath: usedCarefulPath
+          revision: applied.revision,
+          parts: applied.parts,
+          bounds: applied.bounds,
+          microseconds: DatabaseClock.monotonicMicroseconds() - began,
+          times: times,
+          usedCarefulPath: applied.usedCarefulPath
         )
         batchBackoff = Backoff()
         path.learn(from: report, detections: batch.detections.count)

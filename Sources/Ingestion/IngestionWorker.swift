@@ -43,6 +43,8 @@ public final class IngestionWorker {
   private var clock: DatabaseClock?
   /// The job that the committer has in hand.
   private var inHand: InHand?
+  /// A full batch that waits for the committer, while the one behind it is filled.
+  private var ready: SealedBatch?
   private var rejections = Rejections()
   private var batchLimit: Int
   private var fates = FateCounts()
@@ -53,6 +55,8 @@ public final class IngestionWorker {
   /// Since when the batch in hand holds up a full one, on the monotonic clock (µs).
   private var fullSince: Int64?
   private var isHolding = false
+  /// Spent on the messages of the batch that is being filled, in microseconds.
+  private var readingTime: Int64 = 0
 
   /// A partition could not be read on during the last poll.
   private var needsPositions = false
@@ -64,7 +68,13 @@ public final class IngestionWorker {
   private enum InHand {
     case claim(keys: Set<PartitionKey>, version: Int)
     /// `ends` are the offsets behind the batch's parts.
-    case commit(messages: Int, ends: [PartitionKey: Int64])
+    case commit(messages: Int, ends: [PartitionKey: Int64], times: PhaseTimes)
+  }
+
+  private struct SealedBatch {
+    var batch: Batch
+    var messages: Int
+    var times: PhaseTimes
   }
 
   /// - Parameters:
@@ -133,7 +143,7 @@ public final class IngestionWorker {
       let count = isFull && !isHolding ? 0 : try read(consumer)
       recoverPositions(consumer)
       submitIfDue(moreIsWaiting: count > 0 && count == pollMessages, consumer)
-      if options.drain, inHand == nil, builder.messages == 0, assignment.isDrained {
+      if options.drain, inHand == nil, ready == nil, builder.messages == 0, assignment.isDrained {
         if let reason = assignment.haltReason { throw IngestionError.halted(reason) }
         return
       }
@@ -142,16 +152,24 @@ public final class IngestionWorker {
 
   private let pollMessages = 1000
 
-  private var isFull: Bool { builder.messages >= batchLimit || builder.isHeavy }
+  /// No more can be taken before a batch is handed over.
+  private var isFull: Bool { ready != nil && isBatchFull }
+
+  private var isBatchFull: Bool { builder.messages >= batchLimit || builder.isHeavy }
 
   /// Reads what is there; waits only when there is nothing else to do.
   private func read(_ consumer: Consumer) throws(KafkaError) -> Int {
     let now = clock?.estimate() ?? Timestamp(microseconds: 0)
     let timeout: Int32 = builder.messages > 0 ? 2 : inHand == nil ? 50 : 10
     let room = max(1, min(pollMessages, batchLimit - builder.messages))
-    return try consumer.poll(maximum: room, timeout: timeout) { message in
+    var began: Int64?
+    let count = try consumer.poll(maximum: room, timeout: timeout) { message in
+      // Not from before: the time in which nothing came is nobody's.
+      if began == nil { began = DatabaseClock.monotonicMicroseconds() }
       take(message, now: now)
     }
+    if let began { readingTime += DatabaseClock.monotonicMicroseconds() - began }
+    return count
   }
 
   private func take(_ message: borrowing Message, now: Timestamp) {
@@ -259,9 +277,20 @@ public final class IngestionWorker {
     }
   }
 
-  /// Hands the batch over when the committer is free: at once when little is waiting, and full when much is.
+  /// Hands a batch over when the committer is free: at once when little is waiting, and full when much is. A full one
+  /// is made ready while the committer is busy, so that the database does not wait for the sorting.
   private func submitIfDue(moreIsWaiting: Bool, _ consumer: Consumer) {
-    guard inHand == nil, builder.messages > 0, isFull || !moreIsWaiting else { return }
+    if ready == nil, builder.messages > 0, isBatchFull || (inHand == nil && !moreIsWaiting) {
+      ready = seal(consumer)
+    }
+    guard inHand == nil, let next = ready else { return }
+    ready = nil
+    let ends = Dictionary(next.batch.parts.map { ($0.key, $0.next) }) { max($0, $1) }
+    inHand = .commit(messages: next.messages, ends: ends, times: next.times)
+    committer.submit(.commit(next.batch))
+  }
+
+  private func seal(_ consumer: Consumer) -> SealedBatch {
     for entry in assignment.entries {
       guard let part = entry.part, let log = consumer.cachedWatermarks(of: entry.key.topicPartition) else {
         continue
@@ -269,11 +298,13 @@ public final class IngestionWorker {
       builder.setLogEnd(log.high, of: part)
     }
     let messages = builder.messages
+    var times = PhaseTimes()
     let batch = builder.seal()
+    times.end(.sort)
+    times.add(.decode, microseconds: readingTime)
+    readingTime = 0
     assignment.endParts()
-    let ends = Dictionary(batch.parts.map { ($0.key, $0.next) }) { max($0, $1) }
-    inHand = .commit(messages: messages, ends: ends)
-    committer.submit(.commit(batch))
+    return SealedBatch(batch: batch, messages: messages, times: times)
   }
 
   // MARK: Results
@@ -291,9 +322,10 @@ public final class IngestionWorker {
         return
       }
       begin(claims, asked: asked, consumer)
-    case .committed(let report):
+    case .committed(var report):
       clock = DatabaseClock(report.bounds)
       batchLimit = min(batchLimit * 2, options.batchMessages)
+      if case .commit(_, _, let times) = job { report.times.merge(times) }
       note(report, consumer)
     case .fenced(let keys):
       observe(.fenced(keys))
@@ -311,12 +343,12 @@ public final class IngestionWorker {
     _ job: InHand?,
     _ consumer: Consumer
   ) throws {
-    if case .commit(let messages, let ends) = job, error.isDataFault {
+    if case .commit(let messages, let ends, _) = job, error.isDataFault {
       try narrowDown(error, messages: messages, ends: ends)
     } else if error.isWorthRetrying {
       observe(.retrying(error, afterMilliseconds: wait))
       // A batch that takes longer than a statement may will not get through by trying again.
-      if case .commit(let messages, _) = job, error.sqlState == .queryCanceled {
+      if case .commit(let messages, _, _) = job, error.sqlState == .queryCanceled {
         batchLimit = max(1, messages / 2)
       }
     } else {
@@ -395,6 +427,8 @@ public final class IngestionWorker {
   /// Forgets all that is not committed; every partition waits for its position.
   private func startOver(_ consumer: Consumer) {
     builder.reset()
+    ready = nil
+    readingTime = 0
     isHolding = false
     // Halted ones too: nothing of them is wanted any more.
     let all = assignment.entries.map(\.key.topicPartition)

@@ -69,7 +69,7 @@ struct Ingest: ParsableCommand {
     )
   )
   var onGap: GapPolicy?
-  @Option(help: .option("batch-messages", "Messages in one transaction at most.", default: "50000"))
+  @Option(help: .option("batch-messages", "Messages in one transaction at most.", default: "100000"))
   var batchMessages: Int?
   @Option(
     help: .option(
