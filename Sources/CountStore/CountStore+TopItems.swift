@@ -71,9 +71,13 @@ enum Label {
   static let settlingSeconds = 600
 
   /// One row: revision, watermark, newest_window_end (NULL before the first event).
+  ///
+  /// A silent partition with messages that are not counted yet is not idle: its worker is away. (One offset of lag is none:
+  /// behind a transaction's last message stands its marker.)
   static let sql = """
     SELECT coalesce((SELECT max(revision) FROM revision), 0) AS revision,
-           coalesce(min(max_event_at) FILTER (WHERE last_message_at > now() - interval '\(idleSeconds) seconds'),
+           coalesce(min(max_event_at) FILTER (WHERE last_message_at > now() - interval '\(idleSeconds) seconds'
+                                                OR log_end_offset > next_offset + 1),
                     max(max_event_at)) AS watermark,
            date_bin('1 minute', max(max_event_at), 'epoch') + interval '1 minute' AS newest_window_end
     FROM ingest_offset

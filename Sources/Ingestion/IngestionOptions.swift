@@ -37,8 +37,9 @@ public struct IngestionOptions: Sendable {
   public var batchMessages = 100_000
   /// How many bytes of names and payloads one batch holds at most (what is over it begins the next batch).
   public var batchBytes = 16 << 20
-  /// How many accepted oids are remembered, to drop near duplicates without asking PostgreSQL.
-  public var rememberedDetections = 1 << 20
+  /// How many accepted oids are remembered, to drop near duplicates without asking PostgreSQL: some 24 bytes each. While
+  /// a backlog is read, partitions may be far apart, and so may be a message and its resend.
+  public var rememberedDetections = 1 << 21
 
   /// How many cameras have counters of their own; the others share one row.
   public var maximumCameras = CameraLedger.defaultLimit

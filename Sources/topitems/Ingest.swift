@@ -88,8 +88,8 @@ struct Ingest: ParsableCommand {
   @Option(
     help: .option(
       "remember",
-      "Detections remembered to drop near duplicates early (32 bytes each).",
-      default: "1048576"
+      "Detections remembered to drop near duplicates early (24 bytes each).",
+      default: "2097152"
     )
   )
   var remember: Int?
