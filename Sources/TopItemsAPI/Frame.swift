@@ -5,15 +5,21 @@ struct Frame: Sendable {
   private let start = ContinuousClock.now
   private let instance: String?
   private let ifNoneMatch: [String]
+  private let allowedOrigin: String?
+  private let varies: Bool
 
   init() {
     instance = nil
     ifNoneMatch = []
+    allowedOrigin = nil
+    varies = false
   }
 
-  init(_ request: Request) {
+  init(_ request: Request, crossOrigin: CrossOrigin = CrossOrigin()) {
     instance = String(request.target.rawPathAndQuery.prefix { $0 != "?" })
     ifNoneMatch = request.fields.values(of: "If-None-Match")
+    allowedOrigin = crossOrigin.allowed(request.fields["Origin"])
+    varies = crossOrigin.varies
   }
 
   /// 200, or 304 if the client has this body already.
@@ -21,19 +27,24 @@ struct Frame: Sendable {
     guard answer.isRevalidated else {
       return Response(
         status: .ok,
-        fields: fields(contentType: "application/json", cacheControl: "no-store", timings: answer.timings),
+        fields: fields(contentType: answer.contentType, cacheControl: "no-store", timings: answer.timings),
         body: answer.body
       )
     }
     let tag = EntityTag(of: answer.body)
     let isKnown = ifNoneMatch.contains { tag.isNamed(by: $0) }
     var fields = fields(
-      contentType: isKnown ? nil : "application/json",
+      contentType: isKnown ? nil : answer.contentType,
       cacheControl: "private, no-cache",
       timings: answer.timings
     )
     fields.append("ETag", tag.text)
     return Response(status: isKnown ? .notModified : .ok, fields: fields, body: isKnown ? [] : answer.body)
+  }
+
+  /// The head of an answer that goes out in pieces: nobody knows yet what could tag it.
+  func pieces(contentType: String) -> Response {
+    Response(status: .ok, fields: fields(contentType: contentType, cacheControl: "private, no-cache"))
   }
 
   func response(_ error: APIError) -> Response {
@@ -44,9 +55,15 @@ struct Frame: Sendable {
     return Response(status: problem.status, fields: fields, body: problem.body(instance: instance))
   }
 
+  /// The answer to OPTIONS, which is also what browsers ask before a page of another origin may send fields of its own.
   func options(_ methods: [Method]) -> Response {
     var fields = fields(contentType: nil, cacheControl: "no-store")
     fields.append("Allow", Self.list(methods))
+    if allowedOrigin != nil {
+      fields.append("Access-Control-Allow-Methods", Self.list(methods))
+      fields.append("Access-Control-Allow-Headers", CrossOrigin.requestFields)
+      fields.append("Access-Control-Max-Age", "600")
+    }
     return Response(status: .noContent, fields: fields)
   }
 
@@ -59,7 +76,11 @@ struct Frame: Sendable {
     if let contentType { fields.append("Content-Type", contentType) }
     fields.append("X-Content-Type-Options", "nosniff")
     fields.append("Cache-Control", cacheControl)
-    fields.append("Vary", "Accept, Accept-Encoding, Authorization")
+    fields.append("Vary", "Accept, Accept-Encoding, Authorization" + (varies ? ", Origin" : ""))
+    if let allowedOrigin {
+      fields.append("Access-Control-Allow-Origin", allowedOrigin)
+      fields.append("Access-Control-Expose-Headers", CrossOrigin.exposed)
+    }
     let all = timings + [("total", ContinuousClock.now - start)]
     fields.append(
       "Server-Timing",

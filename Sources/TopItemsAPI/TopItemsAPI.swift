@@ -3,22 +3,43 @@ public import HTTP
 /// Receives what happens in the API; called on worker threads.
 public typealias Observe = @Sendable (APIObservation) -> Void
 
-/// The HTTP API: takes a request, returns its response, or the work that makes it. It has no sockets and no state
-/// besides its routes.
+/// The HTTP API: takes a request, returns its response, or the work that makes it. It has no sockets, and no state
+/// besides its routes and the results that are being read page by page.
 public struct TopItemsAPI: Sendable {
+  /// How an API is set up.
+  public struct Settings: Sendable {
+    /// A JSON answer of more rows is refused with a 400 that says how to narrow the question.
+    public var maximumRows = 100_000
+    /// How much memory the results take that are being read page by page, in bytes.
+    public var keptBytes = 256 * 1024 * 1024
+    /// Which pages of other origins may read answers.
+    public var crossOrigin = CrossOrigin()
+    /// Where clients reach this API, with a base path and without a slash at its end, for links in answers; nil: the
+    /// host that a request names.
+    public var publicURL: String?
+
+    /// The defaults.
+    public init() {}
+  }
+
   let routes: [String: Route]
+  private let settings: Settings
   private static let methods: [Method] = [.get, .head, .options]
 
-  /// - Parameters:
-  ///   - maximumRows: a longer answer is refused with a 400 that says how to narrow the question.
-  ///   - observe: receives what happens; it must not block for long.
-  public init(backend: Backend, maximumRows: Int = 100_000, observe: @escaping Observe = { _ in }) {
-    routes = Route.all(backend: backend, maximumRows: maximumRows, observe: observe)
+  /// - Parameter observe: receives what happens; it must not block for long.
+  public init(backend: Backend, settings: Settings = Settings(), observe: @escaping Observe = { _ in }) {
+    self.settings = settings
+    routes = Route.all(
+      backend: backend,
+      maximumRows: settings.maximumRows,
+      kept: KeptResults(capacity: settings.keptBytes),
+      observe: observe
+    )
   }
 
   /// Answers one request. HEAD gets the response of GET, body included: it is counted, and the encoder drops it.
   public func handle(_ request: Request) -> Reply {
-    let frame = Frame(request)
+    let frame = Frame(request, crossOrigin: settings.crossOrigin)
     do throws(APIError) {
       let path = request.target.decodedPath
       guard let route = routes[path] ?? (path == "*" ? Self.server : nil) else { throw .unknownPath }
@@ -27,24 +48,48 @@ public struct TopItemsAPI: Sendable {
       case .get, .head: break
       default: throw .wrongMethod(allowed: Self.methods)
       }
-      guard !route.isNegotiated || Accept.allowsJSON(request.fields["Accept"]) else {
-        throw .notAcceptable(offered: "application/json")
-      }
       let parameters = try Parameters(try Self.queryItems(request.target), known: route.parameters)
-      switch try route.answer(parameters) {
-      case .ready(let answer):
-        return .ready(frame.response(answer))
-      case .blocking(let work):
-        return .blocking {
-          do throws(APIError) {
-            return frame.response(try work())
-          } catch {
-            return frame.response(error)
-          }
-        }
-      }
+      let asked = Asked(
+        parameters: parameters,
+        accept: request.fields["Accept"],
+        origin: settings.publicURL ?? request.authority.map { "http://\($0)" } ?? "",
+        path: path
+      )
+      return Self.reply(try route.answer(asked), in: frame)
     } catch {
       return .ready(frame.response(error))
+    }
+  }
+
+  private static func reply(_ outcome: Answer.Outcome, in frame: Frame) -> Reply {
+    switch outcome {
+    case .ready(let answer):
+      return .ready(frame.response(answer))
+    case .blocking(let work):
+      return .blocking {
+        do throws(APIError) {
+          return frame.response(try work())
+        } catch {
+          return frame.response(error)
+        }
+      }
+    case .streaming(let work):
+      return .streaming { stream throws(StreamBroken) in
+        var pieces = AnswerPieces(stream: stream) { frame.pieces(contentType: $0) }
+        let response: Response
+        do {
+          try work(&pieces)
+          guard let answer = pieces.whole() else { return }
+          response = frame.response(answer)
+        } catch let broken as StreamBroken {
+          throw broken
+        } catch {
+          // What was sent cannot be taken back, but it must not look whole.
+          guard !pieces.hasBegun else { throw .failed }
+          response = frame.response(error as? APIError ?? .unexpected)
+        }
+        try stream.begin(response)
+      }
     }
   }
 
