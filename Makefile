@@ -5,7 +5,7 @@
 export TOPITEMS_WARNINGS_AS_ERRORS = 1
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test bench bench-ingest bench-queries lint format services stop clean
+.PHONY: help build demo test test-clients bench bench-ingest bench-live bench-queries lint format services stop clean
 
 help: ## Tell what there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,8 +20,14 @@ demo: ## From nothing to a live top list; Ctrl-C ends it (DEMO_SECONDS=30: ends 
 test: ## Build, lint, and run the unit, integration and end-to-end tests on private services
 	@deploy/dev/test
 
+test-clients: ## Ask a server with real clients: browsers, Python's, curl (OPTIONS="-k live": of these tests)
+	@deploy/dev/test-clients $(OPTIONS)
+
 bench: ## Measure how long after it was published an event is in the API's answer (BENCH_TRIES=200)
 	@Benchmarks/bench-latency
+
+bench-live: ## Measure how long after it was published an event is pushed to a client that follows (BENCH_TRIES=200)
+	@Benchmarks/bench-latency pushed
 
 bench-queries: ## Measure questions about a year of history (BENCH_DAYS=7: days of minutes)
 	@Benchmarks/bench-queries

@@ -16,12 +16,11 @@ extension CountStore {
         UNION SELECT geographical_location_oid FROM counted_location)
       SELECT (SELECT coalesce(max(revision), 0) FROM revision), geographical_location_oid, geographical_location
       FROM (VALUES (1)) AS once LEFT JOIN known ON true LEFT JOIN location USING (geographical_location_oid)
-      ORDER BY geographical_location_oid
+      ORDER BY geographical_location_oid LIMIT \(Self.limit(maximumRows))
       """
-    try eachRow(of: statement) { row, number throws in
+    try eachRow(of: statement, maximumRows: maximumRows) { row, number throws in
       if number == 0 { try begin(try row.int64(0, 0)) }
       guard let oid = try row.optionalInt64(0, 1) else { return }
-      guard number < maximumRows else { throw CountStoreError.tooManyRows(limit: maximumRows) }
       try body(oid, try row.optionalString(0, 2))
     }
   }
@@ -38,12 +37,11 @@ extension CountStore {
     let statement: Query = """
       SELECT (SELECT coalesce(max(revision), 0) FROM revision), item_name
       FROM (VALUES (1)) AS once LEFT JOIN item ON starts_with(item_name, \(prefix ?? ""))
-      ORDER BY item_name COLLATE "C"
+      ORDER BY item_name COLLATE "C" LIMIT \(Self.limit(maximumRows))
       """
-    try eachRow(of: statement) { row, number throws in
+    try eachRow(of: statement, maximumRows: maximumRows) { row, number throws in
       if number == 0 { try begin(try row.int64(0, 0)) }
       guard let name = try row.optionalString(0, 1) else { return }
-      guard number < maximumRows else { throw CountStoreError.tooManyRows(limit: maximumRows) }
       try body(name)
     }
   }

@@ -39,10 +39,9 @@ extension CountStore {
     begin: (TopItems) throws -> Void,
     row body: (TopItems.Row) throws -> Void
   ) throws {
-    try eachRow(of: Self.statement(for: query)) { row, number throws in
+    try eachRow(of: Self.statement(for: query), maximumRows: query.maximumRows) { row, number throws in
       if number == 0 { try begin(try Self.head(of: row)) }
       guard try row.optionalInt64(0, TopItemsColumn.count) != nil else { return }
-      guard number < query.maximumRows else { throw CountStoreError.tooManyRows(limit: query.maximumRows) }
       try body(try Self.row(of: row, 0))
     }
   }

@@ -45,7 +45,7 @@ extension CountStore {
       LEFT JOIN answer ON true
       LEFT JOIN location ON geographical_location_oid = answer.location
       ORDER BY answer.location, part, item_rank, previous_rank
-      LIMIT \(query.maximumRows < .max ? query.maximumRows + 1 : .max)
+      LIMIT \(limit(query.maximumRows))
       """
   }
 

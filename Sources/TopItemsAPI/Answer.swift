@@ -5,6 +5,8 @@ struct Answer: Sendable {
   /// Whether it may be kept as long as one asks each time if it still holds: it gets an entity tag. Otherwise it
   /// is never stored.
   var isRevalidated: Bool
+  /// What it stands on, where it may be given to others who ask the same: see `AnswerCache`.
+  var basis: Basis?
   /// How long its parts took, for `Server-Timing`.
   var timings: [(name: String, duration: Duration)] = []
 
@@ -13,6 +15,8 @@ struct Answer: Sendable {
     case ready(Answer)
     /// It takes the database, and so a worker thread.
     case blocking(@Sendable () throws(APIError) -> Answer)
+    /// As `blocking`; and the answer serves everybody who asks the same.
+    case shared(@Sendable () throws(APIError) -> Answer)
     /// It may be of any length, and leaves in pieces unless it is short. What is thrown is an `APIError` or a
     /// `StreamBroken`.
     case streaming(@Sendable (inout AnswerPieces) throws -> Void)

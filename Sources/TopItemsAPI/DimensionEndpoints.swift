@@ -24,7 +24,7 @@ struct LocationsEndpoint: Sendable {
       try backend.eachLocation(
         maximumRows,
         pace,
-        { revision throws in try begin { $0.revision(revision) } },
+        { revision throws in try begin(nil) { $0.revision(revision) } },
         { oid, name throws in try body(LocationRecord(oid: oid, name: name)) }
       )
     }
@@ -58,7 +58,7 @@ struct ItemsEndpoint: Sendable {
         prefix,
         maximumRows,
         pace,
-        { revision throws in try begin { $0.revision(revision) } },
+        { revision throws in try begin(nil) { $0.revision(revision) } },
         { name throws in try body(ItemRecord(name: name)) }
       )
     }

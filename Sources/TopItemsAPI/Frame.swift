@@ -5,21 +5,15 @@ struct Frame: Sendable {
   private let start = ContinuousClock.now
   private let instance: String?
   private let ifNoneMatch: [String]
-  private let allowedOrigin: String?
-  private let varies: Bool
 
   init() {
     instance = nil
     ifNoneMatch = []
-    allowedOrigin = nil
-    varies = false
   }
 
-  init(_ request: Request, crossOrigin: CrossOrigin = CrossOrigin()) {
+  init(_ request: Request) {
     instance = String(request.target.rawPathAndQuery.prefix { $0 != "?" })
     ifNoneMatch = request.fields.values(of: "If-None-Match")
-    allowedOrigin = crossOrigin.allowed(request.fields["Origin"])
-    varies = crossOrigin.varies
   }
 
   /// 200, or 304 if the client has this body already.
@@ -47,6 +41,14 @@ struct Frame: Sendable {
     Response(status: .ok, fields: fields(contentType: contentType, cacheControl: "private, no-cache"))
   }
 
+  /// Status and fields of a stream of Server-Sent Events.
+  func eventStream() -> Response {
+    var fields = fields(contentType: "text/event-stream", cacheControl: "no-store")
+    // nginx would hold events back otherwise.
+    fields.append("X-Accel-Buffering", "no")
+    return Response(status: .ok, fields: fields)
+  }
+
   func response(_ error: APIError) -> Response {
     let problem = error.problem
     var fields = fields(contentType: "application/problem+json", cacheControl: "no-store")
@@ -55,15 +57,9 @@ struct Frame: Sendable {
     return Response(status: problem.status, fields: fields, body: problem.body(instance: instance))
   }
 
-  /// The answer to OPTIONS, which is also what browsers ask before a page of another origin may send fields of its own.
   func options(_ methods: [Method]) -> Response {
     var fields = fields(contentType: nil, cacheControl: "no-store")
     fields.append("Allow", Self.list(methods))
-    if allowedOrigin != nil {
-      fields.append("Access-Control-Allow-Methods", Self.list(methods))
-      fields.append("Access-Control-Allow-Headers", CrossOrigin.requestFields)
-      fields.append("Access-Control-Max-Age", "600")
-    }
     return Response(status: .noContent, fields: fields)
   }
 
@@ -76,11 +72,7 @@ struct Frame: Sendable {
     if let contentType { fields.append("Content-Type", contentType) }
     fields.append("X-Content-Type-Options", "nosniff")
     fields.append("Cache-Control", cacheControl)
-    fields.append("Vary", "Accept, Accept-Encoding, Authorization" + (varies ? ", Origin" : ""))
-    if let allowedOrigin {
-      fields.append("Access-Control-Allow-Origin", allowedOrigin)
-      fields.append("Access-Control-Expose-Headers", CrossOrigin.exposed)
-    }
+    fields.append("Vary", "Accept, Accept-Encoding, Authorization")
     let all = timings + [("total", ContinuousClock.now - start)]
     fields.append(
       "Server-Timing",

@@ -6,7 +6,7 @@ struct Listing<Row: Record & Sendable>: Sendable {
   typealias Read =
     @Sendable (
       _ pace: Pace,
-      _ begin: (_ meta: (inout JSONWriter) -> Void) throws -> Void,
+      _ begin: (Standing?, _ meta: (inout JSONWriter) -> Void) throws -> Void,
       _ row: (Row) throws -> Void
     ) throws -> Void
 
@@ -19,43 +19,76 @@ struct Listing<Row: Record & Sendable>: Sendable {
   var sample: Row
   var kept: KeptResults
   var observe: Observe
-  /// Reads the rows: first what `meta` says of them, then each of them.
+  /// Whether it is known to be short, and so made whole and shared in every format.
+  var isShort = false
+  /// Reads the rows: first what they stand on (nil: nobody else gets the answer) and what `meta` says of them, then each
+  /// of them.
   var read: Read
 
   func outcome() throws(APIError) -> Answer.Outcome {
     let paging = try Paging(asked.parameters, format: format)
     let question = "\(asked.path)?\(canonicalQuery)"
-    switch format {
-    case .page:
-      return .blocking { () throws(APIError) in try page(paging, question: question) }
-    case .records, .csv, .ndjson:
-      return .streaming { pieces in
-        pieces.begin(contentType: format.contentType)
-        switch format {
-        case .csv:
-          try stream(
-            CSVRecords(ColumnList(of: sample), escapesFormulas: display.escapesFormulas),
-            to: &pieces
-          )
-        case .ndjson: try stream(JSONRecords(.lines, integers: display.integers), to: &pieces)
-        default: try stream(JSONRecords(.array, integers: display.integers), to: &pieces)
-        }
-      }
+    guard format != .page else {
+      // A page depends on the host that it was asked from, through the link to the next one.
+      return paging == Paging()
+        ? .shared { () throws(APIError) in try page(paging, question: question) }
+        : .blocking { () throws(APIError) in try page(paging, question: question) }
+    }
+    guard !isShort else { return .shared { () throws(APIError) in try short() } }
+    return .streaming { pieces in
+      pieces.begin(contentType: format.contentType)
+      try write(.client, begin: { _ in }, piece: { try pieces.write($0) })
     }
   }
 
-  private func stream<Writer: RecordWriter>(_ writer: Writer, to pieces: inout AnswerPieces) throws {
+  /// The answer of another format than pages, in memory.
+  private func short() throws(APIError) -> Answer {
+    let start = ContinuousClock.now
+    var body: [UInt8] = []
+    var standing: Standing?
+    do {
+      try write(.memory, begin: { standing = $0 }, piece: { body += $0 })
+    } catch {
+      throw error as? APIError ?? .unexpected
+    }
+    return Answer(
+      body: body,
+      contentType: format.contentType,
+      isRevalidated: true,
+      basis: standing.map { Basis($0, rows: body) },
+      timings: [("db", ContinuousClock.now - start)]
+    )
+  }
+
+  private func write(_ pace: Pace, begin: (Standing?) -> Void, piece: ([UInt8]) throws -> Void) throws {
+    switch format {
+    case .csv:
+      let columns = ColumnList(of: sample)
+      try write(pace, CSVRecords(columns, escapesFormulas: display.escapesFormulas), begin, piece)
+    case .ndjson:
+      try write(pace, JSONRecords(.lines, integers: display.integers), begin, piece)
+    case .records, .page:
+      try write(pace, JSONRecords(.array, integers: display.integers), begin, piece)
+    }
+  }
+
+  private func write<Writer: RecordWriter>(
+    _ pace: Pace,
+    _ writer: Writer,
+    _ begin: (Standing?) -> Void,
+    _ piece: ([UInt8]) throws -> Void
+  ) throws {
     var writer = writer
     try translated { () throws in
       try read(
-        .client,
-        { _ in },
+        pace,
+        { standing, _ in begin(standing) },
         { row throws in
           row.write(to: &writer)
-          if writer.count >= AnswerPieces.pieceLength { try pieces.write(writer.take()) }
+          if writer.count >= AnswerPieces.pieceLength { try piece(writer.take()) }
         }
       )
-      try pieces.write(writer.finish())
+      try piece(writer.finish())
     }
   }
 
@@ -78,11 +111,13 @@ struct Listing<Row: Record & Sendable>: Sendable {
     }
     var writer = PageWriter(integers: display.integers)
     var meta = JSONWriter()
+    var standing: Standing?
     do {
       try translated { () throws in
         try read(
           .memory,
-          { write in
+          { stands, write in
+            standing = stands
             meta.object { json in
               write(&json)
               writeColumns(to: &json)
@@ -98,7 +133,9 @@ struct Listing<Row: Record & Sendable>: Sendable {
     let result = writer.result(meta: meta.bytes)
     let isWhole = result.ends.count <= paging.limit ?? .max
     let key = isWhole ? KeptResults.Key(high: 0, low: 0) : kept.keep(result, question: question)
-    return answer(result, from: 0, limit: paging.limit, key: key, since: start, readAt: readAt)
+    var answer = answer(result, from: 0, limit: paging.limit, key: key, since: start, readAt: readAt)
+    answer.basis = standing.map { Basis($0, rows: result.records) }
+    return answer
   }
 
   private func answer(

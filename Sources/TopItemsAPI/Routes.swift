@@ -4,6 +4,8 @@ import HTTP
 struct Route: Sendable {
   /// The parameters that it takes.
   var parameters: [String] = []
+  /// The path whose answer is pushed at this address, at once and whenever it changes.
+  var follows: String?
   var answer: @Sendable (Asked) throws(APIError) -> Answer.Outcome
 }
 
@@ -28,6 +30,9 @@ extension Route {
     let status = StatusEndpoint(ask: backend.status, observe: observe)
     let openAPI = Answer(body: OpenAPIDocument.embedded, isRevalidated: true)
     var routes = [
+      "/v1/top-items/stream": Route(parameters: TopItemsParameters.followed, follows: "/v1/top-items") {
+        (asked) throws(APIError) in try topItems.answer(asked, as: .page)
+      },
       "/v1/status": Route { _ in status.answer() },
       // The database is not asked: restarting this process would not mend it.
       "/healthz": Route { _ in .ready(.status("ok")) },

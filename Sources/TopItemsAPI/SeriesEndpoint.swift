@@ -32,7 +32,7 @@ struct SeriesEndpoint: Sendable {
       let labels = series.labels
       let times = try clock.display([labels.from, labels.to, labels.watermark] + edges)
       let displayed = Dictionary(zip(edges, times.dropFirst(3)), uniquingKeysWith: { $1 })
-      try begin { json in
+      try begin(Standing(query: query.topItems, labels: labels)) { json in
         json.labels(labels, from: times[0], to: times[1], watermark: times[2])
         json.name("bucket")
         json.string(series.bucket.rawValue)

@@ -4,7 +4,7 @@ public import HTTP
 public typealias Observe = @Sendable (APIObservation) -> Void
 
 /// The HTTP API: takes a request, returns its response, or the work that makes it. It has no sockets, and no state
-/// besides its routes and the results that are being read page by page.
+/// besides its routes, the answers that it shares and the results that are being read page by page.
 public struct TopItemsAPI: Sendable {
   /// How an API is set up.
   public struct Settings: Sendable {
@@ -23,12 +23,21 @@ public struct TopItemsAPI: Sendable {
   }
 
   let routes: [String: Route]
+  let shared: SharedAnswers?
   private let settings: Settings
   private static let methods: [Method] = [.get, .head, .options]
 
-  /// - Parameter observe: receives what happens; it must not block for long.
-  public init(backend: Backend, settings: Settings = Settings(), observe: @escaping Observe = { _ in }) {
+  /// - Parameters:
+  ///   - shared: answers in memory, and live push; without it every question is asked anew, and nothing is pushed.
+  ///   - observe: receives what happens; it must not block for long.
+  public init(
+    backend: Backend,
+    settings: Settings = Settings(),
+    shared: SharedAnswers? = nil,
+    observe: @escaping Observe = { _ in }
+  ) {
     self.settings = settings
+    self.shared = shared
     routes = Route.all(
       backend: backend,
       maximumRows: settings.maximumRows,
@@ -39,7 +48,12 @@ public struct TopItemsAPI: Sendable {
 
   /// Answers one request. HEAD gets the response of GET, body included: it is counted, and the encoder drops it.
   public func handle(_ request: Request) -> Reply {
-    let frame = Frame(request, crossOrigin: settings.crossOrigin)
+    settings.crossOrigin.applied(to: reply(to: request), of: request)
+  }
+
+  private func reply(to request: Request) -> Reply {
+    if let hit = shared?.cache.hit(request) { return .ready(hit) }
+    let frame = Frame(request)
     do throws(APIError) {
       let path = request.target.decodedPath
       guard let route = routes[path] ?? (path == "*" ? Self.server : nil) else { throw .unknownPath }
@@ -48,49 +62,86 @@ public struct TopItemsAPI: Sendable {
       case .get, .head: break
       default: throw .wrongMethod(allowed: Self.methods)
       }
-      let parameters = try Parameters(try Self.queryItems(request.target), known: route.parameters)
       let asked = Asked(
-        parameters: parameters,
+        parameters: try Parameters(try Self.queryItems(request.target), known: route.parameters),
         accept: request.fields["Accept"],
         origin: settings.publicURL ?? request.authority.map { "http://\($0)" } ?? "",
         path: path
       )
-      return Self.reply(try route.answer(asked), in: frame)
+      switch try route.answer(asked) {
+      case .ready(let answer): return .ready(frame.response(answer))
+      case .blocking(let work): return Self.blocking(work, frame)
+      case .shared(let work):
+        return sharedReply(to: request, route, asked, frame, work) ?? Self.blocking(work, frame)
+      case .streaming(let work): return Self.streaming(work, frame)
+      }
     } catch {
       return .ready(frame.response(error))
     }
   }
 
-  private static func reply(_ outcome: Answer.Outcome, in frame: Frame) -> Reply {
-    switch outcome {
-    case .ready(let answer):
-      return .ready(frame.response(answer))
-    case .blocking(let work):
-      return .blocking {
-        do throws(APIError) {
-          return frame.response(try work())
-        } catch {
-          return frame.response(error)
-        }
-      }
-    case .streaming(let work):
-      return .streaming { stream throws(StreamBroken) in
-        var pieces = AnswerPieces(stream: stream) { frame.pieces(contentType: $0) }
-        let response: Response
-        do {
-          try work(&pieces)
-          guard let answer = pieces.whole() else { return }
-          response = frame.response(answer)
-        } catch let broken as StreamBroken {
-          throw broken
-        } catch {
-          // What was sent cannot be taken back, but it must not look whole.
-          guard !pieces.hasBegun else { throw .failed }
-          response = frame.response(error as? APIError ?? .unexpected)
-        }
-        try stream.begin(response)
+  private static func blocking(
+    _ work: @escaping @Sendable () throws(APIError) -> Answer,
+    _ frame: Frame
+  ) -> Reply {
+    .blocking {
+      do throws(APIError) {
+        return frame.response(try work())
+      } catch {
+        return frame.response(error)
       }
     }
+  }
+
+  private static func streaming(
+    _ work: @escaping @Sendable (inout AnswerPieces) throws -> Void,
+    _ frame: Frame
+  ) -> Reply {
+    .streaming { stream throws(StreamBroken) in
+      var pieces = AnswerPieces(stream: stream) { frame.pieces(contentType: $0) }
+      let response: Response
+      do {
+        try work(&pieces)
+        guard let answer = pieces.whole() else { return }
+        response = frame.response(answer)
+      } catch let broken as StreamBroken {
+        throw broken
+      } catch {
+        // What was sent cannot be taken back, but it must not look whole.
+        guard !pieces.hasBegun else { throw .failed }
+        response = frame.response(error as? APIError ?? .unexpected)
+      }
+      try stream.begin(response)
+    }
+  }
+
+  /// The reply whose answer serves everybody who asks the same, from memory or pushed when it comes.
+  private func sharedReply(
+    to request: Request,
+    _ route: Route,
+    _ asked: Asked,
+    _ frame: Frame,
+    _ work: @escaping @Sendable () throws(APIError) -> Answer
+  ) -> Reply? {
+    guard let shared else { return nil }
+    let key = Question.Key(path: route.follows ?? asked.path, parameters: asked.parameters.items)
+    let question = Question(key: key) { () throws(APIError) in
+      let frame = Frame()
+      let answer = try work()
+      return (frame.response(answer), answer.basis)
+    }
+    let problem = { @Sendable (error: APIError) in frame.response(error) }
+    guard route.follows != nil else {
+      return shared.cache.reply(question, to: request, problem: problem)
+    }
+    let head = frame.eventStream()
+    guard request.method == .get else { return .ready(head) }
+    return shared.live.follow(
+      question,
+      head: head,
+      lastEventID: request.fields["Last-Event-ID"].flatMap { Int64($0) },
+      problem: problem
+    )
   }
 
   /// The problem document for what never became a request: a parser's refusal, a time limit.

@@ -36,7 +36,8 @@ struct TopItemsEndpoint: Sendable {
       display: parameters.display,
       sample: sample,
       kept: kept,
-      observe: observe
+      observe: observe,
+      isShort: parameters.isShort
     ) { [backend] pace, begin, body throws in
       var record = sample
       try backend.eachTopItem(
@@ -47,7 +48,8 @@ struct TopItemsEndpoint: Sendable {
             head.from, head.to, head.watermark, head.previous?.lowerBound, head.previous?.upperBound,
           ])
           (record.start, record.end) = (times[0], times[1])
-          try begin { json in
+          let standing = Standing(query: query, labels: head.labels, isTied: head.isTiedAtCutoff)
+          try begin(standing) { json in
             json.labels(head.labels, from: times[0], to: times[1], watermark: times[2])
             json.name("tie_at_cutoff")
             json.bool(head.isTiedAtCutoff)

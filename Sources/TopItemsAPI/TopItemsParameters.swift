@@ -23,6 +23,8 @@ struct TopItemsParameters: Equatable {
   /// What else its rows tell.
   static let additions = ["others", "share", "compare"]
   static let names = selection + additions + Display.names
+  /// Of a stream, which has one format.
+  static let followed = names.filter { $0 != "escape_formulas" }
   static let largestN: Int64 = 1000
   static let defaultN = 10
   static let mostLocations = 80
@@ -78,6 +80,12 @@ struct TopItemsParameters: Equatable {
 }
 
 extension TopItemsParameters {
+  /// Whether the answer cannot have more than a thousand ranked rows.
+  var isShort: Bool {
+    let rankings = query.grouping == .all ? 1 : query.locations.count
+    return rankings > 0 && query.n * rankings <= 1000 && query.ties == .cut
+  }
+
   /// The same for every way to ask the same question, whatever the order and spelling of the parameters.
   var canonicalQuery: String {
     var parts = query.locations.map { "location=\($0)" }

@@ -66,6 +66,16 @@ struct Serve: ParsableCommand {
     )
   )
   var publicURL: String?
+  @Option(
+    help: .option(
+      "answer-memory",
+      "MiB for answers that are kept until they change; 0 keeps none.",
+      default: "64"
+    )
+  )
+  var answerMemory: Int?
+  @Option(help: .option("max-streams", "Clients at one time that follow answers live.", default: "10000"))
+  var maxStreams: Int?
   @Option(help: .option("log-format", "text or json (one object a line).", default: "text"))
   var logFormat: LogFormat?
   @Option(
@@ -95,6 +105,8 @@ struct Serve: ParsableCommand {
     let corsOrigins = (try EnvironmentOption.value("cors-origin", corsOrigin) ?? "").split(separator: ",")
       .map { $0.trimmingPrefix(while: \.isWhitespace) }.map(String.init)
     let publicURL = try Self.publicURL(try EnvironmentOption.value("public-url", publicURL))
+    let answerMemory = try NumberOption.value("answer-memory", answerMemory, in: 0...1_000_000) ?? 64
+    let maximumStreams = try NumberOption.value("max-streams", maxStreams, in: 0...1_000_000) ?? 10_000
 
     var options = try database.connection(for: "serve", statementTimeoutSeconds: seconds)
     options.settings += [("default_transaction_read_only", "on")] + CountStore.readerSettings
@@ -117,9 +129,11 @@ struct Serve: ParsableCommand {
     settings.maximumRows = maximumRows
     settings.crossOrigin = CrossOrigin(origins: corsOrigins)
     settings.publicURL = publicURL
+    let answers = AnswersFromMemory(mebibytes: answerMemory, maximumStreams: maximumStreams)
     let api = TopItemsAPI(
       backend: Backend(pool: pool, streams: streams),
       settings: settings,
+      shared: answers.shared,
       observe: { log.observe($0) }
     )
     let server = Server(
@@ -136,6 +150,7 @@ struct Serve: ParsableCommand {
     } catch {
       throw InputError(description: "cannot listen on \(listen): \(error)")
     }
+    try answers.start(on: server, options) { log.observe($0) }
     while !StopSignal.isRequested { usleep(50_000) }
     server.stop(deadline: .seconds(8))
     server.wait()

@@ -115,7 +115,9 @@ struct PostgresRowsTests {
     }
   }
 
-  @Test("given up early, they end the statement and the connection, and a pool goes on with a new one")
+  @Test(
+    "given up before their end, they end the statement and the connection, and a pool goes on with a new one"
+  )
   func abandoned() throws {
     try TestDatabase.withDatabase { url in
       let pool = ConnectionPool(ConnectionOptions(url: url), size: 1)

@@ -35,6 +35,7 @@ struct Asking {
     readiness: Result<Readiness, CountStoreError> = .success(.ready),
     status: Result<SystemStatus, CountStoreError> = .success(.busy),
     settings: TopItemsAPI.Settings = TopItemsAPI.Settings(),
+    memory: Int = 0,
     observe: @escaping @Sendable (APIObservation) -> Void = { _ in }
   ) {
     let asked = asked
@@ -82,6 +83,15 @@ struct Asking {
         status: { () throws(CountStoreError) in try status.get() }
       ),
       settings: settings,
+      // Computed at once, on the thread that asks.
+      shared: SharedAnswers(
+        bytes: memory,
+        run: { work in
+          work()
+          return true
+        },
+        after: { _, _ in }
+      ),
       observe: observe
     )
   }
@@ -91,7 +101,7 @@ struct Asking {
     switch api.handle(request) {
     case .ready(let response): return response
     case .blocking(let work): return work()
-    case .push: throw UnexpectedReply()
+    case .push(let subscribe): return pushed(subscribe)
     case .streaming(let work):
       let received = Received()
       try work(received.stream)
@@ -123,6 +133,27 @@ struct Asking {
         return response
       }
     }
+  }
+
+  /// What a client gets at once: a whole answer, or the beginning of a stream.
+  private func pushed(_ subscribe: (PushChannel) -> Void) -> Response {
+    let response = Mutex(Response(status: .internalServerError))
+    subscribe(
+      PushChannel(
+        send: { signal in
+          response.withLock { response in
+            switch signal {
+            case .answer(let whole): response = whole
+            case .begin(let head, _): response = head
+            case .message(let bytes): response.body += bytes
+            case .end: break
+            }
+          }
+        },
+        onClose: { _ in }
+      )
+    )
+    return response.withLock { $0 }
   }
 
   /// The answer's JSON.

@@ -152,8 +152,8 @@ struct FormatTests {
   @Test("a long answer leaves in pieces of bounded size, and is the same text; a short one has a tag")
   func pieces() throws {
     let name = String(repeating: "é", count: 100)
-    let rows = (1...5000).map {
-      TopItems.Row(locationOid: 1, locationName: nil, rank: $0, itemName: "\(name)\($0)", count: 1)
+    let rows = (1...5000).map { (rank: Int) in
+      TopItems.Row(locationOid: 1, locationName: nil, rank: rank, itemName: "\(name)\(rank)", count: 1)
     }
     for (path, count) in [(".json", 5000), (".csv", 5001), (".ndjson", 5000)] {
       let target = try Target("/v1/top-items\(path)")
