@@ -1,11 +1,13 @@
 import ArgumentParser
 import CountStore
 import Glibc
+import HTTP
 import HTTPServer
 import Logging
 import Postgres
 import Sockets
 import TopItemsAPI
+import WebPages
 
 /// `topitems serve`: the HTTP server.
 struct Serve: ParsableCommand {
@@ -44,6 +46,14 @@ struct Serve: ParsableCommand {
   var maxConnectionsPerAddress: Int?
   @Option(help: .option("max-rows", "The longest answer; a longer one is refused.", default: "100000"))
   var maxRows: Int?
+  @Option(
+    help: .option(
+      "tableau-script",
+      "Where the connector /wdc/ loads Tableau's script from: an address, or a path on this server's origin.",
+      default: WebPages.tableauScript
+    )
+  )
+  var tableauScript: String?
   @Option(help: .option("log-format", "text or json (one object a line).", default: "text"))
   var logFormat: LogFormat?
   @Option(
@@ -70,6 +80,12 @@ struct Serve: ParsableCommand {
       try NumberOption.value("max-connections-per-address", maxConnectionsPerAddress, in: 1...1_000_000)
       ?? limits.connectionsPerAddress
     let maximumRows = try NumberOption.value("max-rows", maxRows, in: 1...10_000_000) ?? 100_000
+    let script = try EnvironmentOption.value("tableau-script", tableauScript) ?? WebPages.tableauScript
+    guard let pages = WebPages(tableauScript: script) else {
+      throw ValidationError(
+        "--tableau-script must be an address without a query, such as \(WebPages.tableauScript)."
+      )
+    }
 
     var options = try database.connection(for: "serve", statementTimeoutSeconds: seconds)
     options.settings += [("default_transaction_read_only", "on")] + CountStore.readerSettings
@@ -93,7 +109,7 @@ struct Serve: ParsableCommand {
       workers: workers,
       observe: { log.observe($0) },
       errorResponse: TopItemsAPI.problem,
-      handler: { api.handle($0) }
+      handler: { request in pages.response(to: request).map(Reply.ready) ?? api.handle(request) }
     )
 
     do {
