@@ -45,7 +45,9 @@ public final class PushChannel: Sendable {
   public func answer(_ response: Response) { send(.answer(response)) }
 
   /// Begins the stream.
-  public func begin(_ head: Response, heartbeat: Heartbeat? = nil) { send(.begin(head, heartbeat: heartbeat)) }
+  public func begin(_ head: Response, heartbeat: Heartbeat? = nil) {
+    send(.begin(head, heartbeat: heartbeat))
+  }
 
   /// Sends a message, in place of one that still waits.
   public func offer(_ message: [UInt8]) { send(.message(message)) }
