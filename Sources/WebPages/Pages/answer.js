@@ -5,7 +5,7 @@ const together = "all";
 
 /**
  * @returns {{groups: {key, oid, place, name, total, rows: {rank, name, count, previousRank}[]}[], total, from, to,
- *   watermark, state, revision}}
+ *   watermark, state, lag}}
  */
 export function read(body) {
   const { meta, data } = body;
@@ -40,7 +40,7 @@ export function read(body) {
     to: date(meta.to),
     watermark: date(meta.watermark),
     state: meta.state,
-    revision: meta.revision,
+    lag: meta.lag ?? null,
   };
 }
 

@@ -88,7 +88,7 @@ function describe() {
   const span = view.window !== null ? `in the last ${view.window}` : `from ${view.from ?? "the beginning"} to ${view.to ?? "now"}`;
   const together = view.group === "all" ? ", all together" : "";
   setText(document.getElementById("view"), visible(`The top ${view.n} ${places}${together}, ${span}.`));
-  for (const id of ["back", "home", "home-name"]) document.getElementById(id).href = address(search(view));
+  for (const id of ["back", "home"]) document.getElementById(id).href = address(search(view));
 }
 
 function text(words) {

@@ -15,7 +15,10 @@ export class Feed {
   #ended = new AbortController();
   #wake = () => {};
 
-  /** @param handlers `answer(body)`, `state(name, detail)`: connecting, live, polling, away, unavailable, refused, locked */
+  /**
+   * @param handlers `answer(body)`; `heard()` at every sign of life, be it that nothing is new; `state(name, detail)`:
+   *   connecting, live, polling, away, unavailable, refused, locked
+   */
   constructor(handlers) {
     this.#handlers = handlers;
     for (const [target, event] of [[window, "online"], [document, "visibilitychange"]]) {
@@ -76,9 +79,10 @@ export class Feed {
     const listen = () => {
       clearTimeout(timer);
       timer = setTimeout(hangUp, longestSilence);
+      this.#handlers.heard();
     };
     try {
-      listen();
+      timer = setTimeout(hangUp, longestSilence);
       const headers = { Accept: "text/event-stream" };
       if (memory.id) headers["Last-Event-ID"] = memory.id;
       const response = await ask("v1/top-items/stream", query, { headers, signal: line.signal });
@@ -86,7 +90,7 @@ export class Feed {
       // A stream that goes on where the last one ended says nothing until something changes.
       if (memory.id) this.#handlers.state("live");
       for await (const event of events(response.body, listen)) {
-        if (event.type === "message") {
+        if (event.type === "top-items") {
           heard(JSON.parse(event.data));
           if (event.id) memory.id = event.id;
           this.#handlers.state("live");
@@ -107,6 +111,7 @@ export class Feed {
       heard(await response.json());
       memory.etag = response.headers.get("ETag");
     }
+    this.#handlers.heard();
     this.#handlers.state("polling");
   }
 

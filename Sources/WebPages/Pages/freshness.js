@@ -1,9 +1,7 @@
 // How fresh and how complete what is shown is, and what is wrong when it is not.
 
-import { ask, key } from "./server.js";
+import { key } from "./server.js";
 import { count, setText, time } from "./text.js";
-
-const statusEvery = 5000;
 
 const pills = {
   connecting: "Connecting…",
@@ -37,13 +35,16 @@ export class Freshness {
       document.getElementById("key").value = "";
       onKey();
     });
-    setInterval(() => this.#tick(), 500);
-    setInterval(() => this.#askStatus(), statusEvery);
-    this.#askStatus();
   }
 
   get isLive() {
     return this.#state === "live" || this.#state === "polling";
+  }
+
+  /** The server has just said that what is shown holds. */
+  confirm() {
+    this.#confirmed = new Date();
+    this.#showTime();
   }
 
   setState(state, detail) {
@@ -52,11 +53,12 @@ export class Freshness {
     setText(this.#connection, pills[state]);
     document.body.classList.toggle("stale", ["away", "unavailable"].includes(state) && this.#confirmed !== null);
     this.#showTrouble(detail);
-    this.#tick();
+    this.#showTime();
   }
 
   setAnswer(answer) {
     const [word, meaning] = finalities[answer.state] ?? [answer.state, ""];
+    this.#lag = answer.lag;
     const finality = document.getElementById("finality");
     setText(finality, word);
     finality.dataset.state = word;
@@ -80,18 +82,8 @@ export class Freshness {
     document.getElementById("key-form").hidden = this.#state !== "locked";
   }
 
-  #tick() {
-    if (this.isLive) this.#confirmed = new Date();
+  #showTime() {
     const behind = this.isLive && this.#lag > 0 ? ` · ${count(this.#lag)} messages behind` : "";
     setText(this.#asOf, this.#confirmed ? `as of ${time(this.#confirmed)}${behind}` : "");
-  }
-
-  async #askStatus() {
-    if (!this.isLive || document.visibilityState !== "visible") return;
-    try {
-      this.#lag = (await (await ask("v1/status")).json()).lag;
-    } catch {
-      this.#lag = null; // the feed tells what is wrong
-    }
   }
 }

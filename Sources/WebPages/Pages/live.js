@@ -33,6 +33,7 @@ const feed = new Feed({
       // A page in the background gets no frames; it is up to date when it comes back.
     }
   },
+  heard: () => freshness.confirm(),
   state: (state, detail) => freshness.setState(state, detail),
 });
 
