@@ -11,6 +11,8 @@ import urllib.parse
 import pytest
 from lxml import etree
 
+from deployment import CHECKOUT
+
 HOSTILE = ["'; rm -rf / #", '"quoted"', "#(lf)#(", "a&b=c", "</code><script>", "$(id)`id`", "tab\tnew\nline", "%22", "1 or 1 eq 1", "\u2028", "日本"]
 
 
@@ -111,6 +113,18 @@ def test_files_are_well_formed_whatever_the_names(snippets, base_url):
     connection = etree.fromstring(snippets("tds", "?window=P7D", host).encode()).find("connection")
     assert connection.get("server") == host.replace("\u0007", "\ufffd") and connection.get("schema") == "bi"
     assert connection.find("relation").get("table") == "[bi].[top_items_by_day]"
+
+
+def test_the_files_for_the_road_are_what_the_page_would_write(snippets):
+    root = "https://topitems.example/"
+    written = {
+        "top-items.pq": snippets("restQuery", "", root) + "\n",
+        "top-items-by-hour.pq": snippets("odataQuery", "", root, True) + "\n",
+        "topitems.pbids": snippets("pbids", None, root),
+        "topitems.tds": snippets("tds", "", "db.example"),
+    }
+    folder = CHECKOUT / "deploy" / "bi"
+    assert written == {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
 
 
 # What the page says, done

@@ -24,6 +24,8 @@ export function read(body) {
       };
       groups.set(key, group);
     }
+    // What dropped out of the list since the span before is told, too; it is among the others, if counted at all.
+    if (row.item_rank === null && row.item_name !== null) continue;
     group.total += row.item_count;
     if (row.item_rank === null) continue; // the others, as one row
     group.rows.push({

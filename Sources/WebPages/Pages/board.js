@@ -29,8 +29,7 @@ export class Board {
   }
 
   show(answer) {
-    const rows = answer.groups.length;
-    this.#node.dataset.cards = rows === 1 ? "one" : "many";
+    this.#node.dataset.cards = answer.groups.length === 1 ? "one" : "many";
     const gone = new Set(this.#cards.keys());
     let place = this.#node.firstElementChild;
     for (const group of answer.groups) {
@@ -68,12 +67,13 @@ class Card {
   #title = element("h2", { dir: "auto" });
   #total = element("p", { class: "total quiet" });
   #list = element("ol");
+  #nothing = element("p", { class: "nothing quiet" }, "Nothing in this span.");
 
   constructor(key) {
     this.key = key;
     const id = `ranking-${key}`;
     this.#title.id = id;
-    this.node = element("section", { class: "card", "aria-labelledby": id }, element("header", {}, this.#title, this.#total), this.#list);
+    this.node = element("section", { class: "card", "aria-labelledby": id }, element("header", {}, this.#title, this.#total), this.#list, this.#nothing);
     this.node.card = this;
   }
 
@@ -81,6 +81,7 @@ class Card {
     setText(this.#title, visible(group.name));
     setText(this.#total, count(group.total));
     this.#total.setAttribute("aria-label", `${count(group.total)} detections`);
+    this.#nothing.hidden = group.rows.length > 0;
     const largest = group.rows[0]?.count ?? 1;
 
     const before = [...this.#list.children].map((node) => node.line.name);

@@ -96,7 +96,7 @@ function summarize() {
   setText(byId("total"), count(total));
   setText(byId("rate"), from && to ? perTime(total, to - from) : "–");
   setText(byId("groups-label"), view.group === "all" ? "Rankings" : "Locations");
-  setText(byId("groups"), count(groups.length));
+  setText(byId("groups"), count(groups.filter((group) => group.total > 0).length));
   setText(byId("range"), from && to ? range(from, to) : "–");
   const empty = byId("empty");
   empty.hidden = total > 0;
