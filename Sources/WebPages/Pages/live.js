@@ -95,7 +95,7 @@ function summarize() {
   const { from, to, total, groups } = answer;
   setText(byId("total"), count(total));
   setText(byId("rate"), from && to ? perTime(total, to - from) : "–");
-  setText(byId("groups-label"), view.group === "all" ? "Rankings" : "Locations");
+  byId("groups").parentElement.hidden = view.group === "all";
   setText(byId("groups"), count(groups.filter((group) => group.total > 0).length));
   setText(byId("range"), from && to ? range(from, to) : "–");
   const empty = byId("empty");
