@@ -132,7 +132,7 @@ class Deployment:
 
     def close(self):
         for command in list(self.processes):
-            self.end(command)
+            self.end(command, signal.SIGKILL)  # there is nothing left to finish
         subprocess.run([SCRIPTS / "stop", self.name], check=True)
 
     # Events

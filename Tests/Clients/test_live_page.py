@@ -277,10 +277,10 @@ def test_the_colours_follow_the_system_until_the_reader_chooses(page, base_url):
     paper = "getComputedStyle(document.documentElement).backgroundColor"
     open_page(page, base_url)
     page.emulate_media(color_scheme="dark")
-    dark = wait_until(lambda: page.evaluate(paper), "a colour")
+    dark = "rgb(14, 17, 19)"
+    wait_until(lambda: page.evaluate(paper) == dark, "dark", 5)
     page.emulate_media(color_scheme="light")
-    light = page.evaluate(paper)
-    assert dark != light
+    wait_until(lambda: page.evaluate(paper) != dark, "light", 5)
     page.get_by_role("button", name="Dark colours").click()
     assert page.evaluate(paper) == dark
     page.reload()

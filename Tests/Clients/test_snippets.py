@@ -16,9 +16,10 @@ from deployment import CHECKOUT
 HOSTILE = ["'; rm -rf / #", '"quoted"', "#(lf)#(", "a&b=c", "</code><script>", "$(id)`id`", "tab\tnew\nline", "%22", "1 or 1 eq 1", "\u2028", "日本"]
 
 
-@pytest.fixture
-def snippets(page, base_url):
+@pytest.fixture(scope="module")
+def snippets(chromium, base_url):
     """snippets(function, query, *arguments): what a generator writes for the view of an address."""
+    page = chromium.new_page()
     page.goto(f"{base_url}/bi/")
 
     def call(name, query, *arguments):
@@ -31,7 +32,8 @@ def snippets(page, base_url):
             [name, query, f"{base_url}/", list(arguments)],
         )
 
-    return call
+    yield call
+    page.close()
 
 
 def m_texts(code):

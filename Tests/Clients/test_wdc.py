@@ -198,16 +198,16 @@ def test_many_rows_come_in_pages_and_go_on_in_chunks(host, page):
         cursor = re.search(r"cursor=(\d+)", route.request.url)
         number = int(cursor.group(1)) if cursor else 0
         cursors.append(number)
-        data = [{**row, "item_rank": number * 4000 + place} for place in range(4000)]
-        body = {"meta": {"state": "open"}, "data": data, "next_cursor": str(number + 1) if number < 3 else None}
+        data = [{**row, "item_rank": number * 3000 + place} for place in range(3000)]
+        body = {"meta": {"state": "open"}, "data": data, "next_cursor": str(number + 1) if number < 2 else None}
         route.fulfill(json=body)
 
     assert host.begin_gathering(props)["msgName"] == "initCallback"
     page.route("**/v1/top-items?*", answer)
     rows = host.gather(host.schema()["top_items_newest"])
-    assert cursors == [0, 1, 2, 3]
-    assert [row["item_rank"] for row in rows] == list(range(16000))
-    assert [len(m["msgData"]["data"]) for m in host.messages("_tableDataCallback")] == [5000, 5000, 5000, 1000]
+    assert cursors == [0, 1, 2]
+    assert [row["item_rank"] for row in rows] == list(range(9000))
+    assert [len(m["msgData"]["data"]) for m in host.messages("_tableDataCallback")] == [5000, 4000]
 
 
 def test_without_tableaus_script_the_page_says_so(page, deployment):

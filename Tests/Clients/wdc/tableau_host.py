@@ -43,14 +43,13 @@ class TableauHost:
     def send(self, name, data=None, props=None):
         self.page.evaluate("([name, data, props]) => send(name, data, props)", [name, data or {}, props or {}])
 
-    def messages(self, name=None):
-        messages = self.page.evaluate("messages")
-        return [message for message in messages if name is None or message["msgName"] == name]
+    def messages(self, name):
+        return self.page.evaluate("name => messages.filter(m => m.msgName === name)", name)
 
     def wait_for(self, *names):
         """The first message of one of these names."""
-        self.page.wait_for_function("names => messages.some(m => names.includes(m.msgName))", arg=list(names))
-        return next(message for message in self.messages() if message["msgName"] in names)
+        find = "names => messages.find(m => names.includes(m.msgName))"
+        return self.page.wait_for_function(find, arg=list(names)).json_value()
 
     # Phases
 
