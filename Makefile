@@ -5,7 +5,7 @@
 export TOPITEMS_WARNINGS_AS_ERRORS = 1
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test test-clients bench bench-ingest bench-page bench-queries lint format services stop clean
+.PHONY: help build demo test test-clients bench bench-ingest bench-live bench-page bench-queries lint format services stop clean
 
 help: ## Tell what there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test-clients: ## Ask a server with real clients: browsers, Python's, curl (OPTIO
 
 bench: ## Measure how long after it was published an event is in the API's answer (BENCH_TRIES=200)
 	@Benchmarks/bench-latency
+
+bench-live: ## Measure how long after it was published an event is pushed to a client that follows (BENCH_TRIES=200)
+	@Benchmarks/bench-latency pushed
 
 bench-page: ## Measure in Chromium the live page's first paint, and from publishing to paint (BENCH_TRIES=100)
 	@Benchmarks/bench-page

@@ -5,6 +5,7 @@ import Glibc
 struct KeepAliveClient: ~Copyable {
   private let descriptor: Int32
   private var buffer = [UInt8](repeating: 0, count: 1 << 16)
+  private var unread: [UInt8] = []
 
   init(port: UInt16) throws {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -25,6 +26,30 @@ struct KeepAliveClient: ~Copyable {
   }
 
   deinit { close(descriptor) }
+
+  /// Asks for a stream of events, which `nextEvent` then reads.
+  mutating func follow(_ target: String) throws {
+    let question = Array("GET \(target) HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".utf8)
+    guard send(descriptor, question, question.count, Int32(MSG_NOSIGNAL)) == question.count else {
+      throw ClientError("send", errno)
+    }
+  }
+
+  /// What came up to the next end of an event, with the chunks' framing in it.
+  mutating func nextEvent() throws -> String {
+    let end = Array("\n\n".utf8)
+    while true {
+      if let found = unread.firstRange(of: end) {
+        defer { unread.removeSubrange(..<found.upperBound) }
+        return String(decoding: unread[..<found.lowerBound], as: UTF8.self)
+      }
+      let count = recv(descriptor, &buffer, buffer.count, 0)
+      guard count > 0 else {
+        throw ClientError(count == 0 ? "the server closed the connection" : "recv", errno)
+      }
+      unread += buffer[..<count]
+    }
+  }
 
   /// Asks, and waits for the whole answer, whatever its status.
   /// - Returns: the body.

@@ -72,7 +72,10 @@ extension CountStore {
     try quarantine(batch)
     try bury(batch)
     try advanceOffsets(stored.parts)
-    let revision = try recordRevision(locations: stored.changedLocations)
+    let revision = try recordRevision(
+      locations: stored.changedLocations,
+      newestEvent: stored.parts.compactMap(\.maximumEventAt).max()
+    )
     return .committed(
       revision: revision,
       parts: stored.parts,

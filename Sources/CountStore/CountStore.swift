@@ -27,7 +27,7 @@ public struct CountStore {
     static let revision: Int64 = 0x746f_7069_0002
   }
 
-  /// The channel that announces each revision (the payload is its number alone: a payload ends at 8,000 bytes).
+  /// The channel that announces each revision; `RevisionNotice` is its payload.
   public static let revisionChannel = "topitems_revision"
 }
 
@@ -35,12 +35,15 @@ extension CountStore {
   /// Numbers the transaction's change and announces it. Must come last: the lock is held until the commit.
   ///
   /// The number is at least the epoch in milliseconds, so that a failover which loses commits cannot reuse one.
-  /// - Parameter locations: those that changed; nil means that any may have.
+  /// - Parameters:
+  ///   - locations: those that changed; nil means that any may have.
+  ///   - newestEvent: the latest event time by which a partition may have moved.
   /// - Returns: the new revision.
   /// - Throws: `PostgresError`.
-  func recordRevision(locations: [Int64]?) throws(PostgresError) -> Int64 {
+  func recordRevision(locations: [Int64]?, newestEvent: Timestamp? = nil) throws(PostgresError) -> Int64 {
     _ = try connection.execute("SELECT pg_advisory_xact_lock(\(Lock.revision))")
     let value: Value = locations.map { .int64Array($0) } ?? .nullOf(.int64Array)
+    let suffix = RevisionNotice.suffix(newestEvent: newestEvent, locations: locations)
     let result = try connection.execute(
       """
       WITH written AS (
@@ -49,7 +52,7 @@ extension CountStore {
                         (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
                \(value)::bigint[]
         RETURNING revision)
-      SELECT revision, pg_notify(\(Self.revisionChannel), revision::text) FROM written
+      SELECT revision, pg_notify(\(Self.revisionChannel), revision || \(suffix)) FROM written
       """
     )
     return try result.int64(0, 0)

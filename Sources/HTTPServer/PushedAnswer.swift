@@ -9,6 +9,8 @@ final class PushedAnswer: PendingAnswer {
     var message: [UInt8]?
     var hasBegun = false
     var hasEnded = false
+    /// The server stops: a whole answer is still waited for, a stream ends where it would begin.
+    var endsAtBegin = false
     var isClosed = false
     var isAwaited = false
     var onClose: [@Sendable () -> Void] = []
@@ -24,6 +26,7 @@ final class PushedAnswer: PendingAnswer {
         guard !hasBegun else { return }
         head = (response, heartbeat)
         hasBegun = true
+        hasEnded = endsAtBegin
       case .message(let bytes): message = bytes
       case .end: hasEnded = true
       }
@@ -71,7 +74,13 @@ final class PushedAnswer: PendingAnswer {
     for callback in callbacks { callback() }
   }
 
-  func finish() { take(.end) }
+  func finish() {
+    let hasBegun = state.withLock { state in
+      state.endsAtBegin = true
+      return state.hasBegun
+    }
+    if hasBegun { take(.end) }
+  }
 
   private func take(_ signal: PushChannel.Signal) {
     let isAwaited = state.withLock { state in

@@ -105,6 +105,10 @@ public final class Server: Sendable {
     for inbox in inboxes { inbox.post(.stop(instant)) }
   }
 
+  /// Runs work on a worker thread that belongs to no client, such as an answer that many wait for; nobody's leaving stops
+  /// it. Returns false when too much waits already; then it is not run.
+  public func submit(_ work: @escaping @Sendable () -> Void) -> Bool { settings.workers.submit(work) }
+
   /// Waits until every loop has ended. Blocks the thread. A worker that is still busy at the deadline is not waited for.
   public func wait() {
     progress.wait { $0.running == 0 ? () : nil }

@@ -18,6 +18,7 @@ enum APIError: Error, Equatable {
   case databaseBusy
   case databaseTooSlow
   case migrationsPending([String])
+  case tooManyStreams
   case unexpected
   /// The protocol below refused the request.
   case refused(Status, detail: String)
@@ -164,6 +165,14 @@ enum APIError: Error, Equatable {
         detail: "Run 'topitems migrate'"
           + (names.isEmpty ? "." : "; pending: \(names.joined(separator: ", "))."),
         retryAfter: 10
+      )
+    case .tooManyStreams:
+      return Problem(
+        type: "too-many-streams",
+        status: .serviceUnavailable,
+        title: "Too many clients follow answers",
+        detail: "Try again later, or ask for the answer itself from time to time.",
+        retryAfter: 30
       )
     case .unexpected:
       return Problem(

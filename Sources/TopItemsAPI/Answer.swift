@@ -4,6 +4,8 @@ struct Answer: Sendable {
   /// Whether it may be kept as long as one asks each time if it still holds: it gets an entity tag. Otherwise it
   /// is never stored.
   var isRevalidated: Bool
+  /// What it stands on, where it may be given to others who ask the same: see `AnswerCache`.
+  var basis: Basis?
   /// How long its parts took, for `Server-Timing`.
   var timings: [(name: String, duration: Duration)] = []
 

@@ -16,6 +16,12 @@ struct EntityTag: Equatable {
     opaque = String(hash, radix: 16) + "-" + String(body.count, radix: 16)
   }
 
+  /// Reads an `ETag` field that this type wrote.
+  init?(text: String) {
+    guard text.hasPrefix("W/\""), text.hasSuffix("\"") else { return nil }
+    opaque = String(text.dropFirst(3).dropLast())
+  }
+
   /// Whether a value of `If-None-Match` names this tag by weak comparison, or is `*`.
   ///
   /// Only the quoted parts are looked at: commas may stand inside them, and weak comparison ignores `W/`.

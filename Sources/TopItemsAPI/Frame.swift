@@ -36,6 +36,14 @@ struct Frame: Sendable {
     return Response(status: isKnown ? .notModified : .ok, fields: fields, body: isKnown ? [] : answer.body)
   }
 
+  /// Status and fields of a stream of Server-Sent Events.
+  func eventStream() -> Response {
+    var fields = fields(contentType: "text/event-stream", cacheControl: "no-store")
+    // nginx would hold events back otherwise.
+    fields.append("X-Accel-Buffering", "no")
+    return Response(status: .ok, fields: fields)
+  }
+
   func response(_ error: APIError) -> Response {
     let problem = error.problem
     var fields = fields(contentType: "application/problem+json", cacheControl: "no-store")

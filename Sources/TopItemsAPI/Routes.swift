@@ -4,6 +4,10 @@ struct Route: Sendable {
   var parameters: [String] = []
   /// Whether `Accept` is heeded: an address that names its format, or serves probes, answers that format to all.
   var isNegotiated = false
+  /// Whether its answer serves all who ask the same.
+  var isShared = false
+  /// The path whose answer is pushed at this address, at once and whenever it changes.
+  var follows: String?
   var answer: @Sendable (Parameters) throws(APIError) -> Answer.Outcome
 }
 
@@ -15,11 +19,14 @@ extension Route {
     let status = StatusEndpoint(ask: backend.status, observe: observe)
     let openAPI = Answer(body: OpenAPIDocument.embedded, isRevalidated: true)
     return [
-      "/v1/top-items": Route(parameters: TopItemsParameters.names, isNegotiated: true) {
+      "/v1/top-items": Route(parameters: TopItemsParameters.names, isNegotiated: true, isShared: true) {
         (parameters) throws(APIError) in try topItems.answer(parameters, as: .page)
       },
-      "/v1/top-items.json": Route(parameters: TopItemsParameters.names) {
+      "/v1/top-items.json": Route(parameters: TopItemsParameters.names, isShared: true) {
         (parameters) throws(APIError) in try topItems.answer(parameters, as: .records)
+      },
+      "/v1/top-items/stream": Route(parameters: TopItemsParameters.names, follows: "/v1/top-items") {
+        (parameters) throws(APIError) in try topItems.answer(parameters, as: .page)
       },
       "/v1/status": Route { _ in status.answer() },
       // The database is not asked: restarting this process would not mend it.

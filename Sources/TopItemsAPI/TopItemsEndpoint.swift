@@ -27,6 +27,7 @@ struct TopItemsEndpoint: Sendable {
       return Answer(
         body: body,
         isRevalidated: true,
+        basis: Basis(topItems, to: parameters.query),
         timings: [("db", counted - start), ("json", ContinuousClock.now - counted)]
       )
     }

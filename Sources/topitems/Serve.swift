@@ -54,6 +54,16 @@ struct Serve: ParsableCommand {
     )
   )
   var tableauScript: String?
+  @Option(
+    help: .option(
+      "answer-memory",
+      "MiB for answers that are kept until they change; 0 keeps none.",
+      default: "64"
+    )
+  )
+  var answerMemory: Int?
+  @Option(help: .option("max-streams", "Clients at one time that follow answers live.", default: "10000"))
+  var maxStreams: Int?
   @Option(help: .option("log-format", "text or json (one object a line).", default: "text"))
   var logFormat: LogFormat?
   @Option(
@@ -86,6 +96,8 @@ struct Serve: ParsableCommand {
         "--tableau-script must be an address without a query, such as \(WebPages.tableauScript)."
       )
     }
+    let answerMemory = try NumberOption.value("answer-memory", answerMemory, in: 0...1_000_000) ?? 64
+    let maximumStreams = try NumberOption.value("max-streams", maxStreams, in: 0...1_000_000) ?? 10_000
 
     var options = try database.connection(for: "serve", statementTimeoutSeconds: seconds)
     options.settings += [("default_transaction_read_only", "on")] + CountStore.readerSettings
@@ -98,9 +110,11 @@ struct Serve: ParsableCommand {
     )
     // A request waits in the server's queue for a worker; a worker never waits for a connection.
     let pool = ConnectionPool(options, size: workers, queueBound: workers)
+    let answers = AnswersFromMemory(mebibytes: answerMemory, maximumStreams: maximumStreams)
     let api = TopItemsAPI(
       backend: .store(pool),
       maximumRows: maximumRows,
+      shared: answers.shared,
       observe: { log.observe($0) }
     )
     let server = Server(
@@ -117,6 +131,7 @@ struct Serve: ParsableCommand {
     } catch {
       throw InputError(description: "cannot listen on \(listen): \(error)")
     }
+    try answers.start(on: server, options) { log.observe($0) }
     while !StopSignal.isRequested { usleep(50_000) }
     server.stop(deadline: .seconds(8))
     server.wait()

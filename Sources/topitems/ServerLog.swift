@@ -1,3 +1,4 @@
+import CountStore
 import HTTPServer
 import Logging
 import Synchronization
@@ -38,6 +39,21 @@ final class ServerLog: Sendable {
       logger.warning("a question was not answered: \(error)", metadata: metadata)
     case .statusFailed(let error): logger.warning("the status is not known: \(error)", metadata: metadata)
     case .readinessFailed(let error): logger.warning("not ready: \(error)", metadata: metadata)
+    }
+  }
+
+  func observe(_ news: RevisionNews) {
+    switch news {
+    case .attached(.listening): logger.info("listening for changes; answers are kept in memory")
+    case .attached(.polling):
+      logger.notice("PostgreSQL takes no LISTEN here (a standby?); changes are polled for every 100 ms")
+    case .heard: break
+    case .detached(let error):
+      guard let suppressed = admit() else { return }
+      logger.warning(
+        "changes are not heard of; each question is asked anew: \(error)",
+        metadata: Self.metadata(suppressed)
+      )
     }
   }
 

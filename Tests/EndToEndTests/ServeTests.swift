@@ -40,7 +40,10 @@ extension EndToEnd {
           input: Array(names.utf8)
         )
         #expect(run.ending == .exited(0), "\(run)")
-        #expect(try server.rows("location=7&n=1").first?.geographical_location == "Gate é")
+        // The server hears of it a moment after the import has ended.
+        try waitUntil("the answer has the name") {
+          try server.rows("location=7&n=1").first?.geographical_location == "Gate é"
+        }
         let wanted = truth.ranking().filter { ["3", "7"].contains($0.geographical_location_oid) }
         let found = try server.rows("location=7&location=3&n=1000&from=2000-01-01T00:00:00Z")
         #expect(found.map(\.item_name) == wanted.map(\.item_name))
@@ -206,13 +209,17 @@ struct CurlAnswer {
     var param: String?
   }
 
-  init(_ arguments: [String]) throws {
+  static func program() throws -> String {
     let paths = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/curl" }
     guard let program = paths.first(where: FileManager.default.isExecutableFile) else {
       throw TestSupportError("curl is missing; install it: apt-get install curl")
     }
+    return program
+  }
+
+  init(_ arguments: [String]) throws {
     let run = try ProcessRunner(
-      program,
+      Self.program(),
       ["--silent", "--show-error", "--max-time", "20", "--noproxy", "*", "--include"] + arguments
     )
     guard try run.wait(within: .seconds(30)) == .exited(0) else { throw TestSupportError("curl\(run.story)") }

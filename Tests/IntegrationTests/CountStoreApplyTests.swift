@@ -248,7 +248,12 @@ struct CountStoreApplyTests {
         claim = fixture.after(batch)
         let heard = try listener.waitForNotification(timeout: 10_000)
         #expect(heard?.channel == CountStore.revisionChannel)
-        #expect(heard?.payload == "\(revision)")
+        let notice = RevisionNotice(
+          revision: revision,
+          newestEvent: Timestamp(microseconds: fixture.origin),
+          locations: [1]
+        )
+        #expect(heard.flatMap { RevisionNotice(payload: $0.payload) } == notice)
       }
       let batch = fixture.batch(claim, [Seen(oid: 100)])
       var stale = claim

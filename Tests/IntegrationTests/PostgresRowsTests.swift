@@ -115,13 +115,16 @@ struct PostgresRowsTests {
     }
   }
 
-  @Test("given up before their end, they end the statement and the connection, and a pool goes on with a new one")
+  @Test(
+    "given up before their end, they end the statement and the connection, and a pool goes on with a new one"
+  )
   func abandoned() throws {
     try TestDatabase.withDatabase { url in
       let pool = ConnectionPool(ConnectionOptions(url: url), size: 1)
       let pid = try pool.withConnection { connection throws(PostgresError) in
         var rows = try connection.rows(
-          of: "SELECT i, CASE WHEN i > 100000 THEN pg_sleep(60)::text END FROM generate_series(1, 100010) AS i"
+          of:
+            "SELECT i, CASE WHEN i > 100000 THEN pg_sleep(60)::text END FROM generate_series(1, 100010) AS i"
         )
         _ = try rows.next()
         return connection.backendPid

@@ -22,6 +22,7 @@ struct Asking {
     _ result: Result<TopItems, CountStoreError> = .success(.gateA),
     readiness: Result<Readiness, CountStoreError> = .success(.ready),
     status: Result<SystemStatus, CountStoreError> = .success(.busy),
+    memory: Int = 0,
     observe: @escaping @Sendable (APIObservation) -> Void = { _ in }
   ) {
     let asked = asked
@@ -34,6 +35,15 @@ struct Asking {
         readiness: { () throws(CountStoreError) in try readiness.get() },
         status: { () throws(CountStoreError) in try status.get() }
       ),
+      // Computed at once, on the thread that asks.
+      shared: SharedAnswers(
+        bytes: memory,
+        run: { work in
+          work()
+          return true
+        },
+        after: { _, _ in }
+      ),
       observe: observe
     )
   }
@@ -43,8 +53,30 @@ struct Asking {
     return switch api.handle(request) {
     case .ready(let response): response
     case .blocking(let work): work()
-    case .streaming, .push: throw UnexpectedReply()
+    case .push(let subscribe): pushed(subscribe)
+    case .streaming: throw UnexpectedReply()
     }
+  }
+
+  /// What a client gets at once: a whole answer, or the beginning of a stream.
+  private func pushed(_ subscribe: (PushChannel) -> Void) -> Response {
+    let response = Mutex(Response(status: .internalServerError))
+    subscribe(
+      PushChannel(
+        send: { signal in
+          response.withLock { response in
+            switch signal {
+            case .answer(let whole): response = whole
+            case .begin(let head, _): response = head
+            case .message(let bytes): response.body += bytes
+            case .end: break
+            }
+          }
+        },
+        onClose: { _ in }
+      )
+    )
+    return response.withLock { $0 }
   }
 
   /// The answer's JSON.

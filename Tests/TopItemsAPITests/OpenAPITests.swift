@@ -123,7 +123,9 @@ struct OpenAPITests {
       description["content"]?[contentType],
       "\(place): \(contentType) is not documented"
     )
-    if contentType == "application/json", place.hasPrefix("/openapi.json") {
+    if contentType == "text/event-stream" {
+      #expect(String(decoding: response.body, as: UTF8.self).contains("event: top-items\ndata: {"))
+    } else if contentType == "application/json", place.hasPrefix("/openapi.json") {
       #expect(try JSON(parsing: response.body)["openapi"]?.string == "3.1.0")
     } else {
       #expect(
@@ -198,7 +200,7 @@ struct OpenAPITests {
       .contradictoryParameters("x", other: "y"), .emptyRange, .malformedQuery(parameter: nil, detail: "x"),
       .tooManyRows(limit: 1), .unknownLocations([1]), .unknownPath, .wrongMethod(allowed: [.get]),
       .notAcceptable(offered: "x"), .databaseAway, .databaseBusy, .databaseTooSlow, .migrationsPending(["x"]),
-      .unexpected, .refused(.badRequest, detail: "x"),
+      .tooManyStreams, .unexpected, .refused(.badRequest, detail: "x"),
     ]
     let problem = document["components"]?["schemas"]?["Problem"]
     let types = problem?["properties"]?["type"]?["enum"]?.array?.compactMap(\.string) ?? []

@@ -1,2 +1,0 @@
-/// Compression of whole answers and of streams, by zlib.
-public enum Compression {}

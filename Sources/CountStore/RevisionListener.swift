@@ -1,0 +1,210 @@
+import Counting
+import Glibc
+public import Postgres
+
+/// What a server hears of the changes that are committed.
+public enum RevisionNews: Sendable {
+  /// From now on every change is told. There may have been others before.
+  case attached(RevisionListener.Way)
+  /// What was committed since; nothing, when the silence has been checked.
+  case heard([RevisionNotice])
+  /// Changes are not told any more, until `attached`.
+  case detached(PostgresError)
+}
+
+/// Listens to `NOTIFY` on a connection of its own, for as long as the process lives.
+///
+/// It hears at once, but no more than 20 times in any second: whatever is recomputed for each news is then recomputed no
+/// more often, however many batches commit. Silence is not trusted: every second the newest
+/// revision is asked for, so that a connection on which nothing can arrive (a black hole, a pooler that gives the session
+/// to somebody else) is found out. Where `LISTEN` is not possible, as on a read replica, the log of revisions is polled.
+public struct RevisionListener: Sendable {
+  /// How the changes are learned.
+  public enum Way: String, Sendable {
+    /// By `LISTEN`.
+    case listening
+    /// By asking for the newest revision every 100 ms.
+    case polling
+  }
+
+  /// How long nothing may be heard before the newest revision is asked for. Who is told nothing for a few times as long
+  /// must not rely on what it knows.
+  public static let heartbeat = Duration.seconds(1)
+  private static let pollingPause = Duration.milliseconds(100)
+  /// After which one that polls tries to listen again.
+  private static let pollingSpan = Duration.seconds(60)
+
+  private let options: ConnectionOptions
+  private let isStopping: @Sendable () -> Bool
+  private let tell: @Sendable (RevisionNews) -> Void
+
+  /// - Parameters:
+  ///   - isStopping: asked several times a second.
+  ///   - tell: receives the news, on the thread that runs.
+  public init(
+    _ options: ConnectionOptions,
+    isStopping: @escaping @Sendable () -> Bool = { false },
+    tell: @escaping @Sendable (RevisionNews) -> Void
+  ) {
+    self.options = options
+    self.isStopping = isStopping
+    self.tell = tell
+  }
+
+  /// Blocks until `isStopping`; reconnects with growing pauses of up to 2 s.
+  public func run() {
+    var failures = 0
+    var isDeaf = false
+    while !isStopping() {
+      do throws(PostgresError) {
+        try session(&failures, &isDeaf)
+      } catch {
+        tell(.detached(error))
+        let pause = min(Duration.milliseconds(100) * (1 << min(failures, 5)), .seconds(2))
+        failures += 1
+        sleep(pause * Double.random(in: 0.5...1))
+      }
+    }
+  }
+
+  private func session(_ failures: inout Int, _ isDeaf: inout Bool) throws(PostgresError) {
+    let connection = try Connection(options)
+    defer { connection.close() }
+    while !isStopping() {
+      if !isDeaf, try listens(connection) {
+        tell(.attached(.listening))
+        failures = 0
+        do {
+          try listen(connection)
+        } catch {
+          isDeaf = error.sqlState == Self.deaf
+          throw error
+        }
+      } else {
+        let last = try newestRevision(connection)
+        tell(.attached(.polling))
+        failures = 0
+        try poll(connection, since: last)
+      }
+    }
+  }
+
+  // MARK: Listening
+
+  /// Whether the server takes `LISTEN`: a standby refuses it (25006; 0A000 in other products).
+  private func listens(_ connection: Connection) throws(PostgresError) -> Bool {
+    do {
+      try connection.listen(to: CountStore.revisionChannel)
+      return true
+    } catch {
+      guard let state = error.sqlState, ["25006", "0A000"].contains(state.rawValue) else { throw error }
+      return false
+    }
+  }
+
+  private func listen(_ connection: Connection) throws(PostgresError) {
+    var last = try newestRevision(connection)
+    var quietSince = ContinuousClock.now
+    var pace = HearingPace()
+    while !isStopping() {
+      let notices = try hear(connection, within: .milliseconds(250))
+      if !notices.isEmpty {
+        last = max(last, notices.map(\.revision).max() ?? last)
+        tell(.heard(notices))
+        quietSince = .now
+        sleep(pace.pause(after: quietSince))
+      } else if ContinuousClock.now - quietSince >= Self.heartbeat {
+        let newest = try newestRevision(connection)
+        if newest > last {
+          // A commit is visible a moment before it is told.
+          let late = try hear(connection, within: Self.heartbeat)
+          guard let heard = late.map(\.revision).max(), heard >= newest else {
+            throw PostgresError(.connection, "a NOTIFY did not arrive", sqlState: Self.deaf)
+          }
+          last = heard
+          tell(.heard(late))
+        } else {
+          tell(.heard([]))
+        }
+        quietSince = .now
+      }
+    }
+  }
+
+  /// Stands for a session to which nothing is told: class 08, connection exception.
+  private static let deaf = SQLState(rawValue: "08TID")
+
+  /// Waits for a notice, and takes those that have come with it.
+  private func hear(_ connection: Connection, within limit: Duration) throws(PostgresError)
+    -> [RevisionNotice]
+  {
+    let milliseconds = Int32(limit / .milliseconds(1))
+    guard let first = try connection.waitForNotification(timeout: milliseconds) else { return [] }
+    var notices = [Self.notice(first)]
+    while notices.count < 10_000, let next = try connection.waitForNotification(timeout: 0) {
+      notices.append(Self.notice(next))
+    }
+    return notices
+  }
+
+  /// What is not understood may have changed anything.
+  private static func notice(_ notification: Notification) -> RevisionNotice {
+    RevisionNotice(payload: notification.payload) ?? RevisionNotice(revision: 0, locations: nil)
+  }
+
+  private func newestRevision(_ connection: Connection) throws(PostgresError) -> Int64 {
+    try connection.execute("SELECT coalesce(max(revision), 0) FROM revision").int64(0, 0)
+  }
+
+  // MARK: Polling
+
+  private func poll(_ connection: Connection, since first: Int64) throws(PostgresError) {
+    let end = ContinuousClock.now + Self.pollingSpan
+    var last = first
+    while !isStopping(), ContinuousClock.now < end {
+      sleep(Self.pollingPause)
+      let result = try connection.execute(
+        """
+        SELECT revision, locations, (SELECT max(max_event_at) FROM ingest_offset)
+        FROM revision WHERE revision > \(last) ORDER BY revision
+        """
+      )
+      var notices: [RevisionNotice] = []
+      for row in 0..<result.count {
+        notices.append(
+          RevisionNotice(
+            revision: try result.int64(row, 0),
+            newestEvent: try result.optionalTimestamp(row, 2).map(Timestamp.init(microseconds:)),
+            locations: result.isNull(row, 1) ? nil : try result.int64Array(row, 1)
+          )
+        )
+      }
+      last = notices.last?.revision ?? last
+      tell(.heard(notices))
+    }
+  }
+
+  private func sleep(_ duration: Duration) {
+    let end = ContinuousClock.now + duration
+    while !isStopping() {
+      let left = end - ContinuousClock.now
+      guard left > .zero else { return }
+      usleep(UInt32(min(left, .milliseconds(50)) / .microseconds(1)) + 1)
+    }
+  }
+}
+
+/// How often changes are heard: at once while that is up to 15 times a second, and never more than 20 times in a second.
+struct HearingPace {
+  private static let interval = Duration.seconds(1) / 15
+  private static let burst = 5
+  /// When the next one would be due if they came evenly.
+  private var due: ContinuousClock.Instant?
+
+  /// How long to wait after something was heard.
+  mutating func pause(after now: ContinuousClock.Instant) -> Duration {
+    let next = max(due ?? now, now) + Self.interval
+    due = next
+    return max(.zero, next - Self.interval * (Self.burst - 1) - now)
+  }
+}

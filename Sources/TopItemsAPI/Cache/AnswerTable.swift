@@ -1,0 +1,228 @@
+import CountStore
+
+/// What `AnswerCache` keeps behind its lock: answers, and the questions that are being answered.
+///
+/// The one law: who asks gets an answer whose query began after all news that the server had heard by then, as far as
+/// they touch the answer.
+struct AnswerTable {
+  typealias Waiter = @Sendable (Result<SharedAnswer, APIError>) -> Void
+
+  /// A target as it was sent, for a scope: what finds an answer without any parsing.
+  struct Alias: Hashable {
+    var target: String
+    var scope: String
+  }
+
+  /// A question that is being answered.
+  private struct Flight {
+    /// The news that the query knows of; nil while it has not begun.
+    var heard: UInt64?
+    var begun = ContinuousClock.now
+    var waiters: [(tell: Waiter, heard: UInt64)]
+  }
+
+  private final class Entry {
+    let key: Question.Key
+    var answer: SharedAnswer?
+    /// The news with which `answer` was last compared.
+    var checked: UInt64 = 0
+    var flight: Flight?
+    var wantsGzip = false
+    var lastUse: UInt64 = 0
+    var aliases: [Alias] = []
+    /// Those of `answer` and of `aliases`.
+    var bytes = (answer: 0, aliases: 0)
+
+    init(_ key: Question.Key) { self.key = key }
+  }
+
+  /// What is to be done for one who asks.
+  enum Step {
+    case have(SharedAnswer)
+    case wait
+    case begin
+  }
+
+  /// More spellings of one question than these are parsed each time.
+  static let aliasLimit = 8
+
+  private(set) var changes = HeardChanges()
+  /// Until when silence means that nothing has changed.
+  private var trustedUntil: ContinuousClock.Instant?
+  private var entries: [Question.Key: Entry] = [:]
+  private var aliases: [Alias: Entry] = [:]
+  private var uses: UInt64 = 0
+  private(set) var bytes = 0
+  private(set) var hits = 0
+  private(set) var computations = 0
+  private let capacity: Int
+
+  init(capacity: Int) { self.capacity = capacity }
+
+  var count: Int { entries.count }
+
+  // MARK: News
+
+  func isTrusted(_ now: ContinuousClock.Instant) -> Bool { trustedUntil.map { now < $0 } ?? false }
+
+  mutating func note(_ notices: [RevisionNotice], trustedUntil: ContinuousClock.Instant) {
+    changes.note(notices)
+    self.trustedUntil = trustedUntil
+  }
+
+  mutating func noteAnything(trustedUntil: ContinuousClock.Instant?) {
+    changes.noteAnything()
+    self.trustedUntil = trustedUntil
+  }
+
+  /// Whether an answer may still be given out.
+  func holds(_ answer: SharedAnswer, _ now: ContinuousClock.Instant) -> Bool {
+    guard let basis = answer.basis else { return false }
+    return isTrusted(now) && now < answer.expiry && changes.leave(basis, since: answer.heard)
+  }
+
+  // MARK: Asking
+
+  /// The answer to a target that was asked before, if it still holds.
+  mutating func find(_ alias: Alias, acceptsGzip: Bool, _ now: ContinuousClock.Instant) -> SharedAnswer? {
+    guard let entry = aliases[alias] else { return nil }
+    return current(entry, acceptsGzip: acceptsGzip, now)
+  }
+
+  mutating func find(
+    _ key: Question.Key,
+    alias: Alias?,
+    acceptsGzip: Bool,
+    _ now: ContinuousClock.Instant
+  ) -> SharedAnswer? {
+    guard let entry = entries[key], let answer = current(entry, acceptsGzip: acceptsGzip, now) else {
+      return nil
+    }
+    if let alias { remember(alias, of: entry) }
+    return answer
+  }
+
+  /// Joins those who wait for an answer. After `.begin` the caller has it computed: `begin`, then `land`.
+  mutating func join(
+    _ key: Question.Key,
+    acceptsGzip: Bool,
+    _ now: ContinuousClock.Instant,
+    _ waiter: @escaping Waiter
+  ) -> Step {
+    let entry = entries[key] ?? Entry(key)
+    if let answer = current(entry, acceptsGzip: acceptsGzip, now) { return .have(answer) }
+    entries[key] = entry
+    if acceptsGzip { entry.wantsGzip = true }
+    touch(entry)
+    guard entry.flight == nil else {
+      entry.flight?.waiters.append((waiter, changes.sequence))
+      return .wait
+    }
+    entry.flight = Flight(waiters: [(waiter, changes.sequence)])
+    return .begin
+  }
+
+  private mutating func current(
+    _ entry: Entry,
+    acceptsGzip: Bool,
+    _ now: ContinuousClock.Instant
+  ) -> SharedAnswer? {
+    guard let answer = entry.answer, !acceptsGzip || answer.suitsGzip, now < answer.expiry, isTrusted(now)
+    else { return nil }
+    if entry.checked != changes.sequence {
+      guard let basis = answer.basis, changes.leave(basis, since: answer.heard) else { return nil }
+      entry.checked = changes.sequence
+    }
+    hits += 1
+    touch(entry)
+    return answer
+  }
+
+  private mutating func touch(_ entry: Entry) {
+    uses += 1
+    entry.lastUse = uses
+  }
+
+  // MARK: Answering
+
+  /// The query begins now: what was heard so far will be in its answer.
+  mutating func begin(_ key: Question.Key, _ now: ContinuousClock.Instant) {
+    computations += 1
+    entries[key]?.flight?.heard = changes.sequence
+    entries[key]?.flight?.begun = now
+  }
+
+  /// What the answer that is being encoded must know.
+  func landing(_ key: Question.Key) -> (heard: UInt64, begun: ContinuousClock.Instant, wantsGzip: Bool)? {
+    guard let entry = entries[key], let flight = entry.flight else { return nil }
+    return (flight.heard ?? 0, flight.begun, entry.wantsGzip)
+  }
+
+  /// The answer has come. Those who asked after news that it does not know wait for another one.
+  ///
+  /// - Returns: whom to tell, and whether to have it computed again.
+  mutating func land(
+    _ key: Question.Key,
+    _ outcome: Result<SharedAnswer, APIError>,
+    alias: Alias?,
+    _ now: ContinuousClock.Instant
+  ) -> (told: [Waiter], again: Bool) {
+    guard let entry = entries[key], let flight = entry.flight else { return ([], false) }
+    let heard = flight.heard ?? 0
+    let answer = try? outcome.get()
+    let isCurrent = answer?.basis.map { changes.leave($0, since: heard) } ?? (changes.sequence == heard)
+    let late = isCurrent ? [] : flight.waiters.filter { $0.heard > heard }
+    entry.flight = late.isEmpty ? nil : Flight(waiters: late)
+    bytes -= entry.bytes.answer
+    entry.bytes.answer = 0
+    entry.answer = nil
+    if let answer, answer.basis != nil, isCurrent, isTrusted(now), answer.bytes <= capacity / 8 {
+      entry.answer = answer
+      entry.checked = changes.sequence
+      entry.bytes.answer = answer.bytes
+      bytes += answer.bytes
+      if let alias { remember(alias, of: entry) }
+      evict()
+    } else if entry.flight == nil {
+      remove(entry)
+    }
+    return (flight.waiters.filter { isCurrent || $0.heard <= heard }.map(\.tell), !late.isEmpty)
+  }
+
+  /// Nobody can compute it: all who wait are told so.
+  mutating func abandon(_ key: Question.Key) -> [Waiter] {
+    guard let entry = entries[key], let flight = entry.flight else { return [] }
+    entry.flight = nil
+    if entry.answer == nil { remove(entry) }
+    return flight.waiters.map(\.tell)
+  }
+
+  // MARK: Memory
+
+  private mutating func remember(_ alias: Alias, of entry: Entry) {
+    guard entry.answer != nil, entry.aliases.count < Self.aliasLimit, aliases[alias] == nil else { return }
+    aliases[alias] = entry
+    entry.aliases.append(alias)
+    let cost = 2 * alias.target.utf8.count + alias.scope.utf8.count + 128
+    entry.bytes.aliases += cost
+    bytes += cost
+  }
+
+  /// Drops what was not used for longest. An eighth at once, so that it is not sorted for each answer.
+  private mutating func evict() {
+    guard bytes > capacity else { return }
+    for entry in entries.values.filter({ $0.flight == nil }).sorted(by: { $0.lastUse < $1.lastUse }) {
+      guard bytes > capacity / 8 * 7 else { return }
+      remove(entry)
+    }
+  }
+
+  private mutating func remove(_ entry: Entry) {
+    bytes -= entry.bytes.answer + entry.bytes.aliases
+    entry.bytes = (0, 0)
+    entry.answer = nil
+    for alias in entry.aliases { aliases[alias] = nil }
+    entry.aliases = []
+    entries[entry.key] = nil
+  }
+}

@@ -1,0 +1,33 @@
+import HTTP
+
+/// A question that many may ask at once, and that is answered once for all of them.
+struct Question: Sendable {
+  /// What makes two questions the same.
+  struct Key: Hashable, Sendable {
+    /// Bytes, as a `String` is equal to another one that is composed differently.
+    private let bytes: [UInt8]
+
+    /// - Parameters:
+    ///   - path: the route.
+    ///   - parameters: decoded; their order does not matter. A NUL, which no decoded parameter has, parts them.
+    ///   - scope: what the caller may see. The answer for one scope is never given to another one.
+    init(path: String, parameters: [(name: String, value: String)], scope: String = "") {
+      let sorted = parameters.map { Array("\($0.name)\0\($0.value)\0".utf8) }
+        .sorted { $0.lexicographicallyPrecedes($1) }
+      bytes = Array(path.utf8) + [0] + Array(scope.utf8) + [0] + sorted.joined()
+    }
+  }
+
+  var key: Key
+  /// Answers it for everybody: the whole 200 response, and what it stands on (nil: it is for those who wait, and not
+  /// kept). It may wait for the database.
+  var answer: @Sendable () throws(APIError) -> (response: Response, basis: Basis?)
+
+  init(
+    key: Key,
+    answer: @escaping @Sendable () throws(APIError) -> (response: Response, basis: Basis?)
+  ) {
+    self.key = key
+    self.answer = answer
+  }
+}

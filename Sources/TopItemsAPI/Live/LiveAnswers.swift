@@ -1,0 +1,162 @@
+import HTTP
+import Synchronization
+
+/// Pushes answers to those who follow them: the first at once, and each change, at most ten a second.
+///
+/// All who follow the same question share one computation, with those who ask it once. A follower that reads slowly
+/// skips to the newest answer.
+final class LiveAnswers: Sendable {
+  /// Has work done later.
+  typealias After = @Sendable (Duration, @escaping @Sendable () -> Void) -> Void
+
+  private struct State {
+    var topics: [Question.Key: LiveTopic] = [:]
+    var followers = 0
+    var nextNumber: UInt64 = 0
+  }
+
+  private let cache: AnswerCache
+  private let limits: LiveLimits
+  private let now: @Sendable () -> ContinuousClock.Instant
+  private let after: After
+  /// Channels are used inside the lock, so that messages stay in order; they do not call back.
+  private let state = Mutex(State())
+
+  init(
+    _ cache: AnswerCache,
+    limits: LiveLimits = LiveLimits(),
+    now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+    after: @escaping After
+  ) {
+    self.cache = cache
+    self.limits = limits
+    self.now = now
+    self.after = after
+  }
+
+  /// How many streams there are.
+  var count: Int { state.withLock { $0.followers } }
+
+  /// Follows a question.
+  ///
+  /// - Parameters:
+  ///   - head: status and fields of the stream.
+  ///   - lastEventID: the revision that the client has seen already.
+  ///   - problem: the response to what went wrong before the stream began.
+  func follow(
+    _ question: Question,
+    head: Response,
+    lastEventID: Int64?,
+    problem: @escaping @Sendable (APIError) -> Response
+  ) -> Reply {
+    var head = head
+    head.body = ServerSentEvent.beginning
+    return .push { [self, head] channel in
+      let follower = LiveTopic.Follower(
+        channel: channel,
+        lastEventID: lastEventID,
+        problem: problem,
+        head: head
+      )
+      guard let number = add(follower, to: question) else { return channel.answer(problem(.tooManyStreams)) }
+      // Outside the lock: it calls back at once for a client that is gone already.
+      channel.whenClosed { [self] in remove(number, from: question.key) }
+      advance(question.key)
+    }
+  }
+
+  /// To be called after the cache has been told news.
+  func noteNews() {
+    for key in state.withLock({ Array($0.topics.keys) }) { advance(key) }
+  }
+
+  private func add(_ follower: LiveTopic.Follower, to question: Question) -> UInt64? {
+    state.withLock { state in
+      guard state.followers < limits.streams else { return nil }
+      guard let topic = state.topics[question.key] ?? Self.topic(question, limits, &state),
+        topic.followers.count < limits.streamsPerQuestion
+      else { return nil }
+      state.nextNumber += 1
+      state.followers += 1
+      topic.followers[state.nextNumber] = follower
+      return state.nextNumber
+    }
+  }
+
+  private static func topic(_ question: Question, _ limits: LiveLimits, _ state: inout State) -> LiveTopic? {
+    guard state.topics.count < limits.questions else { return nil }
+    state.nextNumber += 1
+    let topic = LiveTopic(question, number: state.nextNumber)
+    state.topics[question.key] = topic
+    return topic
+  }
+
+  private func remove(_ number: UInt64, from key: Question.Key) {
+    state.withLock { state in
+      guard let topic = state.topics[key] else { return }
+      if topic.followers.removeValue(forKey: number) != nil { state.followers -= 1 }
+      if topic.followers.isEmpty { state.topics[key] = nil }
+    }
+  }
+
+  private enum Due: Sendable {
+    case nothing
+    case ask(Question, topic: UInt64)
+    case sleep(until: ContinuousClock.Instant)
+  }
+
+  /// Does what is due for a topic, or sees to it that it is done in time.
+  private func advance(_ key: Question.Key) {
+    let now = now()
+    switch state.withLock({ self.due(key, now, &$0) }) {
+    case .nothing: break
+    case .ask(let question, let number):
+      cache.ask(question) { [self] outcome in
+        land(outcome, key, number)
+        advance(key)
+      }
+    case .sleep(let until):
+      after(until - now) { [self] in
+        state.withLock { $0.topics[key]?.wakes = nil }
+        advance(key)
+      }
+    }
+  }
+
+  private func due(_ key: Question.Key, _ now: ContinuousClock.Instant, _ state: inout State) -> Due {
+    guard let topic = state.topics[key] else { return .nothing }
+    switch topic.next(cache, now: now) {
+    case .nothing: return .nothing
+    case .ask: return .ask(topic.question, topic: topic.number)
+    case .sleep(let until):
+      // A timer that is due earlier will look again.
+      if let wakes = topic.wakes, wakes <= until { return .nothing }
+      topic.wakes = until
+      return .sleep(until: until)
+    }
+  }
+
+  private func land(_ outcome: Result<SharedAnswer, APIError>, _ key: Question.Key, _ number: UInt64) {
+    state.withLock { state in
+      // Another topic may have taken its place since, with an answer of its own to come.
+      guard let topic = state.topics[key], topic.number == number else { return }
+      let before = topic.followers.count
+      topic.land(outcome)
+      state.followers -= before - topic.followers.count
+      if topic.followers.isEmpty { state.topics[key] = nil }
+    }
+  }
+}
+
+/// How much live push may use.
+public struct LiveLimits: Sendable {
+  /// Streams at one time. Each is also a connection, or a stream of HTTP/2, which have limits of their own.
+  public var streams = 20_000
+  /// Streams of the same question.
+  public var streamsPerQuestion = 10_000
+  /// Different questions that are followed: each is asked anew up to ten times a second.
+  public var questions = 1000
+
+  /// The defaults.
+  public init() {}
+}

@@ -1,0 +1,159 @@
+import CountStore
+import Counting
+import Foundation
+import Postgres
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite("Hearing of changes")
+struct RevisionListenerTests {
+  @Test("every batch, import and retirement is told, with what it changed")
+  func changes() throws {
+    try CountStoreFixture.with { fixture throws in
+      try Listening.with(fixture.url) { heard in
+        try waitUntil("it listens") { heard.ways == [.listening] }
+        var claim = try #require(try fixture.claim())
+        for (number, location) in [1, 2, 1].enumerated() as EnumeratedSequence<[Int64]> {
+          let batch = fixture.batch(claim, [.init(oid: Int64(number), location: location, at: Int64(number))])
+          let revision = try #require(try fixture.apply(batch).revision)
+          claim = fixture.after(batch)
+          let notice = RevisionNotice(
+            revision: revision,
+            newestEvent: Timestamp(microseconds: fixture.origin + Int64(number)),
+            locations: [location]
+          )
+          try waitUntil("the batch is told") { heard.notices.last == notice }
+        }
+        _ = try fixture.store.importLocations([Location(oid: 7, name: "Gate")], replace: false, dryRun: false)
+        try waitUntil("the import is told") { heard.notices.last?.locations == [7] }
+        #expect(heard.notices.count == 4)
+      }
+    }
+  }
+
+  @Test("many commits are told together, at most twenty times a second, and none is left out")
+  func pace() throws {
+    try CountStoreFixture.with { fixture throws in
+      try Listening.with(fixture.url) { heard in
+        try waitUntil("it listens") { !heard.ways.isEmpty }
+        let began = ContinuousClock.now
+        var revisions: [Int64] = []
+        while ContinuousClock.now - began < .seconds(1) {
+          let name = "Gate \(revisions.count)"
+          _ = try fixture.store.importLocations([Location(oid: 1, name: name)], replace: false, dryRun: false)
+          revisions.append(try fixture.number("SELECT max(revision) FROM revision"))
+        }
+        try waitUntil("all are told") { heard.notices.last?.revision == revisions.last }
+        #expect(heard.notices.map(\.revision) == revisions)
+        let seconds = (ContinuousClock.now - began) / .seconds(1)
+        #expect(Double(heard.times) <= 15 * seconds + 5)
+      }
+    }
+  }
+
+  @Test("a session that ends is told, and another one takes its place")
+  func terminated() throws {
+    try CountStoreFixture.with { fixture throws in
+      try Listening.with(fixture.url) { heard in
+        for round in 1...3 {
+          try waitUntil("it listens") { heard.ways.count == round }
+          try waitUntil("its session is ended") {
+            try fixture.number(
+              """
+              SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+              WHERE application_name = 'the listener' AND datname = current_database()
+              """
+            ) == 1
+          }
+          try waitUntil("it is told") { heard.losses >= round }
+        }
+        try waitUntil("it listens again") { heard.ways == Array(repeating: .listening, count: 4) }
+        _ = try fixture.store.importLocations([Location(oid: 7, name: "Gate")], replace: false, dryRun: false)
+        try waitUntil("the import is told") { heard.notices.last?.locations == [7] }
+      }
+    }
+  }
+
+  @Test("where notifications do not arrive, as behind some poolers, changes are polled for")
+  func deaf() throws {
+    try CountStoreFixture.with { fixture throws in
+      try Listening.with(fixture.url) { heard in
+        try waitUntil("it listens") { heard.ways == [.listening] }
+        // A revision that nobody was told of.
+        try fixture.connection.run(script: "INSERT INTO revision (revision, locations) VALUES (7, '{1}')")
+        try waitUntil("it notices, and polls") { heard.ways == [.listening, .polling] }
+        #expect(heard.losses == 1)
+        try fixture.connection.run(
+          script: "INSERT INTO revision (revision, locations) VALUES (8, '{2,3}'), (9, NULL)"
+        )
+        try waitUntil("they are found") { heard.notices.count == 2 }
+        #expect(heard.notices.map(\.locations) == [[2, 3], nil])
+        #expect(heard.notices.map(\.revision) == [8, 9])
+      }
+    }
+  }
+
+  @Test("a standby, which takes no LISTEN, is polled")
+  func standby() throws {
+    let cluster = try PostgresCluster(fsync: false)
+    defer { cluster.remove() }
+    _ = try CountStore(Connection(ConnectionOptions(url: cluster.url()))).migrate()
+    try cluster.stop()
+    // It waits for a primary that never comes, and can be read.
+    FileManager.default.createFile(atPath: cluster.folder + "/data/standby.signal", contents: nil)
+    try cluster.start()
+    try Listening.with(cluster.url()) { heard in
+      try waitUntil("it polls") { heard.ways == [.polling] && heard.confirmations > 2 }
+      #expect(heard.losses == 0)
+    }
+  }
+}
+
+/// What a listener tells.
+private final class Listening: Sendable {
+  private struct State {
+    var ways: [RevisionListener.Way] = []
+    var notices: [RevisionNotice] = []
+    var times = 0
+    var confirmations = 0
+    var losses = 0
+  }
+
+  private let state = Mutex(State())
+  private let isDone = Flag()
+
+  var ways: [RevisionListener.Way] { state.withLock { $0.ways } }
+  var notices: [RevisionNotice] { state.withLock { $0.notices } }
+  /// How often something was told.
+  var times: Int { state.withLock { $0.times } }
+  /// How often it was told that there is nothing.
+  var confirmations: Int { state.withLock { $0.confirmations } }
+  var losses: Int { state.withLock { $0.losses } }
+
+  /// Listens as a server does, for as long as the body runs.
+  static func with(_ url: String, _ body: (Listening) throws -> Void) throws {
+    let heard = Listening()
+    var options = ConnectionOptions(url: url)
+    options.applicationName = "the listener"
+    options.settings = [("default_transaction_read_only", "on"), ("statement_timeout", "10s")]
+    let listener = RevisionListener(options, isStopping: { heard.isDone.isSet }) { heard.take($0) }
+    let work = Background { listener.run() }
+    defer { heard.isDone.set() }
+    try body(heard)
+    heard.isDone.set()
+    try work.value()
+  }
+
+  private func take(_ news: RevisionNews) {
+    state.withLock { state in
+      switch news {
+      case .attached(let way): state.ways.append(way)
+      case .heard(let notices):
+        state.notices += notices
+        if notices.isEmpty { state.confirmations += 1 } else { state.times += 1 }
+      case .detached: state.losses += 1
+      }
+    }
+  }
+}

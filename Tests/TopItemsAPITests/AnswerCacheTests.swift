@@ -1,0 +1,201 @@
+import CountStore
+import HTTP
+import Synchronization
+import Testing
+
+@testable import TopItemsAPI
+
+@Suite("Answers from memory")
+struct AnswerCacheTests {
+  private let fixture = AnswerCacheFixture()
+  private let given = Given()
+
+  @Test("a question is asked once, whoever asks meanwhile, and then answered from memory")
+  func sharing() {
+    let cache = fixture.cache()
+    cache.tell(.attached(.listening))
+    for _ in 1...3 { cache.ask(fixture.question([1]), deliver: given.deliver) }
+    #expect(given.all.isEmpty)
+    fixture.runAll()
+    #expect(given.all == ["0", "0", "0"])
+    cache.ask(fixture.question([1]), deliver: given.deliver)
+    #expect(given.all.count == 4 && fixture.waitingWork == 0)
+    #expect(fixture.queries == 1)
+    #expect(cache.statistics.hits == 1 && cache.statistics.computations == 1)
+  }
+
+  @Test("a change takes away exactly the answers that it touches")
+  func invalidation() {
+    let cache = fixture.cache()
+    cache.tell(.attached(.listening))
+    for locations: [Int64] in [[1], [2], [1, 2]] {
+      cache.ask(fixture.question(locations), deliver: given.deliver)
+    }
+    fixture.runAll()
+    fixture.commit(1)
+    cache.tell(.changed(1))
+    for locations: [Int64] in [[1], [2], [1, 2]] {
+      cache.ask(fixture.question(locations), deliver: given.deliver)
+    }
+    #expect(fixture.waitingWork == 2)
+    fixture.runAll()
+    #expect(given.all.suffix(3).sorted() == ["0", "1", "1,0"])
+  }
+
+  @Test("who asks after a change that the query under way may miss waits for the next one")
+  func race() {
+    let cache = fixture.cache()
+    let (early, late) = (Given(), Given())
+    let asked = fixture.question([1])
+    // The change is committed, heard, and asked for while the query has its snapshot already.
+    let racing = Question(key: asked.key) { [fixture] () throws(APIError) in
+      let answer = try asked.answer()
+      if fixture.version(1) == 0 {
+        fixture.commit(1)
+        cache.tell(.changed(1))
+        cache.ask(asked, deliver: late.deliver)
+      }
+      return answer
+    }
+    cache.tell(.attached(.listening))
+    cache.ask(racing, deliver: early.deliver)
+    fixture.runOne()
+    #expect(early.all == ["0"])
+    #expect(late.all.isEmpty)
+    fixture.runAll()
+    #expect(late.all == ["1"])
+  }
+
+  @Test("while changes are not heard of, nothing is answered from memory", arguments: [true, false])
+  func untrusted(isTold: Bool) {
+    let cache = fixture.cache()
+    func ask() -> Int {
+      let before = fixture.queries
+      cache.ask(fixture.question([1]), deliver: given.deliver)
+      fixture.runAll()
+      return fixture.queries - before
+    }
+    #expect([ask(), ask()] == [1, 1], "nothing has been heard yet")
+    cache.tell(.attached(.listening))
+    #expect([ask(), ask()] == [1, 0])
+    // The listener says that it is away, or it says nothing any more.
+    if isTold { cache.tell(.lost) } else { fixture.pass(.seconds(4)) }
+    #expect([ask(), ask()] == [1, 1])
+    cache.tell(isTold ? .attached(.polling) : .heard([]))
+    #expect(ask() == (isTold ? 1 : 0))
+    #expect(ask() == 0)
+  }
+
+  @Test("labels that the clock moves are made anew when the answer's life is over")
+  func life() {
+    let cache = fixture.cache()
+    for second in 0..<130 {
+      cache.tell(second == 0 ? .attached(.listening) : .heard([]))
+      cache.ask(fixture.question([1]), deliver: given.deliver)
+      fixture.runAll()
+      fixture.pass(.seconds(1))
+    }
+    #expect(fixture.queries == 3)
+  }
+
+  @Test("a failure goes to those who wait, and is not kept")
+  func failure() {
+    let cache = fixture.cache()
+    cache.tell(.attached(.listening))
+    fixture.setAway(true)
+    for _ in 1...2 { cache.ask(fixture.question([1]), deliver: given.deliver) }
+    fixture.runAll()
+    fixture.setAway(false)
+    cache.ask(fixture.question([1]), deliver: given.deliver)
+    fixture.runAll()
+    #expect(given.all == ["databaseAway", "databaseAway", "0"])
+    #expect(cache.statistics.answers == 1)
+    fixture.setFull(true)
+    cache.ask(fixture.question([2]), deliver: given.deliver)
+    #expect(given.all.last == "databaseBusy")
+    #expect(cache.statistics.answers == 1)
+  }
+
+  @Test("memory is bounded: what was not used for longest goes")
+  func bounded() {
+    let cache = fixture.cache(capacity: 100_000)
+    cache.tell(.attached(.listening))
+    for location: Int64 in 1...100 {
+      for asked in [location, 1] {
+        cache.ask(fixture.question([asked], size: 5000), deliver: given.deliver)
+        fixture.runAll()
+        #expect(cache.statistics.bytes <= 100_000)
+      }
+    }
+    #expect(fixture.queries == 100, "the one that everybody asks for was never dropped")
+    cache.ask(fixture.question([7], size: 50_000), deliver: given.deliver)
+    fixture.runAll()
+    #expect(cache.statistics.bytes <= 100_000, "one that would take the place of many is not kept")
+  }
+
+  /// The law of the cache, against a model: whatever the order of commits, news, questions, queries and pauses, an
+  /// answer has every commit of its locations that was heard of before it was asked for.
+  @Test("no answer misses what was heard before it was asked for", arguments: 0..<40)
+  func law(seed: UInt64) {
+    struct Model {
+      var heard: [Int64: Int] = [:]
+      var unheard: [Int64] = []
+    }
+    var random = LCG(state: seed &* 0x9E37_79B9_7F4A_7C15 | 1)
+    let cache = fixture.cache(capacity: seed % 3 == 0 ? 8 * 2500 : 1 << 20)
+    var model = Model()
+    let delivered = Mutex(0)
+    var asked = 0
+    cache.tell(.attached(.listening))
+    for _ in 0..<600 {
+      switch random.below(12) {
+      case 0...2:
+        let location = Int64(random.below(3))
+        fixture.commit(location)
+        model.unheard.append(location)
+      case 3, 4:
+        for location in model.unheard { model.heard[location] = fixture.version(location) }
+        // What is told at once may hold more than one commit, and several of a location.
+        if !model.unheard.isEmpty {
+          cache.tell(.heard(model.unheard.map { RevisionNotice(revision: 1, locations: [$0]) }))
+        }
+        model.unheard = []
+      case 5...8:
+        let locations = (0..<3).map(Int64.init).filter { _ in random.below(2) == 0 }
+        guard !locations.isEmpty else { continue }
+        let least = locations.map { model.heard[$0] ?? 0 }
+        asked += 1
+        cache.ask(fixture.question(locations), acceptsGzip: random.below(2) == 0) { outcome in
+          delivered.withLock { $0 += 1 }
+          guard let answer = try? outcome.get() else {
+            Issue.record("no answer")
+            return
+          }
+          let versions = String(decoding: answer.body, as: UTF8.self).split(separator: ",").compactMap {
+            Int($0)
+          }
+          #expect(zip(versions, least).allSatisfy { $0 >= $1 }, "\(versions) misses some of \(least)")
+        }
+      case 9: fixture.runOne(random.below(4))
+      case 10: fixture.pass(.milliseconds(random.below(2000)))
+      default:
+        if random.below(10) == 0 { cache.tell(.lost) }
+        cache.tell(.attached(.listening))
+        for location in 0..<3 { model.heard[Int64(location)] = fixture.version(Int64(location)) }
+        model.unheard = []
+      }
+    }
+    fixture.runAll()
+    #expect(delivered.withLock { $0 } == asked, "everybody is answered, once")
+  }
+}
+
+/// Numbers that are the same in each run.
+struct LCG {
+  var state: UInt64
+
+  mutating func below(_ limit: Int) -> Int {
+    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    return Int((state >> 33) % UInt64(limit))
+  }
+}

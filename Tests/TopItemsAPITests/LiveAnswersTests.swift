@@ -1,0 +1,179 @@
+import CountStore
+import HTTP
+import Testing
+
+@testable import TopItemsAPI
+
+@Suite("Answers that are pushed")
+struct LiveAnswersTests {
+  private let fixture = AnswerCacheFixture()
+
+  private func follow(
+    _ live: LiveAnswers,
+    _ question: Question,
+    _ given: Given,
+    lastEventID: Int64? = nil
+  ) throws -> () -> Void {
+    let reply = live.follow(
+      question,
+      head: Response(status: .ok),
+      lastEventID: lastEventID,
+      problem: { Frame().response($0) }
+    )
+    guard case .push(let subscribe) = reply else { throw UnexpectedReply() }
+    let closing = Closing()
+    subscribe(
+      PushChannel(send: { given.take($0) }, onClose: { closing.bodies.append($0) })
+    )
+    return { closing.close() }
+  }
+
+  private func event(_ id: Int, _ data: String) -> String { "id: \(id)\nevent: top-items\ndata: \(data)\n\n" }
+
+  @Test("the answer at once, then each change of it, and nothing for what leaves it as it is")
+  func changes() throws {
+    let cache = fixture.cache()
+    let live = fixture.live(cache)
+    func tell(_ news: RevisionNews) {
+      cache.tell(news)
+      live.noteNews()
+      fixture.runAll()
+    }
+    tell(.attached(.listening))
+    let given = Given()
+    _ = try follow(live, fixture.question([1]), given)
+    fixture.runAll()
+    #expect(given.all == ["begin", event(0, "0")])
+    fixture.pass(.milliseconds(200))
+    fixture.commit(1)
+    tell(.changed(1))
+    #expect(given.all.count == 3 && given.all.last == event(1, "1"), "the first change at once")
+    tell(.changed(2))
+    tell(.changed(1))
+    fixture.pass(.seconds(1))
+    #expect(given.all.count == 3)
+  }
+
+  @Test("changes are pushed ten times a second at most, and the last one always")
+  func pace() throws {
+    let cache = fixture.cache()
+    let live = fixture.live(cache)
+    cache.tell(.attached(.listening))
+    let given = Given()
+    _ = try follow(live, fixture.question([1]), given)
+    fixture.runAll()
+    for _ in 0..<40 {
+      fixture.commit(1)
+      cache.tell(.changed(1))
+      live.noteNews()
+      fixture.runAll()
+      fixture.pass(.milliseconds(50))
+    }
+    fixture.pass(.milliseconds(100))
+    #expect((19...22).contains(given.all.count - 2))
+    #expect(given.all.last == event(40, "40"))
+    #expect(fixture.queries <= 22)
+  }
+
+  @Test("ten thousand followers of one question cost one query for each change")
+  func sharing() throws {
+    let cache = fixture.cache()
+    let live = fixture.live(cache)
+    cache.tell(.attached(.listening))
+    let all = (0..<10_000).map { _ in Given() }
+    var closings: [() -> Void] = []
+    for given in all { closings.append(try follow(live, fixture.question([1]), given)) }
+    fixture.runAll()
+    #expect(fixture.queries == 1)
+    fixture.pass(.milliseconds(200))
+    fixture.commit(1)
+    cache.tell(.changed(1))
+    live.noteNews()
+    fixture.runAll()
+    #expect(fixture.queries == 2)
+    #expect(all.allSatisfy { $0.all == ["begin", event(0, "0"), event(1, "1")] })
+    #expect(live.count == 10_000)
+    for close in closings { close() }
+    #expect(live.count == 0)
+  }
+
+  @Test("who comes back gets no repeat of what it has seen, and everything else")
+  func resume() throws {
+    let cache = fixture.cache()
+    let live = fixture.live(cache)
+    cache.tell(.attached(.listening))
+    fixture.commit(1)
+    let (knows, missed, other) = (Given(), Given(), Given())
+    _ = try follow(live, fixture.question([1]), knows, lastEventID: 1)
+    _ = try follow(live, fixture.question([1]), missed, lastEventID: 0)
+    fixture.runAll()
+    _ = try follow(live, fixture.question([1]), other, lastEventID: 7)
+    #expect(knows.all == ["begin"])
+    #expect(missed.all == ["begin", event(1, "1")])
+    #expect(other.all == ["begin", event(1, "1")])
+  }
+
+  @Test("a database that is away is told once, the stream stays, and goes on when it is back")
+  func away() throws {
+    let cache = fixture.cache()
+    let live = fixture.live(cache)
+    func tell(_ news: RevisionNews) {
+      cache.tell(news)
+      live.noteNews()
+      fixture.runAll()
+    }
+    tell(.attached(.listening))
+    let (early, late, back) = (Given(), Given(), Given())
+    _ = try follow(live, fixture.question([1]), early)
+    fixture.runAll()
+    fixture.pass(.seconds(2))
+    fixture.setAway(true)
+    tell(.lost)
+    _ = try follow(live, fixture.question([1]), late)
+    fixture.pass(.seconds(5))
+    #expect(early.all.count == 3)
+    #expect(
+      early.all.last?.hasPrefix("event: unavailable\ndata: {\"type\":\"urn:topitems:problem:database-away\"")
+        == true
+    )
+    #expect(late.all == ["answer 503"], "before the stream has begun it is an ordinary error")
+    #expect(fixture.queries <= 9, "about one attempt a second")
+    fixture.setAway(false)
+    _ = try follow(live, fixture.question([1]), back)
+    fixture.pass(.seconds(2))
+    #expect(early.all.last == event(0, "0"), "although nothing has changed")
+    #expect(back.all == ["begin", event(0, "0")])
+    #expect(live.count == 2)
+    // No news yet, but the answer is looked at all the same.
+    fixture.commit(1)
+    fixture.pass(.seconds(2))
+    #expect(early.all.last == event(1, "1"))
+  }
+
+  @Test("beyond the limits there is a 503 that says when to come again")
+  func limits() throws {
+    var limits = LiveLimits()
+    (limits.streams, limits.streamsPerQuestion, limits.questions) = (4, 2, 2)
+    let cache = fixture.cache()
+    let live = fixture.live(cache, limits: limits)
+    cache.tell(.attached(.listening))
+    let all = (0..<6).map { _ in Given() }
+    var closings: [() -> Void] = []
+    for (given, location) in zip(all, [1, 1, 1, 2, 3, 2] as [Int64]) {
+      closings.append(try follow(live, fixture.question([location]), given))
+    }
+    fixture.runAll()
+    #expect(all.map { $0.all.first } == ["begin", "begin", "answer 503", "begin", "answer 503", "begin"])
+    closings[0]()
+    let next = Given()
+    _ = try follow(live, fixture.question([1]), next)
+    #expect(next.all.first == "begin")
+  }
+}
+
+/// What waits for the end of a stream.
+private final class Closing: @unchecked Sendable {
+  // Unchecked is safe: a test uses it on one thread.
+  var bodies: [@Sendable () -> Void] = []
+  func close() { for body in bodies { body() } }
+}
