@@ -21,19 +21,24 @@ struct Frame: Sendable {
     guard answer.isRevalidated else {
       return Response(
         status: .ok,
-        fields: fields(contentType: "application/json", cacheControl: "no-store", timings: answer.timings),
+        fields: fields(contentType: answer.contentType, cacheControl: "no-store", timings: answer.timings),
         body: answer.body
       )
     }
     let tag = EntityTag(of: answer.body)
     let isKnown = ifNoneMatch.contains { tag.isNamed(by: $0) }
     var fields = fields(
-      contentType: isKnown ? nil : "application/json",
+      contentType: isKnown ? nil : answer.contentType,
       cacheControl: "private, no-cache",
       timings: answer.timings
     )
     fields.append("ETag", tag.text)
     return Response(status: isKnown ? .notModified : .ok, fields: fields, body: isKnown ? [] : answer.body)
+  }
+
+  /// The head of an answer that goes out in pieces: nobody knows yet what could tag it.
+  func pieces(contentType: String) -> Response {
+    Response(status: .ok, fields: fields(contentType: contentType, cacheControl: "private, no-cache"))
   }
 
   /// Status and fields of a stream of Server-Sent Events.
