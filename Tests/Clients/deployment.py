@@ -133,6 +133,7 @@ class Deployment:
     def close(self):
         for command in list(self.processes):
             self.end(command, signal.SIGKILL)  # there is nothing left to finish
+        del self.producer  # before its broker
         subprocess.run([SCRIPTS / "stop", self.name], check=True)
 
     # Events
