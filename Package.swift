@@ -57,7 +57,7 @@ let package = Package(
     ),
     .target(
       name: "WebPages",
-      dependencies: ["HTTP"],
+      dependencies: ["HTTP", "Compression"],
       resources: [.embedInCode("Pages")],
       swiftSettings: swift
     ),

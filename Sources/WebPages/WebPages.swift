@@ -23,7 +23,7 @@ public struct WebPages: Sendable {
       return files[path + "/"] == nil ? nil : Self.folder(path, request)
     }
     switch request.method {
-    case .get, .head: return file.response(ifNoneMatch: request.fields["If-None-Match"])
+    case .get, .head: return file.response(to: request.fields)
     case .options: return Response(status: .noContent, fields: ["Allow": Self.methods])
     default:
       return Response(

@@ -70,6 +70,22 @@ struct WebPagesTests {
     #expect(try get("/", ["If-None-Match": "W/\"other\""])?.status == .ok)
   }
 
+  @Test(
+    "gzip is sent to who names it",
+    arguments: [
+      ("gzip, deflate, br", true), ("br,gzip", true), ("gzip;q=0", false), ("x-gzipped", false), ("", false),
+    ]
+  )
+  func gzip(acceptEncoding: String, isCoded: Bool) throws {
+    let plain = try #require(try get("/assets/live.js"))
+    #expect(plain.fields["Content-Encoding"] == nil)
+    let response = try #require(try get("/assets/live.js", ["Accept-Encoding": acceptEncoding]))
+    #expect(response.fields["Content-Encoding"] == (isCoded ? "gzip" : nil))
+    #expect(response.body.starts(with: [0x1f, 0x8b]) == isCoded)
+    #expect((response.body.count < plain.body.count) == isCoded)
+    #expect(response.fields["Vary"] == "Accept-Encoding")
+  }
+
   @Test("a folder without its slash leads to it, query and all")
   func folder() throws {
     let response = try #require(try get("/bi?n=3"))
