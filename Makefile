@@ -5,7 +5,8 @@
 export TOPITEMS_WARNINGS_AS_ERRORS = 1
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test test-clients bench bench-latency bench-ingest bench-live bench-queries lint format services stop clean
+.PHONY: help build demo test test-clients bench bench-latency bench-ingest bench-live bench-page bench-queries \
+  lint format services stop clean
 
 help: ## Tell what there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +31,9 @@ bench-latency: ## Measure how long after it was published an event is in the API
 
 bench-live: ## Measure how long after it was published an event is pushed to a client that follows (BENCH_TRIES=200)
 	@Benchmarks/bench-latency pushed
+
+bench-page: ## Measure in Chromium the live page's first paint, and from publishing to paint (BENCH_TRIES=100)
+	@Benchmarks/bench-page
 
 bench-queries: ## Measure questions about a year of history (BENCH_DAYS=7: days of minutes)
 	@Benchmarks/bench-queries
