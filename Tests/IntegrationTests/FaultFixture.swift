@@ -135,20 +135,24 @@ final class FaultFixture {
 
   /// A message, counted in the truth.
   ///
-  /// - Parameter padding: makes it longer, without any meaning.
-  func event(isDuplicate: Bool = false, item: String? = nil, padding: String? = nil) -> [UInt8] {
+  /// - Parameters:
+  ///   - padding: makes it longer, without any meaning.
+  ///   - isCounted: whether it is in the truth.
+  func event(isDuplicate: Bool = false, item: String? = nil, padding: String? = nil, isCounted: Bool = true)
+    -> [UInt8]
+  {
     if isDuplicate, let repeated = events.randomElement(using: &random) { return repeated }
     let oid = Int64.random(in: 1 ... .max, using: &random)
     let at = origin + Int64.random(in: 0..<300, using: &random)
     let location = Int64.random(in: 1...5, using: &random)
     let item = item ?? "item \(Int.random(in: 0..<20, using: &random))"
-    recount.count(oid: oid, location: location, detectedAt: at * 1_000_000, item: item)
+    if isCounted { recount.count(oid: oid, location: location, detectedAt: at * 1_000_000, item: item) }
     let event = Array(
       (#"{"geographical_location_oid":\#(location),"video_camera_oid":1,"item_name":"\#(item)","#
         + #""detection_oid":\#(oid),"timestamp_detected":\#(at)\#(padding.map { #","padding":"\#($0)""# } ?? "")}"#)
         .utf8
     )
-    events.append(event)
+    if isCounted { events.append(event) }
     return event
   }
 
@@ -174,6 +178,9 @@ final class FaultFixture {
     }
     sent += 1
   }
+
+  /// Messages that were sent by other means.
+  func noteSent(_ count: Int64) { sent += count }
 
   func flush() throws {
     guard let producer else { return }
