@@ -62,6 +62,12 @@ let package = Package(
       swiftSettings: swift
     ),
     .executableTarget(
+      name: "latency-bench",
+      dependencies: ["Kafka", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "Benchmarks/Latency",
+      swiftSettings: swift
+    ),
+    .executableTarget(
       name: "ingest-bench",
       dependencies: [
         "Kafka", "Postgres", .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -23,14 +23,15 @@ CREATE TABLE detection (
 );
 
 -- How often an item was detected at a location in the minute that begins at window_start.
--- No further index and room on each page, so that an increment stays a heap-only (HOT) update.
+-- One partition for each day (UTC), made ahead of need by the workers, so that old minutes are dropped and not
+-- deleted. There is no default partition: it would have to be scanned whenever another one is attached.
 CREATE TABLE window_count (
   geographical_location_oid bigint NOT NULL,
   window_start              timestamptz NOT NULL,
   item_id                   bigint NOT NULL,
   item_count                bigint NOT NULL CHECK (item_count > 0),
   PRIMARY KEY (geographical_location_oid, window_start, item_id)
-) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
+) PARTITION BY RANGE (window_start);
 
 -- Where each partition goes on. Whoever claims a partition raises its epoch, and a batch counts only under the
 -- epoch that it was read in. The fates add up to every message that was ever accounted for.

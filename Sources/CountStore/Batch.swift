@@ -207,10 +207,8 @@ public struct Batch: Sendable {
     cameras = CameraTallies(limit: cameraLimit)
   }
 
-  /// Puts the detections into the order of their oids. Repeats are possible where the memory holds less than a batch:
-  /// the first stays, the others are duplicates.
-  public mutating func sortDetections() {
-    OidOrder.sort(&detections)
+  /// Leaves one detection of each oid in the sorted array: the first stays, the others are duplicates.
+  public mutating func dropRepeats() {
     var kept = 0
     for index in detections.indices {
       if kept > 0, detections[kept - 1].oid == detections[index].oid {

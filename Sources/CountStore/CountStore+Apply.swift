@@ -83,7 +83,7 @@ extension CountStore {
 
   /// The floor and the clock; neither the floor nor the marks of the rollup move before the transaction's end.
   func lockedEventTimeBounds() throws(PostgresError) -> EventTimeBounds {
-    _ = try connection.execute("SELECT pg_advisory_xact_lock_shared(\(Lock.floor))")
+    try lockBoundsShared()
     return try eventTimeBounds()
   }
 
@@ -109,7 +109,7 @@ extension CountStore {
     }
     let isNew = stored.verdicts.map { $0.map { $0 == .new } }
     let counts = WindowedCounts(of: batch.detections, itemIDs: itemIDs, isCounted: isNew)
-    try add(counts)
+    try addToRollups(counts, try add(counts))
     try add(tallies, roster: cameras)
     return (parts, counts.changedLocations(), stored.usedCarefulPath)
   }

@@ -14,7 +14,7 @@ extension CountStore {
   public func claim(_ requests: [ClaimRequest], dedupHorizonSeconds: Int64) throws(PostgresError)
     -> (claims: [PartitionClaim], bounds: EventTimeBounds)
   {
-    try connection.transaction { _ throws(PostgresError) in
+    let granted = try connection.transaction { _ throws(PostgresError) in
       let requests = requests.sorted { $0.key < $1.key }
       let stored = try lockOffsets(requests.map(\.key))
       var claims: [PartitionClaim] = []
@@ -23,6 +23,9 @@ extension CountStore {
       }
       return (claims, try eventTimeBounds(dedupHorizonSeconds: dedupHorizonSeconds))
     }
+    // Now that there is a floor: from it on, every event may come.
+    try ensurePartitions()
+    return granted
   }
 
   /// The stored offsets and epochs, locked until the transaction ends, in the order that every writer keeps.

@@ -103,18 +103,28 @@ extension CountStore {
     return isNew
   }
 
-  /// Adds to the counts of the windows, in the order of their key.
-  func add(_ counts: WindowedCounts) throws(PostgresError) {
-    guard !counts.isEmpty else { return }
-    _ = try connection.execute(
+  /// Adds to the counts of the windows, in the order of their key, and notes locations that count for the first time.
+  /// - Returns: the marks of the coarser levels, read in the same statement to save the way there and back.
+  func add(_ counts: WindowedCounts) throws(PostgresError) -> RollupMarks? {
+    guard !counts.isEmpty else { return nil }
+    let locations = counts.changedLocations(limit: .max) ?? []
+    let marks = try connection.execute(
       """
-      INSERT INTO window_count AS stored (geographical_location_oid, window_start, item_id, item_count)
-      SELECT * FROM unnest(\(counts.locations), \(timestamps: counts.windowStarts), \(counts.itemIDs), \(counts.counts))
-        AS batch(geographical_location_oid, window_start, item_id, item_count)
-      ON CONFLICT (geographical_location_oid, window_start, item_id)
-      DO UPDATE SET item_count = stored.item_count + excluded.item_count
+      WITH added AS (
+        INSERT INTO window_count AS stored (geographical_location_oid, window_start, item_id, item_count)
+        SELECT * FROM unnest(\(counts.locations), \(timestamps: counts.windowStarts), \(counts.itemIDs), \(counts.counts))
+          AS batch(geographical_location_oid, window_start, item_id, item_count)
+        ON CONFLICT (geographical_location_oid, window_start, item_id)
+        DO UPDATE SET item_count = stored.item_count + excluded.item_count),
+      first AS (
+        INSERT INTO counted_location (geographical_location_oid)
+        SELECT location FROM unnest(\(locations)) AS batch(location)
+        WHERE NOT EXISTS (SELECT FROM counted_location WHERE geographical_location_oid = location)
+        ORDER BY location ON CONFLICT DO NOTHING)
+      \(unescaped: RollupMarks.sql)
       """
     )
+    return try RollupMarks(marks)
   }
 
   /// Puts events aside for their time. A replay finds its row already there.

@@ -96,7 +96,8 @@ extension CountStore {
         )
       }
       guard !plan.positions.isEmpty else { return plan.report }
-      plan.batch.sortDetections()
+      plan.batch.detections.sort { $0.oid < $1.oid }
+      plan.batch.dropRepeats()
 
       let stored = try store(plan.batch, itemIDs: itemIDs, path: .careful, cameras: known)
       switch source {

@@ -2,6 +2,14 @@ import Counting
 import Postgres
 
 extension CountStore {
+  /// How a session is to be set up that asks for top items.
+  ///
+  /// The plan does not depend on the question, and there are partitions to be planned for: once a session is enough. It
+  /// reads so little that a second process would not pay.
+  public static let readerSettings: [(name: String, value: String)] = [
+    ("plan_cache_mode", "force_generic_plan"), ("max_parallel_workers_per_gather", "0"),
+  ]
+
   /// Ranks the items of each location (or of all together) in a span of event time.
   ///
   /// One statement, so one snapshot: bounds, labels and rows belong to the same revision.
@@ -52,81 +60,6 @@ extension CountStore {
       )
     }
     return rows
-  }
-
-  /// The columns: from, to, revision, watermark, state, unknown locations | location, its name, rank, item, count.
-  private static func statement(for query: TopItemsQuery) -> Query {
-    let (from, to, span) = bounds(query.range)
-    let locations: Value = query.locations.isEmpty ? .nullOf(.int64Array) : .int64Array(query.locations)
-    return """
-      WITH RECURSIVE labels AS (\(unescaped: Label.sql)),
-      asked AS (
-        SELECT labels.*, \(locations)::bigint[] AS locations, coalesce(\(to), greatest(newest_window_end, \(from))) AS to_at,
-               CASE WHEN \(span)::bigint IS NULL THEN \(from)
-                    ELSE newest_window_end - \(span)::bigint * interval '1 microsecond' END AS from_at
-        FROM labels),
-      -- Every location that has counts, found by one descent of the primary key each.
-      counted(location) AS (
-        (SELECT min(geographical_location_oid) FROM window_count)
-        UNION ALL
-        SELECT (SELECT min(geographical_location_oid) FROM window_count WHERE geographical_location_oid > location)
-        FROM counted WHERE location IS NOT NULL),
-      place(location) AS (
-        SELECT unnest(locations) FROM asked
-        UNION
-        SELECT location FROM counted WHERE location IS NOT NULL AND (SELECT locations IS NULL FROM asked)),
-      sums AS (
-        SELECT \(unescaped: query.grouping == .all ? "NULL::bigint AS location" : "place.location"),
-               item_id, sum(item_count)::bigint AS item_count
-        FROM asked, place, LATERAL (
-          SELECT item_id, item_count FROM window_count
-          WHERE geographical_location_oid = place.location
-            AND window_start >= coalesce(from_at, '-infinity') AND window_start < to_at) AS windows
-        GROUP BY 1, 2),
-      ranked AS (
-        SELECT location, item_name, item_count,
-               row_number() OVER (PARTITION BY location ORDER BY item_count DESC, item_name COLLATE "C") AS item_rank
-        FROM sums JOIN item USING (item_id)),
-      unknown AS (
-        SELECT string_agg(location::text, ',') AS locations FROM place
-        WHERE (SELECT locations IS NOT NULL FROM asked)
-          AND NOT EXISTS (SELECT FROM location WHERE geographical_location_oid = place.location)
-          AND NOT EXISTS (SELECT FROM window_count WHERE geographical_location_oid = place.location))
-      SELECT from_at, to_at, revision, watermark, \(unescaped: Label.state(to: "to_at")), unknown.locations,
-             ranked.location, geographical_location, item_rank, item_name, item_count
-      FROM asked CROSS JOIN unknown
-      LEFT JOIN ranked ON item_rank <= \(Int64(query.n))
-      LEFT JOIN location ON geographical_location_oid = ranked.location
-      ORDER BY ranked.location, item_rank
-      LIMIT \(Int64(query.maximumRows) + 1)
-      """
-  }
-
-  private static let longestSpan: Int64 = 2000 * 366 * 86_400_000_000
-
-  private static func firstWindowStart(notBefore time: Timestamp) -> Timestamp {
-    let start = Window.start(of: time)
-    return start == time ? start : Timestamp(microseconds: start.microseconds &+ Window.length)
-  }
-
-  /// The asked bounds, widened to whole windows.
-  private static func bounds(_ range: TopItemsRange) -> (from: Value, to: Value, span: Value) {
-    func timestamp(_ time: Timestamp?) -> Value {
-      time.map { .timestamp($0.microseconds) } ?? .nullOf(.timestamp)
-    }
-    switch range {
-    case .newest(let span):
-      // PostgreSQL's calendar begins in 4714 BC; nothing counted is older than the longest span that is used.
-      let microseconds = min(span.microseconds, longestSpan)
-      let (windows, rest) = microseconds.quotientAndRemainder(dividingBy: Window.length)
-      let whole = (windows + (rest > 0 ? 1 : 0)) * Window.length
-      return (.nullOf(.timestamp), .nullOf(.timestamp), .int64(whole))
-    case .between(let from, let to):
-      return (
-        timestamp(from.map(Window.start(of:))), timestamp(to.map(firstWindowStart(notBefore:))),
-        .nullOf(.int64)
-      )
-    }
   }
 }
 

@@ -12,10 +12,17 @@ public struct CountStore {
     self.connection = connection
   }
 
-  /// The keys of the advisory locks, taken in this order (after the rows of `ingest_offset`).
+  /// The keys of the advisory locks, taken in this order (after the rows of `ingest_offset`): maintenance,
+  /// floor, rollup, revision.
   enum Lock {
     /// Shared by batches while they rely on the deduplication floor; exclusive to whoever raises it.
     static let floor: Int64 = 0x746f_7069_0001
+    /// Shared by batches while they rely on the rollup marks; exclusive to whoever moves one.
+    static let rollup: Int64 = 0x746f_7069_0003
+    /// Held by whoever makes partitions, so that two workers do not make the same one.
+    static let partitions: Int64 = 0x746f_7069_0004
+    /// Held by a session that folds, drops or purges: one at a time across workers.
+    static let maintenance: Int64 = 0x746f_7069_0005
     /// Makes revisions visible in the order of their numbers: the last lock of a transaction.
     static let revision: Int64 = 0x746f_7069_0002
   }

@@ -9,6 +9,11 @@ extension CountStore {
       sql: String(decoding: PackageResources._001_counts_sql, as: UTF8.self)
     ),
     Migration(
+      version: 2,
+      name: "0002_rollups.sql",
+      sql: String(decoding: PackageResources._002_rollups_sql, as: UTF8.self)
+    ),
+    Migration(
       version: 3,
       name: "0003_cameras.sql",
       sql: String(decoding: PackageResources._003_cameras_sql, as: UTF8.self)

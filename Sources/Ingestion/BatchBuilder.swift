@@ -170,7 +170,8 @@ struct BatchBuilder: ~Copyable {
   /// Ends the batch, and begins the next one.
   mutating func seal() -> Batch {
     var sealed = batch
-    sealed.sortDetections()
+    OidOrder.sort(&sealed.detections)
+    sealed.dropRepeats()
     // A full dictionary ends with a batch: a batch's indexes are of one generation.
     if items.isFull { items.startGeneration() }
     startBatch()

@@ -40,8 +40,9 @@ final class Committer: @unchecked Sendable {
   /// The stored id of each index of the builder's dictionary, for the generation that they belong to.
   private var itemIDs: [Int64] = []
   private var itemGeneration = -1
+  /// The end of the time that there are partitions for, as far as is known here.
+  private var coveredUntil = Timestamp(microseconds: .min)
   private var cameras: CameraRoster
-  private var lastTrim = DatabaseClock.monotonicMicroseconds()
 
   init(_ options: IngestionOptions, observe: @escaping @Sendable (IngestionObservation) -> Void) {
     self.options = options
@@ -89,7 +90,6 @@ final class Committer: @unchecked Sendable {
         results.put(result)
       case .commit(let batch):
         results.put(commit(batch))
-        trimRevisionsNowAndThen()
       }
     }
     connection?.close()
@@ -107,9 +107,7 @@ final class Committer: @unchecked Sendable {
         let store = try store()
         let watch = isBlocked ? connection.map { watchBlockers(of: $0) } : nil
         defer { watch?.stop() }
-        // After a failover the rows of the cameras may be another server's.
-        cameras.removeAll()
-        let granted = try store.claim(requests, dedupHorizonSeconds: options.dedupHorizonSeconds)
+        let granted = try store.claim(requests, dedupHorizonSeconds: options.retention.dedupHorizon)
         return .claimed(granted.claims, granted.bounds)
       } catch {
         if !error.isWorthRetrying { return .failed(error, retryingAfter: 0) }
@@ -133,6 +131,7 @@ final class Committer: @unchecked Sendable {
       let store = try store()
       guard try intern(batch, in: store) else { return .outdated }
       try store.admit(batch.cameras, to: &cameras)
+      try coverWindows(of: batch, in: store)
       let interned = DatabaseClock.monotonicMicroseconds()
       let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next, cameras: cameras)
       switch outcome {
@@ -179,6 +178,7 @@ final class Committer: @unchecked Sendable {
     connection = nil
     // After a failover an id may mean another name: what was learnt on one connection is forgotten with it.
     itemGeneration = -1
+    cameras.removeAll()
     let fresh = try Connection(options.database)
     connection = fresh
     return CountStore(fresh)
@@ -190,13 +190,10 @@ final class Committer: @unchecked Sendable {
     self.connection = nil
   }
 
-  /// Once a minute, off the batches' path; a failure shows at the next batch.
-  private func trimRevisionsNowAndThen() {
-    guard let connection, connection.isUsable else { return }
-    let now = DatabaseClock.monotonicMicroseconds()
-    guard now - lastTrim > 60_000_000 else { return }
-    lastTrim = now
-    _ = try? CountStore(connection).trimRevisions()
+  /// Makes the partitions that the batch's counts need, should the background work have failed to for days.
+  private func coverWindows(of batch: Batch, in store: CountStore) throws(PostgresError) {
+    guard let newest = batch.detections.lazy.map(\.detectedAt).max(), newest >= coveredUntil else { return }
+    coveredUntil = try store.ensurePartitions(through: newest)
   }
 }
 

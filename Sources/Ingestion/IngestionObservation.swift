@@ -28,6 +28,10 @@ public enum IngestionObservation: Sendable {
   case rejected(PartitionKey, offset: Int64, PostgresError)
   /// One partition is stopped until somebody looks at it; the others go on.
   case halted(PartitionKey, reason: String)
+  /// The background work had something to do.
+  case maintained(RetentionReport)
+  /// The background work did not come to its end; it is tried again in a minute.
+  case maintenanceFailed(PostgresError)
   case kafka(KafkaObservation)
   case brokerError(KafkaError)
   case stopped(FateCounts)

@@ -1,4 +1,4 @@
-import CountStore
+public import CountStore
 import Counting
 import Kafka
 import Postgres
@@ -25,8 +25,8 @@ public struct IngestionOptions: Sendable {
   public var onGap = GapPolicy.continue
   /// How far ahead of the database's clock an event may be.
   public var allowedSkewSeconds: Int64 = 300
-  /// How far back events are accepted, where no deduplication floor is stored yet.
-  public var dedupHorizonSeconds: Int64 = 7 * 24 * 3600
+  /// What is kept for how long, and so how far back events are accepted.
+  public var retention = RetentionPolicy()
   /// What an integer in `timestamp_detected` means.
   public var timestampUnit = TimestampUnit.automatic
   /// The longest message that is decoded; a longer one is a dead letter.

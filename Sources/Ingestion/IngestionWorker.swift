@@ -36,6 +36,7 @@ public final class IngestionWorker {
   private let isStopping: @Sendable () -> Bool
   private let observe: @Sendable (IngestionObservation) -> Void
   private let committer: Committer
+  private let maintenance: Maintenance
 
   private var builder: BatchBuilder
   private var assignment = Assignment()
@@ -58,6 +59,8 @@ public final class IngestionWorker {
   private var needsPositions = false
   /// librdkafka has given a partition up.
   private var needsRestart = false
+  /// In a row.
+  private var failedSeeks = 0
 
   private enum InHand {
     case claim(keys: Set<PartitionKey>, version: Int)
@@ -66,7 +69,7 @@ public final class IngestionWorker {
 
   /// - Parameters:
   ///   - isStopping: asked many times a second whether to stop.
-  ///   - observe: called from both threads; it must be quick.
+  ///   - observe: called from every thread of the worker; it must be quick.
   public init(
     _ options: IngestionOptions,
     isStopping: @escaping @Sendable () -> Bool,
@@ -76,6 +79,7 @@ public final class IngestionWorker {
     self.isStopping = isStopping
     self.observe = observe
     committer = Committer(options, observe: observe)
+    maintenance = Maintenance(options, isStopping: isStopping, observe: observe)
     builder = BatchBuilder(options)
     batchLimit = options.batchMessages
   }
@@ -93,6 +97,7 @@ public final class IngestionWorker {
         rebalance: { [unowned self] consumer, change in rebalanced(consumer, change) }
       )
       committer.start()
+      maintenance.start()
       try consumer.subscribe(options.topics)
       let ending: Result<Void, IngestionError>
       do {
@@ -433,9 +438,18 @@ public final class IngestionWorker {
     let positions = claims.map { ($0.key.topicPartition, offset: $0.nextOffset) }
     do {
       if !positions.isEmpty { try consumer.resume(positions, timeout: 2000) }
+      failedSeeks = 0
     } catch {
       // Just assigned, or the broker is away: the partitions stay unclaimed and are asked for again.
       observe(.brokerError(error))
+      failedSeeks += 1
+      if failedSeeks >= 3 {
+        // Or librdkafka has given a partition up before it was claimed: its log begins behind the offset that it
+        // was assigned at.
+        failedSeeks = 0
+        needsPositions = true
+        needsRestart = true
+      }
       for claim in claims {
         remember(claim)
         if let index = assignment.index(of: claim.key) { assignment.postpone(index, milliseconds: 100) }
@@ -553,6 +567,7 @@ public final class IngestionWorker {
     reportProgress(consumer)
     consumer.close(timeout: 3000)
     _ = committer.stop(waiting: 1000)
+    _ = maintenance.stop(waiting: 1000)
     observe(.stopped(fates))
   }
 }

@@ -29,7 +29,8 @@ extension Consumer {
   public func restartPaused() throws(KafkaError) {
     let all = try assignment()
     if isCooperative { try unassign(all) }
-    try assign(all.map { ($0, offset: 0) }, paused: true)
+    // A logical offset is in every log, so that a fetch which was under way before the pause finds it.
+    try assign(all.map { ($0, offset: Offset.beginning) }, paused: true)
   }
 
   /// Stops consuming these partitions; with an eager strategy, all that are assigned.

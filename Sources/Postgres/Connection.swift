@@ -33,6 +33,8 @@ public final class Connection {
     let settings = [
       (name: "TimeZone", value: "UTC"), (name: "DateStyle", value: "ISO"),
       (name: "standard_conforming_strings", value: "on"),
+      // Statements here are short and kept; compiling one takes seconds where its cost is overestimated.
+      (name: "jit", value: "off"),
     ]
     do {
       try apply(settings + options.settings)

@@ -60,14 +60,7 @@ struct Ingest: ParsableCommand {
     help: .option("allowed-skew", "How far ahead of the database's clock an event may be.", default: "PT5M")
   )
   var allowedSkew: String?
-  @Option(
-    help: .option(
-      "dedup-horizon",
-      "How far back events are accepted in a new database, ISO 8601.",
-      default: "P7D"
-    )
-  )
-  var dedupHorizon: String?
+  @OptionGroup var retention: RetentionOptions
   @Option(
     help: .option(
       "on-gap",
@@ -124,17 +117,17 @@ struct Ingest: ParsableCommand {
   var logLevel: Logger.Level?
 
   func run() throws {
+    StopSignal.listen()
     try KafkaLibrary.requireSupported()
     let options = try options()
-    let listener = MetricsListener()
-    let log = IngestionLog(
-      try CommandLog.logger(
-        "ingest",
-        level: EnvironmentOption.value("log-level", logLevel),
-        format: EnvironmentOption.value("log-format", logFormat)
-      )
+    let logger = try CommandLog.logger(
+      "ingest",
+      level: EnvironmentOption.value("log-level", logLevel),
+      format: EnvironmentOption.value("log-format", logFormat)
     )
-    StopSignal.listen()
+    logger.info("counting \(options.topics.joined(separator: ", ")) with librdkafka \(KafkaLibrary.version)")
+    let log = IngestionLog(logger)
+    let listener = MetricsListener()
     let server = try metricsAddress().map { try listener.start(at: $0) }
     defer { server?.stop(deadline: .seconds(1)) }
     let worker = IngestionWorker(
@@ -174,11 +167,9 @@ struct Ingest: ParsableCommand {
     }
     if let policy = try EnvironmentOption.value("on-gap", onGap) { options.onGap = policy }
     if let skew = try EnvironmentOption.value("allowed-skew", allowedSkew) {
-      options.allowedSkewSeconds = try seconds(skew, "allowed-skew", atMost: 366 * 86_400)
+      options.allowedSkewSeconds = try DurationOption.seconds(skew, "allowed-skew", atMost: 366 * 86_400)
     }
-    if let horizon = try EnvironmentOption.value("dedup-horizon", dedupHorizon) {
-      options.dedupHorizonSeconds = try seconds(horizon, "dedup-horizon", atMost: 1000 * 366 * 86_400)
-    }
+    options.retention = try retention.policy()
     options.batchMessages =
       try NumberOption.value("batch-messages", batchMessages, in: 1...1_000_000) ?? options.batchMessages
     options.batchBytes =
@@ -194,13 +185,6 @@ struct Ingest: ParsableCommand {
     options.maximumCameras =
       try NumberOption.value("max-cameras", maxCameras, in: 0...10_000_000) ?? options.maximumCameras
     return options
-  }
-
-  private func seconds(_ text: String, _ name: String, atMost limit: Int64) throws -> Int64 {
-    guard let span = TimeSpan(iso8601: text), span.microseconds / 1_000_000 <= limit else {
-      throw ValidationError("--\(name) must be an ISO 8601 duration such as PT5M or P7D.")
-    }
-    return span.microseconds / 1_000_000
   }
 }
 

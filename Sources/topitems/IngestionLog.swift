@@ -43,6 +43,9 @@ final class IngestionLog: Sendable {
     case .halted(let key, let reason): logger.critical("\(name(key)) is stopped: \(reason)")
     case .brokerError(let error): logger.warning("kafka: \(error)")
     case .kafka(let observation): tell(observation)
+    case .maintained(let report):
+      for line in RetentionText.lines(report) { logger.info("\(line)") }
+    case .maintenanceFailed(let error): logger.warning("retention, tried again in a minute: \(error)")
     case .lag, .remembered: break
     case .stopped(let fates): logger.info("stopped", metadata: Self.metadata(fates))
     }

@@ -19,7 +19,9 @@ struct Migrate: ParsableCommand {
   func run() throws {
     let connection = try Connection(database.connection(for: "migrate", statementTimeoutSeconds: nil))
     defer { connection.close() }
-    let applied = try CountStore(connection).migrate()
+    let store = CountStore(connection)
+    let applied = try store.migrate()
+    try store.ensurePartitions()
     print(
       applied.isEmpty
         ? "the database is up to date" : applied.map { "applied \($0.name)" }.joined(separator: "\n")

@@ -9,22 +9,22 @@ enum SafeText {
   }
 
   /// The same for bytes; those that are no UTF-8 become `\xHH`.
-  static func line(_ bytes: some Sequence<UInt8>) -> String {
+  static func line(_ bytes: [UInt8]) -> String {
     var line = ""
-    var decoder = UTF8()
-    var iterator = Replayable(Array(bytes))
-    while true {
-      let start = iterator.position
-      switch decoder.decode(&iterator) {
-      case .scalarValue(let scalar): append(scalar, to: &line)
-      case .emptyInput: return line
-      case .error:
-        // One byte at a time: where the next character begins is found again from there.
-        line += escape(iterator.bytes[start])
-        iterator.position = start + 1
-        decoder = UTF8()
+    var rest = bytes[...]
+    while let byte = rest.first {
+      // As many bytes as the first one announces are a character, or that one is not the beginning of any.
+      let length = byte < 0x80 ? 1 : min(4, (~byte).leadingZeroBitCount)
+      let text = String(validating: rest.prefix(length), as: UTF8.self)
+      if let scalar = text?.unicodeScalars.first, text?.unicodeScalars.count == 1 {
+        append(scalar, to: &line)
+        rest = rest.dropFirst(length)
+      } else {
+        line += escape(byte)
+        rest = rest.dropFirst()
       }
     }
+    return line
   }
 
   /// Bytes as hexadecimal lines of sixteen, with what of them is printable ASCII.
@@ -89,18 +89,5 @@ enum SafeText {
   private static func hex(_ number: some BinaryInteger, digits: Int) -> String {
     let text = String(number, radix: 16)
     return String(repeating: "0", count: max(0, digits - text.count)) + text
-  }
-
-  private struct Replayable: IteratorProtocol {
-    let bytes: [UInt8]
-    var position = 0
-
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
-
-    mutating func next() -> UInt8? {
-      guard position < bytes.count else { return nil }
-      defer { position += 1 }
-      return bytes[position]
-    }
   }
 }

@@ -56,6 +56,7 @@ struct Serve: ParsableCommand {
   var logLevel: Logger.Level?
 
   func run() throws {
+    StopSignal.listen()
     let listen = try EnvironmentOption.value("listen", listen) ?? "127.0.0.1:8080"
     guard let address = SocketAddress(listen) else {
       throw ValidationError("--listen must be an address and a port, such as 127.0.0.1:8080 or [::1]:8080.")
@@ -71,7 +72,7 @@ struct Serve: ParsableCommand {
     let maximumRows = try NumberOption.value("max-rows", maxRows, in: 1...10_000_000) ?? 100_000
 
     var options = try database.connection(for: "serve", statementTimeoutSeconds: seconds)
-    options.settings.append(("default_transaction_read_only", "on"))
+    options.settings += [("default_transaction_read_only", "on")] + CountStore.readerSettings
     let log = ServerLog(
       try CommandLog.logger(
         "serve",
@@ -95,7 +96,6 @@ struct Serve: ParsableCommand {
       handler: { api.handle($0) }
     )
 
-    StopSignal.listen()
     do {
       try server.start()
     } catch {

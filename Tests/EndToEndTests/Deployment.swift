@@ -118,11 +118,7 @@ final class TemporaryFile: Sendable {
   let path: String
 
   init(_ name: String = "file", content: String? = nil) throws {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "topitems-\(UUID().uuidString)"
-    )
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    path = folder.appendingPathComponent(name).path
+    path = try ProcessRunner.temporaryFolder() + "/" + name
     if let content { try Data(content.utf8).write(to: URL(fileURLWithPath: path)) }
   }
 

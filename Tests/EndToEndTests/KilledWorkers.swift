@@ -127,6 +127,8 @@ struct KilledWorkers {
   }
 
   private func stop(_ process: ProcessRunner) throws {
+    // A process that was started a moment ago may not listen to signals yet: its first line says that it does.
+    try process.waitUntil(within: .seconds(20), "it listens to signals") { !process.errors.isEmpty }
     process.signal(SIGTERM)
     let ending = try process.wait(within: .seconds(15))
     guard ending == .exited(0) else { throw TestSupportError("\(process.name): \(ending)\(process.story)") }

@@ -7,7 +7,8 @@ import Testing
 private final class Memory {
   private var recent: RecentDetections
   init(capacity: Int) { recent = RecentDetections(capacity: capacity) }
-  func insert(_ oid: Int64) -> Bool { recent.insert(oid) }
+  func insert(_ oid: Int64) -> Bool { recent.insert(oid, hash: 7) == .new }
+  func insert(_ oid: Int64, hash: Int64) -> RecentDetections.Memory { recent.insert(oid, hash: hash) }
   func removeAll() { recent.removeAll() }
   var count: Int { recent.count }
 }
@@ -31,6 +32,21 @@ struct RecentDetectionsTests {
     recent.removeAll()
     #expect(recent.count == 0)
     for oid: Int64 in 0..<35 { #expect(recent.insert(oid)) }
+  }
+
+  @Test(
+    "another payload of a remembered oid is a conflict, and the first stays",
+    arguments: [0, 5, .min] as [Int64]
+  )
+  func conflicts(oid: Int64) {
+    let recent = Memory(capacity: 40)
+    #expect(recent.insert(oid, hash: 1) == .new)
+    #expect(recent.insert(oid, hash: 2) == .conflicting)
+    #expect(recent.insert(oid, hash: 1) == .known)
+    // Also from the older half of the memory.
+    for other: Int64 in 100..<125 { #expect(recent.insert(other, hash: 0) == .new) }
+    #expect(recent.insert(oid, hash: 0) == .conflicting)
+    #expect(recent.insert(oid, hash: 1) == .known)
   }
 
   @Test("at least half of the capacity is remembered, and never more than all of it", arguments: [32, 1000])

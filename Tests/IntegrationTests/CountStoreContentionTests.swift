@@ -169,7 +169,7 @@ struct CountStoreContentionTests {
             WHERE datname = current_database() AND application_name = 'writer' AND state <> 'idle'
             """
           ).int64(0, 0)
-          usleep(UInt32.random(in: 0...20_000))
+          usleep(UInt32.random(in: 0...60_000))
         }
         return killed
       }

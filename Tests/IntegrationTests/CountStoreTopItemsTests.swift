@@ -24,6 +24,8 @@ struct CountStoreTopItemsTests {
   private func fill(_ fixture: CountStoreFixture, seed: UInt64) throws -> [Count] {
     var random = SeededGenerator(seed: seed)
     let ids = try fixture.store.internItems(Self.names.map { Array($0.utf8) })
+    try fixture.store.ensurePartitions()
+    try fixture.connection.run(script: "INSERT INTO counted_location VALUES (-7), (0), (3), (42)")
     var counts: [Count] = []
     for location: Int64 in [-7, 0, 3, 42] {
       for window in 0..<12 {

@@ -57,6 +57,13 @@ public final class ProcessRunner: Sendable {
     return path
   }
 
+  /// A new folder that is deleted with this process, if nobody does so before.
+  public static func temporaryFolder() throws -> String {
+    let path = "\(try ProcessKeeper.shared.get().folder)/\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    return path
+  }
+
   /// Starts the binary.
   ///
   /// - Parameters:

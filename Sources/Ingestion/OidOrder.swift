@@ -1,3 +1,5 @@
+import CountStore
+
 /// Puts detections into the order of their oids by a radix sort: four times as fast as comparing them, and sorting is
 /// what the reading thread does most besides decoding.
 enum OidOrder {

@@ -1,0 +1,115 @@
+import Counting
+public import Postgres
+
+/// The work behind the counting: partitions made ahead, levels folded, what is too old dropped and purged.
+///
+/// One session at a time does it, whoever it is: a worker's background thread or the command.
+public struct Retention: Sendable {
+  /// What is kept.
+  public var policy: RetentionPolicy
+  /// The purge of detections goes on at the next run where this one's time was up.
+  private var detections = PurgeCursor()
+  private var purgeIsDue = true
+
+  /// Retention by a policy.
+  public init(_ policy: RetentionPolicy) {
+    self.policy = policy
+  }
+
+  /// Does what is due.
+  ///
+  /// - Parameters:
+  ///   - connection: without an open transaction.
+  ///   - isStopping: asked between the steps, which are short: an interrupted run costs nothing but the repetition.
+  /// - Throws: `PostgresError`. What was done until then stays done.
+  public mutating func run(
+    on connection: Connection,
+    isStopping: () -> Bool = { false }
+  ) throws(PostgresError) -> RetentionReport {
+    var report = RetentionReport()
+    let store = CountStore(connection)
+    // Also when another session folds and drops: whoever counts needs them, and making them is safe to do twice.
+    try store.ensurePartitions(thoroughly: true)
+    guard try store.lockMaintenance() else {
+      report.isBusyElsewhere = true
+      return report
+    }
+    do {
+      try work(store, connection, &report, isStopping)
+    } catch {
+      if connection.isUsable { try? store.unlockMaintenance() }
+      throw error
+    }
+    try store.unlockMaintenance()
+    return report
+  }
+
+  private mutating func work(
+    _ store: CountStore,
+    _ connection: Connection,
+    _ report: inout RetentionReport,
+    _ isStopping: () -> Bool
+  ) throws(PostgresError) {
+    let target = try store.foldTarget(delay: policy.foldDelay)
+    for level in RollupLevel.allCases where !isStopping() {
+      guard let fold = try store.fold(level, until: target, isStopping: isStopping) else { continue }
+      report.folded.append((level: level, until: fold.to, rows: fold.rows))
+      try store.vacuum(after: fold)
+    }
+    report.floor = try store.raiseFloor(policy)
+    if report.floor != nil { purgeIsDue = true }
+    _ = try store.retirePartitions(policy, dryRun: false)
+    report.droppedPartitions = try store.dropRetiredPartitions(isStopping: isStopping)
+    if purgeIsDue {
+      report.purgedDetections = try Self.throughTheTable(&detections, isStopping) {
+        cursor throws(PostgresError) in
+        try store.purgeDetections(&cursor)
+      }
+      purgeIsDue = !detections.isAtStart
+    }
+    if let seconds = policy.deadLetters {
+      var cursor = PurgeCursor()
+      report.purgedDeadLetters = try Self.throughTheTable(&cursor, isStopping) {
+        cursor throws(PostgresError) in
+        try store.purgeDeadLetters(olderThan: seconds, &cursor)
+      }
+    }
+    if let seconds = policy.quarantine {
+      var cursor = PurgeCursor()
+      report.purgedQuarantine = try Self.throughTheTable(&cursor, isStopping) {
+        cursor throws(PostgresError) in
+        try store.purgeQuarantine(olderThan: seconds, &cursor)
+      }
+    }
+    report.trimmedRevisions = try store.trimRevisions(olderThanSeconds: policy.revisions)
+  }
+
+  /// Stretch after stretch to the table's end.
+  private static func throughTheTable(
+    _ cursor: inout PurgeCursor,
+    _ isStopping: () -> Bool,
+    purge: (inout PurgeCursor) throws(PostgresError) -> Int
+  ) throws(PostgresError) -> Int {
+    var purged = 0
+    repeat {
+      purged += try purge(&cursor)
+    } while !cursor.isAtStart && !isStopping()
+    return purged
+  }
+
+  /// What a run would do now. Nothing is summed, locked or written, so that a
+  /// level does not show what would only be there after another one's fold.
+  /// - Throws: `PostgresError`.
+  public func preview(on connection: Connection) throws(PostgresError) -> RetentionReport {
+    let store = CountStore(connection)
+    var report = RetentionReport()
+    let target = try store.foldTarget(delay: policy.foldDelay)
+    for level in RollupLevel.allCases {
+      guard let until = try Fold.target(store, level, until: target) else { continue }
+      report.folded.append((level: level, until: Timestamp(microseconds: until), rows: 0))
+    }
+    report.floor = try store.raiseFloor(policy, dryRun: true)
+    report.droppedPartitions = try store.retirePartitions(policy, dryRun: true)
+    return report
+  }
+}

@@ -1,0 +1,86 @@
+import CountStore
+import Counting
+import Glibc
+import Postgres
+
+/// The thread that does what `Retention` does, once a minute and on a connection of its own, so that no batch waits
+/// for it. Whatever goes wrong is observed and tried again; it never stops the counting.
+///
+/// - Note: `@unchecked Sendable`: `retention` and `connection` are touched only by the thread that `start` makes; the
+///   mailboxes are the only way in and out.
+final class Maintenance: @unchecked Sendable {
+  private let stopping = Mailbox<Bool>()
+  private let ended = Mailbox<Bool>()
+  private let options: ConnectionOptions
+  private let observe: @Sendable (IngestionObservation) -> Void
+  private let isStopping: @Sendable () -> Bool
+  private var retention: Retention
+  private var connection: Connection?
+
+  /// Between the end of a run and the next one.
+  private static let pause: Int64 = 60_000
+
+  init(
+    _ options: IngestionOptions,
+    isStopping: @escaping @Sendable () -> Bool,
+    observe: @escaping @Sendable (IngestionObservation) -> Void
+  ) {
+    // Each step is short, but a vacuum or a chunk of a large fold may take longer than a batch's statement may.
+    var database = options.database
+    database.settings.append(("statement_timeout", "10min"))
+    self.options = database
+    self.observe = observe
+    self.isStopping = isStopping
+    retention = Retention(options.retention)
+  }
+
+  func start() {
+    var thread = pthread_t()
+    let context = Unmanaged.passRetained(self)
+    let code = pthread_create(
+      &thread,
+      nil,
+      { context in
+        if let context { Unmanaged<Maintenance>.fromOpaque(context).takeRetainedValue().work() }
+        return nil
+      },
+      context.toOpaque()
+    )
+    precondition(code == 0, "pthread_create: \(String(cString: strerror(code)))")
+    pthread_detach(thread)
+  }
+
+  /// Ends the thread after the step in hand.
+  /// - Returns: whether it ended in time; an interrupted step is rolled back by PostgreSQL.
+  func stop(waiting milliseconds: Int64) -> Bool {
+    stopping.close()
+    return ended.take(waiting: milliseconds) != nil
+  }
+
+  private func work() {
+    while !stopping.hasClosed {
+      run()
+      stopping.sleep(milliseconds: Self.pause)
+    }
+    connection?.close()
+    ended.put(true)
+  }
+
+  private func run() {
+    do {
+      let connection = try usableConnection()
+      let report = try retention.run(on: connection) { stopping.hasClosed || isStopping() }
+      if !report.isEmpty, !report.isBusyElsewhere { observe(.maintained(report)) }
+    } catch {
+      observe(.maintenanceFailed(error))
+      if let connection, !connection.isUsable { self.connection = nil }
+    }
+  }
+
+  private func usableConnection() throws(PostgresError) -> Connection {
+    if let connection, connection.isUsable { return connection }
+    let fresh = try Connection(options)
+    connection = fresh
+    return fresh
+  }
+}
