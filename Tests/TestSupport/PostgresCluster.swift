@@ -45,8 +45,43 @@ public final class PostgresCluster: Sendable {
     }
   }
 
+  /// Makes and starts a standby that streams from a cluster.
+  ///
+  /// - Parameter primaryPort: where it connects to, the cluster's port or a proxy's.
+  public init(standbyOf primary: PostgresCluster, port primaryPort: Int) throws {
+    programs = primary.programs
+    folder = try programs.makeFolder()
+    password = primary.password
+    port = try Self.freePort()
+    watchdog = try Watchdog(stopping: folder, with: programs)
+    do {
+      let passwords = folder + "/passwords"
+      try programs.write("127.0.0.1:*:*:postgres:\(password)\n", to: passwords)
+      let target = "host=127.0.0.1 port=\(primaryPort) user=postgres passfile=\(passwords)"
+      try programs.run(
+        "pg_basebackup",
+        ["-D", folder + "/data", "-d", target, "-R", "-X", "stream", "-c", "fast", "--no-sync"],
+        in: folder
+      )
+      let settings = "port = \(port)\nunix_socket_directories = '\(folder)'\n"
+      let file = try FileHandle(forWritingTo: URL(fileURLWithPath: folder + "/data/postgresql.conf"))
+      try file.seekToEnd()
+      try file.write(contentsOf: Data(settings.utf8))
+      try file.close()
+      try start()
+    } catch {
+      remove()
+      throw error
+    }
+  }
+
   deinit {
     remove()
+  }
+
+  /// Makes a standby a server that can be written to.
+  public func promote() throws {
+    try programs.run("pg_ctl", ["-D", folder + "/data", "-w", "promote"], in: folder)
   }
 
   /// Where to find the server's log.
