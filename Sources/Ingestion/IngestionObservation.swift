@@ -30,6 +30,8 @@ public enum IngestionObservation: Sendable {
   case halted(PartitionKey, reason: String)
   /// The background work had something to do.
   case maintained(RetentionReport)
+  /// Future events whose time has come were taken out of the quarantine.
+  case released(ReadmissionReport)
   /// The background work did not come to its end; it is tried again in a minute.
   case maintenanceFailed(PostgresError)
   case kafka(KafkaObservation)

@@ -43,8 +43,7 @@ public final class IngestionWorker {
   private var clock: DatabaseClock?
   /// The job that the committer has in hand.
   private var inHand: InHand?
-  /// Messages that the database refused when they were alone in a batch.
-  private var rejected: [PartitionKey: [Int64: String]] = [:]
+  private var rejections = Rejections()
   private var batchLimit: Int
   private var fates = FateCounts()
   private var reportedToKafka: Int64 = 0
@@ -64,7 +63,8 @@ public final class IngestionWorker {
 
   private enum InHand {
     case claim(keys: Set<PartitionKey>, version: Int)
-    case commit(messages: Int, position: (key: PartitionKey, offset: Int64)?)
+    /// `ends` are the offsets behind the batch's parts.
+    case commit(messages: Int, ends: [PartitionKey: Int64])
   }
 
   /// - Parameters:
@@ -98,9 +98,9 @@ public final class IngestionWorker {
       )
       committer.start()
       maintenance.start()
-      try consumer.subscribe(options.topics)
       let ending: Result<Void, IngestionError>
       do {
+        try consumer.subscribe(options.topics)
         try work(consumer)
         ending = .success(())
       } catch let error as IngestionError {
@@ -172,7 +172,7 @@ public final class IngestionWorker {
       to: part,
       floor: clock.floor,
       now: now,
-      rejection: rejected.isEmpty ? nil : rejected[key]?[message.offset]
+      rejection: rejections.isEmpty ? nil : rejections.reason(key, offset: message.offset)
     )
     if let trouble = assignment[index].trouble, message.offset >= trouble.offset {
       assignment[index].trouble = nil
@@ -271,8 +271,8 @@ public final class IngestionWorker {
     let messages = builder.messages
     let batch = builder.seal()
     assignment.endParts()
-    let single = messages == 1 ? batch.parts.first.map { (key: $0.key, offset: $0.next - 1) } : nil
-    inHand = .commit(messages: messages, position: single)
+    let ends = Dictionary(batch.parts.map { ($0.key, $0.next) }) { max($0, $1) }
+    inHand = .commit(messages: messages, ends: ends)
     committer.submit(.commit(batch))
   }
 
@@ -284,6 +284,7 @@ public final class IngestionWorker {
     switch result {
     case .claimed(let claims, let bounds):
       clock = DatabaseClock(bounds)
+      for claim in claims { if let gap = claim.gap { observe(.gap(claim.key, gap)) } }
       guard case .claim(let asked, let version) = job, version == assignment.version else {
         // The partitions have changed meanwhile: ask again, knowing what is ours already.
         for claim in claims { remember(claim) }
@@ -310,8 +311,8 @@ public final class IngestionWorker {
     _ job: InHand?,
     _ consumer: Consumer
   ) throws {
-    if case .commit(let messages, let position) = job, error.isDataFault {
-      try narrowDown(error, messages: messages, position: position)
+    if case .commit(let messages, let ends) = job, error.isDataFault {
+      try narrowDown(error, messages: messages, ends: ends)
     } else if error.isWorthRetrying {
       observe(.retrying(error, afterMilliseconds: wait))
       // A batch that takes longer than a statement may will not get through by trying again.
@@ -326,19 +327,16 @@ public final class IngestionWorker {
 
   /// Messages are validated before any SQL, so this is rare: halve the batches until the one message that the
   /// database refuses is alone in one, then make it a dead letter.
-  private func narrowDown(
-    _ error: PostgresError,
-    messages: Int,
-    position: (key: PartitionKey, offset: Int64)?
-  ) throws {
-    guard messages == 1, let position else {
+  private func narrowDown(_ error: PostgresError, messages: Int, ends: [PartitionKey: Int64]) throws {
+    rejections.suspect(ends)
+    guard messages == 1, let (key, end) = ends.first else {
       batchLimit = max(1, messages / 2)
       return
     }
     let code = error.sqlState?.rawValue ?? "unknown"
-    rejected[position.key, default: [:]][position.offset] = "database_rejected_\(code)"
-    observe(.rejected(position.key, offset: position.offset, error))
-    if rejected.values.reduce(0, { $0 + $1.count }) > 10 { throw IngestionError.tooManyRejected(error) }
+    rejections.add(key, offset: end - 1, reason: "database_rejected_\(code)")
+    observe(.rejected(key, offset: end - 1, error))
+    if rejections.areTooMany { throw IngestionError.tooManyRejected(error) }
   }
 
   private func note(_ report: BatchReport, _ consumer: Consumer) {
@@ -346,9 +344,8 @@ public final class IngestionWorker {
     for part in report.parts {
       progress[part.key] = part.next
       committed[part.key] = part.next
-      if !rejected.isEmpty { rejected[part.key] = rejected[part.key]?.filter { $0.key >= part.next } }
     }
-    rejected = rejected.filter { !$0.value.isEmpty }
+    rejections.noteCommit(report)
     observe(.committed(report))
     let now = DatabaseClock.monotonicMicroseconds()
     guard now - reportedToKafka > 1_000_000 else { return }
@@ -410,6 +407,8 @@ public final class IngestionWorker {
     guard inHand == nil, assignment.hasUnclaimed else { return }
     var requests: [ClaimRequest] = []
     for (index, entry) in assignment.entries.enumerated() where assignment.isDue(index) {
+      // Each question may take its time: a stop must not wait for all of them.
+      guard !isStopping() else { return }
       do {
         let (low, high) = try consumer.watermarks(of: entry.key.topicPartition, timeout: 500)
         assignment[index].logEnd = high
@@ -434,9 +433,10 @@ public final class IngestionWorker {
   }
 
   private func begin(_ claims: [PartitionClaim], asked: Set<PartitionKey>, _ consumer: Consumer) {
+    for claim in claims { remember(claim) }
     let claims = claims.filter { !haltIfHopeless($0) }
-    let positions = claims.map { ($0.key.topicPartition, offset: $0.nextOffset) }
     do {
+      let positions = claims.map { ($0.key.topicPartition, offset: $0.nextOffset) }
       if !positions.isEmpty { try consumer.resume(positions, timeout: 2000) }
       failedSeeks = 0
     } catch {
@@ -451,19 +451,16 @@ public final class IngestionWorker {
         needsRestart = true
       }
       for claim in claims {
-        remember(claim)
         if let index = assignment.index(of: claim.key) { assignment.postpone(index, milliseconds: 100) }
       }
       return
     }
     for claim in claims {
-      remember(claim)
       guard let index = assignment.index(of: claim.key) else { continue }
       assignment[index].next = claim.nextOffset
       committed[claim.key] = claim.nextOffset
       assignment[index].reachedEnd = false
       assignment[index].standing = .reading
-      if let gap = claim.gap { observe(.gap(claim.key, gap)) }
     }
     let refused = asked.filter { key in
       assignment.index(of: key).map { assignment[$0].standing == .unclaimed } ?? false
@@ -547,7 +544,10 @@ public final class IngestionWorker {
     reportProgress(consumer)
     startOver(consumer)
     assignment.remove(keys)
-    for key in keys { committed[key] = nil }
+    for key in keys {
+      committed[key] = nil
+      rejections.forget(key)
+    }
     do {
       try consumer.unassign(partitions)
     } catch {

@@ -3,7 +3,7 @@ import Counting
 import Glibc
 import Postgres
 
-/// The thread that does what `Retention` does, once a minute and on a connection of its own, so that no batch waits
+/// The thread that does what `Retention` does, and releases quarantined events that are due, once a minute and on a connection of its own, so that no batch waits
 /// for it. Whatever goes wrong is observed and tried again; it never stops the counting.
 ///
 /// - Note: `@unchecked Sendable`: `retention` and `connection` are touched only by the thread that `start` makes; the
@@ -14,6 +14,7 @@ final class Maintenance: @unchecked Sendable {
   private let options: ConnectionOptions
   private let observe: @Sendable (IngestionObservation) -> Void
   private let isStopping: @Sendable () -> Bool
+  private let maximumCameras: Int
   private var retention: Retention
   private var connection: Connection?
 
@@ -33,6 +34,7 @@ final class Maintenance: @unchecked Sendable {
     self.observe = observe
     self.isStopping = isStopping
     retention = Retention(options.retention)
+    maximumCameras = options.maximumCameras
   }
 
   func start() {
@@ -72,10 +74,23 @@ final class Maintenance: @unchecked Sendable {
       let connection = try usableConnection()
       let report = try retention.run(on: connection) { stopping.hasClosed || isStopping() }
       if !report.isEmpty, !report.isBusyElsewhere { observe(.maintained(report)) }
+      try releaseDue(CountStore(connection))
     } catch {
       observe(.maintenanceFailed(error))
       if let connection, !connection.isUsable { self.connection = nil }
     }
+  }
+
+  /// Counts the quarantined events whose time has come since; several workers may do so at once.
+  private func releaseDue(_ store: CountStore) throws(PostgresError) {
+    var sum = ReleaseReport()
+    while !stopping.hasClosed, !isStopping() {
+      let report = try store.releaseDueQuarantine(limit: .max, maximumCameras: maximumCameras)
+      sum += report
+      // What is left is somebody else's, or refused by the database: it is tried again with the next run.
+      if report.readmitted.fates.total == 0 { break }
+    }
+    if sum.readmitted.fates.total > 0 { observe(.released(sum.readmitted)) }
   }
 
   private func usableConnection() throws(PostgresError) -> Connection {

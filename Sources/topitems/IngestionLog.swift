@@ -45,6 +45,8 @@ final class IngestionLog: Sendable {
     case .kafka(let observation): tell(observation)
     case .maintained(let report):
       for line in RetentionText.lines(report) { logger.info("\(line)") }
+    case .released(let report):
+      logger.info("released quarantined events that are due", metadata: Self.metadata(report.fates))
     case .maintenanceFailed(let error): logger.warning("retention, tried again in a minute: \(error)")
     case .lag, .remembered: break
     case .stopped(let fates): logger.info("stopped", metadata: Self.metadata(fates))
