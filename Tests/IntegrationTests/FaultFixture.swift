@@ -7,8 +7,11 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Faults are injected one after the other: on two cores, tests of time-outs must not starve each other.
+/// What can go wrong around a worker, injected; docs/faults.md has the list.
 @Suite("Faults") enum Faults {}
+
+/// They wait more than they work, but two cores do not carry all of them at once.
+private let fewAtATime = DispatchSemaphore(value: 5)
 
 /// Runs a test's blocking work on a thread of its own: these tests wait a lot, and other tests share few threads.
 ///
@@ -19,7 +22,11 @@ func onOwnThread(
 ) async throws {
   let findings = Findings()
   try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-    Thread.detachNewThread { continuation.resume(with: Result { try body(findings) }) }
+    Thread.detachNewThread {
+      fewAtATime.wait()
+      defer { fewAtATime.signal() }
+      continuation.resume(with: Result { try body(findings) })
+    }
   }
   let all = Comment(rawValue: findings.all.joined(separator: "\n"))
   let isAsExpected = findings.all.isEmpty

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension Faults {
-  /// Cases 19 and 23: several workers at once.
+  /// Case 19: workers come and go.
   @Suite("Groups") struct GroupTests {
     @Test("workers that join and leave every two seconds: progress is made, and nothing is lost or repeated")
     func storm() async throws {
@@ -40,25 +40,6 @@ extension Faults {
           try lasting.stop()
           findings.expectNone(try watch.stop())
           findings.expectNone(try fixture.violations(), lasting.story)
-        }
-      }
-    }
-
-    @Test("one detection sent 100,000 times, through every partition and two workers, is counted once")
-    func oneDetection() async throws {
-      try await onOwnThread { findings in
-        try FaultFixture.with(partitions: 2) { fixture in
-          let event = fixture.event()
-          for number in 0..<100_000 { try fixture.send(event, partition: Int32(number % 2)) }
-          try fixture.send(500)
-          var options = fixture.options()
-          // So that the database is asked, too.
-          options.rememberedDetections = 0
-          options.batchMessages = 5000
-          let workers = [FaultWorker(options), FaultWorker(options)]
-          try fixture.waitUntilCounted(within: .seconds(60), workers[0], workers[1])
-          for worker in workers { try worker.stop() }
-          findings.expectNone(try fixture.violations(), workers[0].story)
         }
       }
     }

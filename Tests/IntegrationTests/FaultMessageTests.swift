@@ -6,41 +6,8 @@ import TestSupport
 import Testing
 
 extension Faults {
-  /// Cases 29 and 30: messages that are too large, damaged, or packed in a way that nobody knows.
+  /// Case 30: messages that are damaged, or packed in a way that nobody knows.
   @Suite("Messages") struct MessageTests {
-    @Test("a message of exactly the limit is counted, a longer one is a dead letter with its first bytes")
-    func size() async throws {
-      try await onOwnThread { findings in
-        try FaultFixture.with(partitions: 1) { fixture in
-          var options = fixture.options()
-          options.maximumMessageBytes = 10_000
-          options.deadLetterBytes = 1000
-          for length in [10_000, 10_001, 3_000_000] {
-            var event = fixture.event(padding: "", isCounted: length <= 10_000)
-            let wanted = length - event.count
-            event.insert(contentsOf: [UInt8](repeating: UInt8(ascii: "x"), count: wanted), at: event.count - 2)
-            try fixture.send(event)
-            try fixture.send(fixture.event())
-          }
-          try fixture.flush()
-          let worker = FaultWorker(options)
-          try fixture.waitUntilCounted(worker)
-          try worker.stop()
-          let dead = try fixture.connect().execute(
-            """
-            SELECT reason, payload_bytes, length(payload)::bigint FROM dead_letter ORDER BY "offset"
-            """
-          )
-          var rows: [String] = []
-          for row in 0..<dead.count {
-            rows.append("\(try dead.string(row, 0)) \(try dead.int64(row, 1)) \(try dead.int64(row, 2))")
-          }
-          findings.expect(rows == ["too_large 10001 1000", "too_large 3000000 1000"], "\(rows)")
-          findings.expectNone(try fixture.violations(), worker.story)
-        }
-      }
-    }
-
     @Test("a message that unpacks to 60 MB is a dead letter, and memory comes back")
     func bomb() async throws {
       try await onOwnThread { findings in
