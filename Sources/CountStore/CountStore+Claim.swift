@@ -64,7 +64,7 @@ extension CountStore {
       guard request.mayTake else { return nil }
       claim.epoch += 1
     }
-    if claim.nextOffset < request.lowWatermark {
+    if request.gapIsCertain, claim.nextOffset < request.lowWatermark {
       claim.gap = claim.nextOffset..<request.lowWatermark
     }
     if claim.gap != nil, request.passesGap {

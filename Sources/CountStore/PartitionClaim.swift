@@ -30,6 +30,9 @@ public struct ClaimRequest: Sendable {
   public var mayTake: Bool
   /// The oldest offset that Kafka still has.
   public var lowWatermark: Int64
+  /// Whether Kafka has refused to read at the stored offset. Only then is a low watermark above it believed: while
+  /// leaders move, librdkafka may take the log's end for its beginning, and what lies between would be lost.
+  public var gapIsCertain: Bool
   /// Whether to go on behind messages that Kafka has deleted; otherwise the offset stays where it is.
   public var passesGap: Bool
 
@@ -39,12 +42,14 @@ public struct ClaimRequest: Sendable {
     heldEpoch: Int64?,
     mayTake: Bool,
     lowWatermark: Int64,
+    gapIsCertain: Bool = true,
     passesGap: Bool = true
   ) {
     self.key = key
     self.heldEpoch = heldEpoch
     self.mayTake = mayTake
     self.lowWatermark = lowWatermark
+    self.gapIsCertain = gapIsCertain
     self.passesGap = passesGap
   }
 }

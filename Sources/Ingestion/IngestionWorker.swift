@@ -410,7 +410,13 @@ public final class IngestionWorker {
       // Each question may take its time: a stop must not wait for all of them.
       guard !isStopping() else { return }
       do {
-        let (low, high) = try consumer.watermarks(of: entry.key.topicPartition, timeout: 500)
+        var (low, high) = try consumer.watermarks(of: entry.key.topicPartition, timeout: 2000)
+        let isOutOfRange = entry.trouble?.isOutOfRange == true
+        if entry.epoch == nil || isOutOfRange {
+          // Reading may begin at this offset: it is asked for twice, as one answer may be the log's end instead (see
+          // `ClaimRequest.gapIsCertain`).
+          low = min(low, try consumer.watermarks(of: entry.key.topicPartition, timeout: 2000).low)
+        }
         assignment[index].logEnd = high
         requests.append(
           ClaimRequest(
@@ -418,13 +424,14 @@ public final class IngestionWorker {
             heldEpoch: entry.epoch,
             mayTake: entry.mayTake,
             lowWatermark: low,
+            gapIsCertain: isOutOfRange,
             passesGap: options.onGap == .continue
           )
         )
       } catch {
         // The others do not wait for a partition whose leader is away.
         observe(.brokerError(error))
-        assignment.postpone(index, milliseconds: 1000)
+        assignment.postpone(index, milliseconds: 2000)
       }
     }
     guard !requests.isEmpty else { return }

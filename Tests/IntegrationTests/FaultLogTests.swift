@@ -170,7 +170,8 @@ extension Faults {
           }
           try worker.stop()
           let gaps = worker.told.compactMap { if case .gap(_, let range) = $0 { range } else { nil } }
-          findings.expect(gaps.count == 1, "gaps \(gaps)\(worker.story)")
+          // None, where the worker had fetched ahead of the deletion.
+          findings.expect(gaps.count <= 1, "gaps \(gaps)\(worker.story)")
           findings.expect(worker.halts.isEmpty, "\(worker.halts)")
           findings.expectNone(try Invariants.violations(fixture.connect()), worker.story)
         }
