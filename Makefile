@@ -5,7 +5,7 @@
 export TOPITEMS_WARNINGS_AS_ERRORS = 1
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test soak bench lint format services stop clean
+.PHONY: help build demo test soak bench bench-ingest bench-queries lint format services stop clean
 
 help: ## Tell what there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,15 @@ soak: ## Ten minutes of joins, leaves, ended sessions and stopped workers (SOAK_
 
 bench: ## Measure how long after it was published an event is in the API's answer (BENCH_TRIES=200)
 	@Benchmarks/bench-latency
+
+bench-queries: ## Measure questions about a year of history (BENCH_DAYS=7: days of minutes)
+	@Benchmarks/bench-queries
+
+bench-ingest: build ## Measure `topitems ingest` beside the SQL floor (BENCH_OPTIONS="--repetitions 1 --count 500000")
+	@swift build --configuration release --product ingest-bench
+	@exports=$$(deploy/dev/services bench) && eval "$$exports" && trap 'deploy/dev/stop bench' EXIT && \
+	bin=$$(swift build --configuration release --show-bin-path) && \
+	Benchmarks/bench-ingest --binary "$$bin/topitems" --tool "$$bin/ingest-bench" $(BENCH_OPTIONS)
 
 lint: ## Check the form of the Swift code, and the shell scripts
 	@deploy/dev/prerequisites lint

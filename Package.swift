@@ -29,11 +29,18 @@ let package = Package(
     .target(name: "Counting", dependencies: ["CSimdjson"], swiftSettings: swift),
     .systemLibrary(name: "CLinux"),
     .target(name: "Sockets", dependencies: ["CLinux"], swiftSettings: swift),
-    .target(name: "HTTP", swiftSettings: swift),
-    .target(name: "HTTPServer", dependencies: ["HTTP", "Sockets"], swiftSettings: swift),
+    .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: swift),
+    .target(name: "Compression", dependencies: ["CZlib"], swiftSettings: swift),
+    .target(name: "HTTP", dependencies: ["CNghttp2"], swiftSettings: swift),
+    .target(name: "HTTPServer", dependencies: ["HTTP", "TLS", "Sockets"], swiftSettings: swift),
     .target(
       name: "TopItemsAPI",
-      dependencies: ["CountStore", "Counting", "HTTP", .product(name: "Yams", package: "Yams")],
+      dependencies: [
+        "CountStore", "Counting", "HTTP", "Compression", .product(name: "Yams", package: "Yams"),
+      ],
       resources: [.embedInCode("openapi.yaml")],
       swiftSettings: swift
     ),
@@ -79,11 +86,13 @@ let package = Package(
     .testTarget(name: "PrometheusTests", dependencies: ["Prometheus"], swiftSettings: swift),
     .testTarget(name: "PostgresTests", dependencies: ["Postgres"], swiftSettings: swift),
     .testTarget(name: "KafkaTests", dependencies: ["Kafka", "CLibrdkafka"], swiftSettings: swift),
+    .testTarget(name: "TLSTests", dependencies: ["TLS"], swiftSettings: swift),
+    .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: swift),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: swift),
     .testTarget(name: "SocketsTests", dependencies: ["Sockets"], swiftSettings: swift),
     .testTarget(
       name: "HTTPServerTests",
-      dependencies: ["HTTP", "HTTPServer", "Sockets"],
+      dependencies: ["HTTP", "HTTPServer", "TLS", "Sockets"],
       swiftSettings: swift
     ),
     .testTarget(

@@ -47,12 +47,15 @@ struct Floor: ParsableCommand {
 
   private func write(_ batch: PreparedBatch, _ connection: Connection) throws(PostgresError) {
     try connection.transaction { connection throws(PostgresError) in
-      _ = try connection.copyIn("COPY detection (detection_oid, detected_at) FROM STDIN (FORMAT binary)") {
+      _ = try connection.copyIn(
+        "COPY detection (detection_oid, detected_at, payload_hash) FROM STDIN (FORMAT binary)"
+      ) {
         copy throws(PostgresError) in
         for position in batch.oids.indices {
-          try copy.row(columns: 2)
+          try copy.row(columns: 3)
           copy.append(int64: batch.oids[position])
           copy.append(timestamp: batch.times[position])
+          copy.append(int64: batch.oids[position])
         }
       }
       _ = try connection.execute(

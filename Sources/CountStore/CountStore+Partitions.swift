@@ -38,6 +38,8 @@ extension CountStore {
   /// How far back there is a partition for each day; what is older shares one. Nobody looks back as far as that, unless
   /// the deduplication horizon is absurd, and then the database should not fill with empty tables.
   static let partitionedDays: Int64 = 400
+  /// More than five years of days that nobody made partitions for are a clock that is wrong.
+  static let missingAtMost = 2000
   /// How far ahead of the clock partitions are made.
   static let partitionsAheadDays: Int64 = 7
 
@@ -76,6 +78,12 @@ extension CountStore {
     let isCovered = try until.bool(0, 1)
     if isCovered, !thoroughly { return Timestamp(microseconds: end) }
     var missing = try missingPartitions(until: end)
+    guard missing.count <= Self.missingAtMost else {
+      throw PostgresError(
+        .protocol,
+        "\(missing.count) partitions are missing between the deduplication floor and the database's clock; is it right?"
+      )
+    }
     while !missing.isEmpty {
       let some = Array(missing.prefix(50))
       try connection.transaction { connection throws(PostgresError) in

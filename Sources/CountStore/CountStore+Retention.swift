@@ -122,8 +122,10 @@ extension CountStore {
       """
     )
     guard retired.count > 0 else { return [] }
+    // DETACH … CONCURRENTLY runs in no transaction, so that SET LOCAL would do nothing.
+    let usual = try connection.execute("SELECT current_setting('lock_timeout')").string(0, 0)
     try connection.run(script: "SET lock_timeout = '5s'")
-    defer { try? connection.run(script: "RESET lock_timeout") }
+    defer { _ = try? connection.execute("SELECT set_config('lock_timeout', \(usual), false)") }
     var dropped: [String] = []
     for row in 0..<retired.count where !isStopping() {
       let (name, parent) = (try retired.string(row, 0), try retired.string(row, 1))

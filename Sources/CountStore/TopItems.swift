@@ -35,7 +35,8 @@ public struct TopItems: Sendable, Equatable {
     }
   }
 
-  /// The start of the range that was counted, widened to whole windows; nil where nothing is counted yet and the
+  /// The start of the range that was counted, widened to whole windows (hours or days, where no
+  /// minutes are kept any more); nil where nothing is counted yet and the
   /// question left that end open.
   public var from: Timestamp?
   /// The end, outside the range; see `from`.

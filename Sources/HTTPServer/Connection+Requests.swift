@@ -85,6 +85,8 @@ extension Connection {
     )
     switch loop.settings.handler(request) {
     case .ready(let response): encode(response, context)
+    case .streaming, .push:
+      encode(loop.settings.response(for: ProtocolError(.notImplemented, "not served yet")), context)
     case .blocking(let work):
       guard let registration else { return }
       let job = WorkerPool.Job(work: work) { [inbox = loop.inbox] in inbox.post(.response($0, registration)) }

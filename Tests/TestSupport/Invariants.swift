@@ -16,7 +16,7 @@ public enum Invariants {
     logStarts: [String: [Int32: Int64]] = [:]
   ) throws -> [String] {
     var found = try sums(connection) + offsets(connection, logStarts: logStarts) + positions(connection)
-    found += try shape(connection)
+    found += try shape(connection) + levels(connection)
     if let recount { found += try recount.differences(connection) }
     return found
   }
@@ -33,6 +33,39 @@ public enum Invariants {
     let fates = try result.int64(0, 2)
     if counts == detections, detections == fates { return [] }
     return ["I1: the counts add up to \(counts), detections are \(detections), fates say \(fates)"]
+  }
+
+  /// I2 on the coarser levels: below its mark, each is the sum of the finer one, as far as that is kept.
+  private static func levels(_ connection: Connection) throws -> [String] {
+    let levels = [
+      ("hour", "minute", "window_count"), ("day", "hour", "window_count_hour"),
+      ("month", "day", "window_count_day"),
+    ]
+    var found: [String] = []
+    for (level, finer, table) in levels {
+      let result = try connection.execute(
+        """
+        WITH bounds AS (
+          SELECT date_trunc(\(level), finer.kept_from + ('1 ' || \(level))::interval - interval '1 us', 'UTC') AS low,
+                 mark.folded_until AS high
+          FROM rollup_mark AS mark, rollup_mark AS finer WHERE mark.level = \(level) AND finer.level = \(finer)),
+        sums AS (
+          SELECT geographical_location_oid, date_trunc(\(level), window_start, 'UTC') AS window_start, item_id,
+                 sum(item_count)::bigint AS item_count
+          FROM \(unescaped: table), bounds WHERE window_start >= low AND window_start < high GROUP BY 1, 2, 3),
+        stored AS (
+          SELECT geographical_location_oid, window_start, item_id, item_count
+          FROM \(unescaped: "window_count_" + level), bounds WHERE window_start >= low AND window_start < high)
+        SELECT (SELECT count(*) FROM (TABLE sums EXCEPT ALL TABLE stored) AS missing),
+               (SELECT count(*) FROM (TABLE stored EXCEPT ALL TABLE sums) AS wrong)
+        """
+      )
+      let (missing, wrong) = (try result.int64(0, 0), try result.int64(0, 1))
+      if missing + wrong > 0 {
+        found.append("I2: window_count_\(level): \(missing) sums are missing, \(wrong) rows are no such sum")
+      }
+    }
+    return found
   }
 
   /// I4 and I5: the fates of a partition add up to what lies below its offset, but for what Kafka had deleted.

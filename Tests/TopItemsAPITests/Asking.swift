@@ -43,6 +43,7 @@ struct Asking {
     return switch api.handle(request) {
     case .ready(let response): response
     case .blocking(let work): work()
+    case .streaming, .push: throw UnexpectedReply()
     }
   }
 
@@ -81,3 +82,6 @@ extension TopItems {
   /// Where nothing is counted yet.
   static let nothing = TopItems(from: nil, to: nil, revision: 0, watermark: nil, state: .open, rows: [])
 }
+
+/// The answer comes in pieces where a whole one was asked for.
+struct UnexpectedReply: Error {}

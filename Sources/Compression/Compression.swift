@@ -1,0 +1,2 @@
+/// Compression of whole answers and of streams, by zlib.
+public enum Compression {}

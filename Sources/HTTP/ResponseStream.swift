@@ -1,0 +1,42 @@
+/// The answer to one request, in pieces; used by the one worker thread that makes it.
+///
+/// A piece waits while the client has not read the ones before: so memory is bounded, whatever the length.
+public final class ResponseStream: Sendable {
+  /// What the server does with the parts. Each waits until there is room.
+  public enum Part: Sendable {
+    /// Status and fields; its body, if any, is the first piece. It carries no `Content-Length`.
+    case head(Response)
+    /// Some of the body; not empty.
+    case piece([UInt8])
+  }
+
+  private let send: @Sendable (Part) throws(StreamBroken) -> Void
+
+  /// A stream whose parts go to `send`.
+  public init(send: @escaping @Sendable (Part) throws(StreamBroken) -> Void) {
+    self.send = send
+  }
+
+  /// Begins the answer; to be called once, first.
+  ///
+  /// - Throws: `StreamBroken.clientGone` when nobody reads any more.
+  public func begin(_ head: Response) throws(StreamBroken) {
+    try send(.head(head))
+  }
+
+  /// Sends some of the body, and waits until the client has room for it. Pieces of 16 to 64 KiB suit best.
+  ///
+  /// - Throws: `StreamBroken.clientGone` when nobody reads any more.
+  public func write(_ piece: [UInt8]) throws(StreamBroken) {
+    guard !piece.isEmpty else { return }
+    try send(.piece(piece))
+  }
+}
+
+/// Why an answer in pieces ends before its end.
+public enum StreamBroken: Error, Sendable {
+  /// The client closed the connection, or was too slow; there is nobody to answer.
+  case clientGone
+  /// The rest cannot be made; the connection is broken, so that the client notices.
+  case failed
+}
