@@ -11,6 +11,8 @@ public enum IngestionError: Error, Sendable, CustomStringConvertible {
   case database(PostgresError)
   /// The database refuses more messages than can be bad luck.
   case tooManyRejected(PostgresError)
+  /// `--drain` came to an end, and the database has taken nothing that would show that the fault is not its own.
+  case nothingAccepted(PostgresError)
   /// `--drain` came to an end, but these partitions had been stopped.
   case halted(String)
 
@@ -21,6 +23,8 @@ public enum IngestionError: Error, Sendable, CustomStringConvertible {
     case .database(let error): "PostgreSQL refuses the batch, which is rolled back: \(error)"
     case .tooManyRejected(let error):
       "PostgreSQL refuses more than 10 messages of a batch; the last time: \(error)"
+    case .nothingAccepted(let error):
+      "PostgreSQL refuses all that is left to read, so that the fault may be its own: \(error)"
     case .halted(let reason): "a partition is stopped: \(reason)"
     }
   }
@@ -44,6 +48,7 @@ public final class IngestionWorker {
   /// The job that the committer has in hand.
   private var inHand: InHand?
   private var rejections = Rejections()
+  private var lastRefusal: PostgresError?
   private var batchLimit: Int
   private var fates = FateCounts()
   private var reportedToKafka: Int64 = 0
@@ -63,8 +68,8 @@ public final class IngestionWorker {
 
   private enum InHand {
     case claim(keys: Set<PartitionKey>, version: Int)
-    /// `ends` are the offsets behind the batch's parts.
-    case commit(messages: Int, ends: [PartitionKey: Int64])
+    /// `ends` are the offsets behind the batch's parts, `last` is where its last message was.
+    case commit(messages: Int, ends: [PartitionKey: Int64], last: (key: PartitionKey, offset: Int64))
   }
 
   /// - Parameters:
@@ -137,17 +142,22 @@ public final class IngestionWorker {
         if let reason = assignment.haltReason { throw IngestionError.halted(reason) }
         return
       }
+      if options.drain, inHand == nil, builder.isUnproven, assignment.isDrained, let error = lastRefusal {
+        throw IngestionError.nothingAccepted(error)
+      }
     }
   }
 
   private let pollMessages = 1000
 
-  private var isFull: Bool { builder.messages >= batchLimit || builder.isHeavy }
+  private var isFull: Bool {
+    builder.messages >= (builder.isUnproven ? options.batchMessages : batchLimit) || builder.isHeavy
+  }
 
   /// Reads what is there; waits only when there is nothing else to do.
   private func read(_ consumer: Consumer) throws(KafkaError) -> Int {
     let now = clock?.estimate() ?? Timestamp(microseconds: 0)
-    let timeout: Int32 = builder.messages > 0 ? 2 : inHand == nil ? 50 : 10
+    let timeout: Int32 = builder.messages > 0 && !builder.isUnproven ? 2 : inHand == nil ? 50 : 10
     let room = max(1, min(pollMessages, batchLimit - builder.messages))
     return try consumer.poll(maximum: room, timeout: timeout) { message in
       take(message, now: now)
@@ -261,7 +271,7 @@ public final class IngestionWorker {
 
   /// Hands the batch over when the committer is free: at once when little is waiting, and full when much is.
   private func submitIfDue(moreIsWaiting: Bool, _ consumer: Consumer) {
-    guard inHand == nil, builder.messages > 0, isFull || !moreIsWaiting else { return }
+    guard inHand == nil, let last = builder.last, isFull || !moreIsWaiting && !builder.isUnproven else { return }
     for entry in assignment.entries {
       guard let part = entry.part, let log = consumer.cachedWatermarks(of: entry.key.topicPartition) else {
         continue
@@ -272,7 +282,8 @@ public final class IngestionWorker {
     let batch = builder.seal()
     assignment.endParts()
     let ends = Dictionary(batch.parts.map { ($0.key, $0.next) }) { max($0, $1) }
-    inHand = .commit(messages: messages, ends: ends)
+    let lastPlace = (key: batch.parts[Int(last.part)].key, offset: last.offset)
+    inHand = .commit(messages: messages, ends: ends, last: lastPlace)
     committer.submit(.commit(batch))
   }
 
@@ -311,12 +322,13 @@ public final class IngestionWorker {
     _ job: InHand?,
     _ consumer: Consumer
   ) throws {
-    if case .commit(let messages, let ends) = job, error.isDataFault {
-      try narrowDown(error, messages: messages, ends: ends)
+    if case .commit(let messages, let ends, let last) = job, error.isDataFault {
+      rejections.suspect(ends)
+      try narrowDown(error, messages: messages, last: last)
     } else if error.isWorthRetrying {
       observe(.retrying(error, afterMilliseconds: wait))
       // A batch that takes longer than a statement may will not get through by trying again.
-      if case .commit(let messages, _) = job, error.sqlState == .queryCanceled {
+      if case .commit(let messages, _, _) = job, error.sqlState == .queryCanceled {
         batchLimit = max(1, messages / 2)
       }
     } else {
@@ -326,16 +338,23 @@ public final class IngestionWorker {
   }
 
   /// Messages are validated before any SQL, so this is rare: halve the batches until the one message that the
-  /// database refuses is alone in one, then make it a dead letter.
-  private func narrowDown(_ error: PostgresError, messages: Int, ends: [PartitionKey: Int64]) throws {
-    rejections.suspect(ends)
-    guard messages == 1, let (key, end) = ends.first else {
-      batchLimit = max(1, messages / 2)
+  /// database refuses is alone in one, or alone with earlier ones that it has refused.
+  ///
+  /// It becomes a dead letter in a batch that holds another event, which the database takes: where it refuses
+  /// everything, no message is at fault, however often the worker is started again.
+  private func narrowDown(
+    _ error: PostgresError,
+    messages: Int,
+    last: (key: PartitionKey, offset: Int64)
+  ) throws {
+    guard messages == 1 || batchLimit == 1 else {
+      batchLimit = max(1, min(messages, batchLimit) / 2)
       return
     }
     let code = error.sqlState?.rawValue ?? "unknown"
-    rejections.add(key, offset: end - 1, reason: "database_rejected_\(code)")
-    observe(.rejected(key, offset: end - 1, error))
+    rejections.add(last.key, offset: last.offset, reason: "database_rejected_\(code)")
+    lastRefusal = error
+    observe(.rejected(last.key, offset: last.offset, error))
     if rejections.areTooMany { throw IngestionError.tooManyRejected(error) }
   }
 

@@ -31,8 +31,8 @@ extension Faults {
           let dead = try fixture.connect().execute("SELECT reason, payload_bytes FROM dead_letter")
           findings.expect(dead.count == 1, "\(dead.count) dead letters")
           if dead.count == 1 {
-            findings.expect(try dead.string(0, 0) == "too_large", "\(try dead.string(0, 0))")
-            findings.expect(try dead.int64(0, 1) == 60_000_000, "\(try dead.int64(0, 1))")
+            let (reason, bytes) = (try dead.string(0, 0), try dead.int64(0, 1))
+            findings.expect(reason == "too_large" && bytes == 60_000_000, "\(reason), \(bytes) bytes")
           }
           findings.expectNone(try fixture.violations(), worker.story)
         }
