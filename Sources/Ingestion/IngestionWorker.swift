@@ -59,6 +59,9 @@ public final class IngestionWorker {
   private var fullSince: Int64?
   private var isHolding = false
 
+  /// When the committer last answered, on the monotonic clock (µs).
+  private var answeredAt = DatabaseClock.monotonicMicroseconds()
+
   /// A partition could not be read on during the last poll.
   private var needsPositions = false
   /// librdkafka has given a partition up.
@@ -68,6 +71,7 @@ public final class IngestionWorker {
 
   private enum InHand {
     case claim(keys: Set<PartitionKey>, version: Int)
+    case check
     /// `ends` are the offsets behind the batch's parts, `last` is where its last message was.
     case commit(messages: Int, ends: [PartitionKey: Int64], last: (key: PartitionKey, offset: Int64))
   }
@@ -138,6 +142,7 @@ public final class IngestionWorker {
       let count = isFull && !isHolding ? 0 : try read(consumer)
       recoverPositions(consumer)
       submitIfDue(moreIsWaiting: count > 0 && count == pollMessages, consumer)
+      checkIfIdle()
       if options.drain, inHand == nil, builder.messages == 0, assignment.isDrained {
         if let reason = assignment.haltReason { throw IngestionError.halted(reason) }
         return
@@ -271,7 +276,9 @@ public final class IngestionWorker {
 
   /// Hands the batch over when the committer is free: at once when little is waiting, and full when much is.
   private func submitIfDue(moreIsWaiting: Bool, _ consumer: Consumer) {
-    guard inHand == nil, let last = builder.last, isFull || !moreIsWaiting && !builder.isUnproven else { return }
+    guard inHand == nil, let last = builder.last, isFull || !moreIsWaiting && !builder.isUnproven else {
+      return
+    }
     for entry in assignment.entries {
       guard let part = entry.part, let log = consumer.cachedWatermarks(of: entry.key.topicPartition) else {
         continue
@@ -287,11 +294,26 @@ public final class IngestionWorker {
     committer.submit(.commit(batch))
   }
 
+  /// A crash or failover of PostgreSQL may lose what was committed: without a batch that would meet it, the counts
+  /// would stay behind until the next event.
+  private func checkIfIdle() {
+    guard inHand == nil, builder.messages == 0,
+      DatabaseClock.monotonicMicroseconds() - answeredAt > 5_000_000
+    else { return }
+    let positions = assignment.reading.compactMap { entry in
+      entry.epoch.map { PartitionClaim(key: entry.key, epoch: $0, nextOffset: entry.next) }
+    }
+    guard !positions.isEmpty else { return }
+    inHand = .check
+    committer.submit(.check(positions))
+  }
+
   // MARK: Results
 
   private func handle(_ result: CommitterResult, _ consumer: Consumer) throws {
     let job = inHand
     inHand = nil
+    answeredAt = DatabaseClock.monotonicMicroseconds()
     switch result {
     case .claimed(let claims, let bounds):
       clock = DatabaseClock(bounds)
@@ -306,6 +328,7 @@ public final class IngestionWorker {
       clock = DatabaseClock(report.bounds)
       batchLimit = min(batchLimit * 2, options.batchMessages)
       note(report, consumer)
+    case .unmoved: break
     case .fenced(let keys):
       observe(.fenced(keys))
       startOver(consumer)
@@ -564,7 +587,7 @@ public final class IngestionWorker {
       switch result {
       case .committed(let report): note(report, consumer)
       case .failed(let error, let wait): observe(.retrying(error, afterMilliseconds: wait))
-      case .claimed, .fenced, .outdated: break
+      case .claimed, .unmoved, .fenced, .outdated: break
       }
     }
     reportProgress(consumer)

@@ -115,8 +115,8 @@ struct Soak {
       try resume(victim, steady: steady, isDue: false)
       if now >= nextLook, stopped == nil || now >= lastLook {
         nextLook = report.memory.isEmpty && now < lastLook ? lastLook : now + .seconds(3600)
-        report.memory.append([steady, victim].map { Self.residentKiB($0.pid) })
-        report.descriptors.append([steady, victim].map { Self.descriptors($0.pid) })
+        report.memory.append([steady, victim].map { $0.kibibytes("VmRSS") })
+        report.descriptors.append([steady, victim].map(\.descriptors))
       }
       usleep(50_000)
     }
@@ -196,9 +196,10 @@ struct Soak {
     guard let stopped else { return }
     let deadline = ContinuousClock.now + .seconds(isDue ? 40 : 0)
     while true {
-      let isGone = try connection.execute(
-        "SELECT count(*) FROM pg_stat_activity WHERE pid = \(stopped.backendPid)"
-      ).int64(0, 0) == 0
+      let isGone =
+        try connection.execute(
+          "SELECT count(*) FROM pg_stat_activity WHERE pid = \(stopped.backendPid)"
+        ).int64(0, 0) == 0
       if isGone, ContinuousClock.now >= stopped.until {
         report.sessionsEndedByWorkers += 1
         break
@@ -247,15 +248,5 @@ struct Soak {
       }
     }
     report.problems += try deployment.processes().map { "I6: left over: \($0)" }
-  }
-
-  private static func residentKiB(_ pid: pid_t) -> Int {
-    let status = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
-    let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
-    return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
-  }
-
-  private static func descriptors(_ pid: pid_t) -> Int {
-    (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count) ?? 0
   }
 }

@@ -76,7 +76,9 @@ extension Faults {
       }
     }
 
-    @Test("its session is ended four times a second: nothing is lost or repeated, and it does not reconnect wildly")
+    @Test(
+      "its session is ended four times a second: nothing is lost or repeated, and it does not reconnect wildly"
+    )
     func terminated() async throws {
       let seconds = Double(ProcessInfo.processInfo.environment["FAULT_SECONDS"] ?? "") ?? 6
       try await onOwnThread { findings in
@@ -111,7 +113,9 @@ extension Faults {
       }
     }
 
-    @Test("no connection to be had, no right to one for a while, a server that is shut down: tried again with jitter")
+    @Test(
+      "no connection to be had, no right to one for a while, a server that is shut down: tried again with jitter"
+    )
     func refused() async throws {
       try await onOwnThread { findings in
         let cluster = try PostgresCluster(
@@ -120,43 +124,35 @@ extension Faults {
         )
         defer { cluster.remove() }
         let admin = try Connection(ConnectionOptions(url: cluster.url()))
-        try admin.run(script: "CREATE DATABASE topitems")
+        // A role as an operator would make it: connections for superusers are not for it.
+        try admin.run(script: "CREATE ROLE worker LOGIN PASSWORD 'w0rker'")
+        try admin.run(script: "CREATE DATABASE topitems OWNER worker")
         let fixture = try FaultFixture(
-          database: cluster.url(database: "topitems"),
+          database: "postgresql://worker:w0rker@127.0.0.1:\(cluster.port)/topitems",
           broker: Broker.running()
         )
-        let owner = try fixture.connect()
-        // A role as an operator would make it, which owns nothing.
-        try owner.run(
-          script: """
-            CREATE ROLE worker LOGIN PASSWORD 'w0rker' IN ROLE pg_read_all_data, pg_write_all_data;
-            GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO worker
-            """
-        )
-        let options = fixture.options(
-          database: "postgresql://worker:w0rker@127.0.0.1:\(cluster.port)/topitems"
-        )
-        let worker = FaultWorker(options)
+        let worker = FaultWorker(fixture.options())
         try fixture.send(300)
         try fixture.waitUntilCounted(worker)
 
         func endSessions() throws {
-          _ = try owner.execute(
+          _ = try admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'worker'"
           )
         }
         // 53300: too many connections, of all and of the role.
         var others: [Connection] = []
         try endSessions()
-        var hog = ConnectionOptions(url: "postgresql://worker:w0rker@127.0.0.1:\(cluster.port)/topitems")
+        var hog = ConnectionOptions(url: fixture.database)
         hog.applicationName = "hog"
         let deadline = ContinuousClock.now + .seconds(10)
         while ContinuousClock.now < deadline, others.count < 20 {
           do { others.append(try Connection(hog)) } catch { break }
         }
         try fixture.send(300)
-        try? owner.run(
-          script: "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'topitems ingest'"
+        try? admin.run(
+          script:
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'topitems ingest'"
         )
         try worker.wait("no connection is to be had") { worker in
           while let more = try? Connection(hog) { others.append(more) }
@@ -165,17 +161,16 @@ extension Faults {
         for connection in others { connection.close() }
         try fixture.waitUntilCounted(worker)
 
-        try owner.run(script: "ALTER ROLE worker CONNECTION LIMIT 0")
+        try admin.run(script: "ALTER ROLE worker CONNECTION LIMIT 0")
         try endSessions()
         try fixture.send(300)
         try worker.wait("the role has no connection left") { worker in
           worker.retries.contains { "\($0)".contains("too many connections for role") }
         }
-        try owner.run(script: "ALTER ROLE worker CONNECTION LIMIT -1")
+        try admin.run(script: "ALTER ROLE worker CONNECTION LIMIT -1")
         try fixture.waitUntilCounted(worker)
 
         // 57P01: admin shutdown; 57P03: cannot connect now.
-        owner.close()
         admin.close()
         try cluster.stop(.fast)
         try fixture.send(300)
@@ -184,6 +179,32 @@ extension Faults {
         try worker.stop()
         findings.expect(try fixture.number("SELECT count(*) FROM dead_letter") == 0, "dead letters")
         findings.expectNone(try fixture.violations(), worker.story)
+      }
+    }
+
+    @Test(
+      "a database that stores another encoding than UTF8 is refused at the start, with what to do",
+      arguments: ["LATIN1", "SQL_ASCII"]
+    )
+    func encoding(name: String) async throws {
+      try await onOwnThread { findings in
+        try TestDatabase.withDatabase { url in
+          let database = "encoding_\(name.lowercased())_\(UInt32.random(in: 0 ... .max))"
+          let admin = try Connection(ConnectionOptions(url: url))
+          try admin.run(
+            script: "CREATE DATABASE \(database) ENCODING '\(name)' LOCALE 'C' TEMPLATE template0"
+          )
+          defer { try? admin.run(script: "DROP DATABASE \(database) WITH (FORCE)") }
+          let other = ["TOPITEMS_DATABASE_URL": TestDatabase.url(url, database: database)]
+          for command in [["migrate"], ["ingest", "--brokers", "127.0.0.1:1", "--drain"]] {
+            let run = try ProcessRunner.run(command, environment: other)
+            findings.expect(run.ending != .exited(0), "\(command) accepted \(name)")
+            findings.expect(
+              run.errors.contains("the database's encoding is \(name), but it must be UTF8"),
+              "\(command): \(run.errors)"
+            )
+          }
+        }
       }
     }
 
@@ -196,11 +217,13 @@ extension Faults {
     )
     func fullDisk(volume: FullVolume) async throws {
       try await onOwnThread { findings in
-        let small = try SmallVolume(megabytes: volume == .tables ? 6 : 48)
+        let small = try SmallVolume(megabytes: volume == .tables ? 6 : 16)
         defer { small.remove() }
         let cluster = try PostgresCluster(
           fsync: false,
-          settings: volume == .tables ? [:] : ["min_wal_size": "32MB", "max_wal_size": "32MB", "wal_recycle": "off"]
+          settings: volume == .tables
+            ? [:] : ["min_wal_size": "2MB", "max_wal_size": "4MB", "wal_recycle": "off"],
+          options: volume == .tables ? [] : ["--wal-segsize=1"]
         )
         defer { cluster.remove() }
         switch volume {
@@ -222,7 +245,8 @@ extension Faults {
         if volume == .tables {
           let owner = try fixture.connect()
           try owner.run(
-            script: "ALTER TABLE detection SET TABLESPACE small; ALTER INDEX detection_pkey SET TABLESPACE small"
+            script:
+              "ALTER TABLE detection SET TABLESPACE small; ALTER INDEX detection_pkey SET TABLESPACE small"
           )
         }
         let worker = FaultWorker(fixture.options())

@@ -6,7 +6,9 @@ import Testing
 extension Faults {
   /// Cases 6 and 7: PostgreSQL loses commits that it had confirmed, the counts and the offsets alike.
   @Suite("Lost commits") struct FailoverTests {
-    @Test("a failover to a standby that lags behind: counts and offsets step back together, and all is read again")
+    @Test(
+      "a failover to a standby that lags behind: counts and offsets step back together, and all is read again"
+    )
     func failover() async throws {
       try await onOwnThread { findings in
         let primary = try PostgresCluster(fsync: false)
@@ -47,7 +49,9 @@ extension Faults {
       }
     }
 
-    @Test("a server with synchronous_commit=off that crashes again and again loses its last commits, never a count")
+    @Test(
+      "a server with synchronous_commit=off that crashes again and again loses its last commits, never a count"
+    )
     func asynchronousCommits() async throws {
       try await onOwnThread { findings in
         let cluster = try PostgresCluster(

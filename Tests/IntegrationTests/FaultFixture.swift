@@ -214,16 +214,21 @@ final class FaultFixture {
   /// Waits until everything that was sent is accounted for.
   func waitUntilCounted(within limit: Duration = .seconds(40), _ workers: FaultWorker...) throws {
     var connection: Connection?
-    try waitUntil("all \(sent) messages are accounted for", within: limit) {
-      for worker in workers { try worker.requireRunning() }
-      do {
-        let open = try connection ?? connect()
-        connection = open
-        return try accountedFor(open) >= sent
-      } catch {
-        connection = nil  // PostgreSQL may be away
-        return false
+    var reached: Int64 = 0
+    do {
+      try waitUntil("all \(sent) messages are accounted for", within: limit) {
+        for worker in workers { try worker.requireRunning() }
+        do {
+          let open = try connection ?? connect()
+          connection = open
+          reached = try accountedFor(open)
+        } catch {
+          connection = nil  // PostgreSQL may be away
+        }
+        return reached >= sent
       }
+    } catch {
+      throw TestSupportError("\(error); \(reached) are\(workers.map(\.story).joined())")
     }
   }
 

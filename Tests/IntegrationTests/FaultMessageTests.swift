@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Ingestion
 import Kafka
 import Postgres
@@ -6,16 +7,23 @@ import TestSupport
 import Testing
 
 extension Faults {
-  /// Case 30: messages that are damaged, or packed in a way that nobody knows.
+  /// Cases 29 and 30: messages that are far too long, damaged, or packed in a way that nobody knows.
   @Suite("Messages") struct MessageTests {
-    @Test("a message that unpacks to 60 MB is a dead letter, and memory comes back")
-    func bomb() async throws {
+    @Test(
+      "a message of 40 MB, and one that 60 KB unpack to 60 MB: a dead letter, nobody waits behind it, memory stays bounded",
+      arguments: [("none", 40_000_000), ("gzip", 60_000_000)]
+    )
+    func huge(compression: String, length: Int) async throws {
       try await onOwnThread { findings in
         try FaultFixture.with(partitions: 1) { fixture in
+          let worker = try Faults.ProcessTests.start(fixture, database: fixture.database)
+          defer { worker.end() }
+          try fixture.send(1000)
+          try fixture.waitUntilCounted()
           var configuration = fixture.producerConfiguration()
-          configuration["compression.type"] = "gzip"
+          configuration["compression.type"] = compression
           let producer = try Producer(configuration)
-          try [UInt8](repeating: UInt8(ascii: " "), count: 60_000_000).withUnsafeBytes {
+          try [UInt8](repeating: UInt8(ascii: " "), count: length).withUnsafeBytes {
             try producer.produce(topic: fixture.topic, partition: 0, payload: $0)
           }
           try producer.flush(timeout: 30_000)
@@ -24,16 +32,23 @@ extension Faults {
           }
           fixture.noteSent(1)
           producer.close(timeout: 1000)
-          try fixture.send(100)
-          let worker = FaultWorker(fixture.options())
-          try fixture.waitUntilCounted(worker)
-          try worker.stop()
-          let dead = try fixture.connect().execute("SELECT reason, payload_bytes FROM dead_letter")
-          findings.expect(dead.count == 1, "\(dead.count) dead letters")
-          if dead.count == 1 {
-            let (reason, bytes) = (try dead.string(0, 0), try dead.int64(0, 1))
-            findings.expect(reason == "too_large" && bytes == 60_000_000, "\(reason), \(bytes) bytes")
-          }
+          try fixture.send(1000)
+          try fixture.waitUntilCounted()
+          let (peak, resident) = (worker.kibibytes("VmHWM"), worker.kibibytes("VmRSS"))
+          worker.signal(SIGTERM)
+          let ending = try worker.wait(within: .seconds(15))
+          findings.expect(ending == .exited(0), "\(ending)\(worker.story)")
+          findings.expect(peak > 0 && peak <= 256 * 1024, "\(peak) KiB resident at the most")
+          findings.expect(resident <= 128 * 1024, "\(resident) KiB resident at the end")
+          let dead = try fixture.connect().execute(
+            "SELECT reason, payload_bytes, length(payload) FROM dead_letter"
+          )
+          guard dead.count == 1 else { throw TestSupportError("\(dead.count) dead letters\(worker.story)") }
+          let (reason, bytes, kept) = (try dead.string(0, 0), try dead.int64(0, 1), try dead.int32(0, 2))
+          findings.expect(
+            reason == "too_large" && bytes == length && kept == 65_536,
+            "\(reason), \(bytes) bytes, \(kept) of them kept"
+          )
           findings.expectNone(try fixture.violations(), worker.story)
         }
       }
@@ -92,7 +107,9 @@ extension Faults {
           try fixture.send(100)
           try fixture.waitUntilCounted(worker)
           try worker.stop()
-          let errors = worker.told.count { if case .brokerError(let e) = $0 { e.concernsMessages } else { false } }
+          let errors = worker.told.count {
+            if case .brokerError(let e) = $0 { e.concernsMessages } else { false }
+          }
           findings.expect(errors > 0, "nothing was damaged\(worker.story)")
           findings.expect(worker.halts.isEmpty, "\(worker.halts)")
           findings.expectNone(try fixture.violations(), worker.story)
@@ -110,7 +127,8 @@ extension Faults {
       let remaining = Collected<Int>()
       proxy.rewrite { direction, bytes in
         guard direction == .toClient, remaining.all.count < times,
-          let range = bytes.firstRange(of: Array(marker.utf8)), let batch = RecordBatch(around: range.lowerBound, in: bytes)
+          let range = bytes.firstRange(of: Array(marker.utf8)),
+          let batch = RecordBatch(around: range.lowerBound, in: bytes)
         else { return }
         remaining.append(1)
         switch damage {

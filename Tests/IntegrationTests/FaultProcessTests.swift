@@ -8,7 +8,9 @@ import Testing
 extension Faults {
   /// Cases 18 and 20 on the built binary: a process can be stopped, a thread of this one cannot.
   @Suite("Processes") struct ProcessTests {
-    @Test("a worker stopped inside COPY holds nobody up: its session is ended, and continued it writes nothing twice")
+    @Test(
+      "a worker stopped inside COPY holds nobody up: its session is ended, and continued it writes nothing twice"
+    )
     func stoppedInsideCopy() async throws {
       try await onOwnThread { findings in
         try FaultFixture.with { fixture in

@@ -29,7 +29,8 @@ public final class PostgresCluster: Sendable {
   /// - Parameters:
   ///   - fsync: off is faster; commits then survive a crash of the server, not of the machine.
   ///   - settings: further lines for `postgresql.conf`.
-  public init(fsync: Bool = true, settings: [String: String] = [:]) throws {
+  ///   - options: further ones for `initdb`.
+  public init(fsync: Bool = true, settings: [String: String] = [:], options: [String] = []) throws {
     programs = try PostgresPrograms()
     folder = try programs.makeFolder()
     password = (0..<24).map { _ in String("abcdefghijkmnpqrstuvwxyz23456789".randomElement() ?? "x") }
@@ -37,7 +38,7 @@ public final class PostgresCluster: Sendable {
     port = try Self.freePort()
     watchdog = try Watchdog(stopping: folder, with: programs)
     do {
-      try initialize(settings: ["fsync": fsync ? "on" : "off"].merging(settings) { $1 })
+      try initialize(settings: ["fsync": fsync ? "on" : "off"].merging(settings) { $1 }, options: options)
       try start()
     } catch {
       remove()
@@ -126,7 +127,7 @@ public final class PostgresCluster: Sendable {
     if isFirst { watchdog.finish() }
   }
 
-  private func initialize(settings: [String: String]) throws {
+  private func initialize(settings: [String: String], options: [String]) throws {
     // A file, not an argument: arguments are visible to every user of the machine.
     let passwordFile = folder + "/password"
     try programs.write(password + "\n", to: passwordFile)
@@ -136,7 +137,7 @@ public final class PostgresCluster: Sendable {
         "-D", folder + "/data", "-U", "postgres", "--pwfile", passwordFile, "-A", "scram-sha-256", "-E",
         "UTF8",
         "--locale=C", "--no-sync",
-      ],
+      ] + options,
       in: folder
     )
     try FileManager.default.removeItem(atPath: passwordFile)
