@@ -5,7 +5,7 @@
 export TOPITEMS_WARNINGS_AS_ERRORS = 1
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test soak bench bench-ingest bench-queries lint format services stop clean
+.PHONY: help build demo test test-clients soak bench bench-ingest bench-queries lint format services stop clean
 
 help: ## Tell what there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ demo: ## From nothing to a live top list; Ctrl-C ends it (DEMO_SECONDS=30: ends 
 
 test: ## Build, lint, and run the unit, integration and end-to-end tests on private services
 	@deploy/dev/test
+
+test-clients: ## Ask a server with real clients: browsers, Python's, curl (OPTIONS="-k live": of these tests)
+	@deploy/dev/test-clients $(OPTIONS)
 
 soak: ## Ten minutes of joins, leaves, ended sessions and stopped workers (SOAK_SECONDS=600, SOAK_RATE=3000)
 	@deploy/dev/soak

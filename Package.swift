@@ -88,11 +88,12 @@ let package = Package(
     .testTarget(name: "KafkaTests", dependencies: ["Kafka", "CLibrdkafka"], swiftSettings: swift),
     .testTarget(name: "TLSTests", dependencies: ["TLS"], swiftSettings: swift),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: swift),
-    .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: swift),
+    .target(name: "HTTPCases", path: "Tests/HTTPCases", swiftSettings: swift),
+    .testTarget(name: "HTTPTests", dependencies: ["HTTP", "HTTPCases"], swiftSettings: swift),
     .testTarget(name: "SocketsTests", dependencies: ["Sockets"], swiftSettings: swift),
     .testTarget(
       name: "HTTPServerTests",
-      dependencies: ["HTTP", "HTTPServer", "TLS", "Sockets"],
+      dependencies: ["HTTP", "HTTPCases", "HTTPServer", "TLS", "Sockets"],
       swiftSettings: swift
     ),
     .testTarget(

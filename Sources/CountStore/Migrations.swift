@@ -18,5 +18,10 @@ extension CountStore {
       name: "0003_cameras.sql",
       sql: String(decoding: PackageResources._003_cameras_sql, as: UTF8.self)
     ),
+    Migration(
+      version: 5,
+      name: "0005_bi.sql",
+      sql: String(decoding: PackageResources._005_bi_sql, as: UTF8.self)
+    ),
   ]
 }

@@ -4,6 +4,9 @@ public struct DateField: Sendable {
   public private(set) var line: [UInt8]
   private var second: Int64
 
+  /// The date alone, as it is between `Date: ` and CRLF.
+  var value: ArraySlice<UInt8> { line.dropFirst(6).dropLast(2) }
+
   /// The line for a second since 1970-01-01T00:00:00Z.
   public init(second: Int64) {
     self.second = second

@@ -45,7 +45,9 @@ public final class PushChannel: Sendable {
   public func answer(_ response: Response) { send(.answer(response)) }
 
   /// Begins the stream.
-  public func begin(_ head: Response, heartbeat: Heartbeat? = nil) { send(.begin(head, heartbeat: heartbeat)) }
+  public func begin(_ head: Response, heartbeat: Heartbeat? = nil) {
+    send(.begin(head, heartbeat: heartbeat))
+  }
 
   /// Sends a message, in place of one that still waits.
   public func offer(_ message: [UInt8]) { send(.message(message)) }
@@ -53,7 +55,7 @@ public final class PushChannel: Sendable {
   /// Ends the stream after what waits.
   public func end() { send(.end) }
 
-  /// Calls `body` once when the client is gone, or the stream has ended; at once if that has happened already. It runs on
-  /// an event loop and does not wait.
+  /// Calls `body` once when the client is gone, or the stream has ended; at once if that has happened already. It runs
+  /// on an event loop and does not wait.
   public func whenClosed(_ body: @escaping @Sendable () -> Void) { onClose(body) }
 }

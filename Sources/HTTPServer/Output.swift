@@ -7,26 +7,31 @@ struct Output {
   private var bufferSent = 0
   private var body: [UInt8] = []
   private var bodySent = 0
-  /// Since when there has been something left, and how much went since.
-  private var since = Instant.never
-  private var sent = 0
+  private var account: Patience
+
+  init(_ limits: Limits) {
+    account = Patience(limits)
+  }
 
   var isEmpty: Bool { bufferSent == buffer.count && bodySent == body.count }
 
-  /// When the patience with a slow reader ends: see `Limits.write`.
-  func deadline(_ limits: Limits) -> Instant {
-    since + limits.write + .milliseconds(sent * 1000 / max(1, limits.minimumWriteRate))
-  }
+  /// When the patience with a slow reader ends.
+  var deadline: Instant { account.end }
+
+  /// What comes now is another answer. One in pieces has one account for all of them, so that reading a little now
+  /// and then does not hold its worker for ever.
+  mutating func beginAccount(_ limits: Limits) { account = Patience(limits) }
 
   /// Sends `fresh` and then `freshBody`, after what is left from before, and keeps what the kernel does not take.
   mutating func send(
     _ fresh: [UInt8],
     body freshBody: [UInt8],
     on socket: borrowing Socket,
-    at now: Instant
+    at now: Instant,
+    _ limits: Limits
   ) throws(SystemError) {
     guard isEmpty else {
-      // An answer came while older ones are still on their way.
+      // More came while there is something on its way.
       buffer = buffer[bufferSent...] + body[bodySent...] + fresh
       bufferSent = 0
       body = freshBody
@@ -38,22 +43,29 @@ struct Output {
     case .bytes(let count): taken = count
     case .wouldBlock: taken = 0
     }
-    guard taken < fresh.count + freshBody.count else { return }
+    guard taken < fresh.count + freshBody.count else { return account.add(taken, limits) }
     buffer = Array(fresh.dropFirst(taken))
+    bufferSent = 0
     body = freshBody
     bodySent = max(0, taken - fresh.count)
-    since = now
+    account.begin(at: now)
+    account.add(taken, limits)
   }
 
   /// Sends what it can of what is left.
-  mutating func sendRest(on socket: borrowing Socket) throws(SystemError) {
+  mutating func sendRest(
+    on socket: borrowing Socket,
+    at now: Instant,
+    _ limits: Limits
+  ) throws(SystemError) {
     guard case .bytes(let count) = try Output.send(buffer[bufferSent...], body[bodySent...], on: socket)
     else { return }
     let ofBuffer = min(count, buffer.count - bufferSent)
     bufferSent += ofBuffer
     bodySent += count - ofBuffer
-    sent += count
-    if isEmpty { self = Output() }
+    account.spend(until: now)
+    account.add(count, limits)
+    if isEmpty { (buffer, bufferSent, body, bodySent) = ([], 0, [], 0) }
   }
 
   private static func send(
@@ -63,5 +75,37 @@ struct Output {
   ) throws(SystemError) -> Socket.Sent {
     if first.isEmpty, !second.isEmpty { return try send(second, first, on: socket) }
     return try socket.send(first.span.bytes, second.span.bytes)
+  }
+}
+
+/// How long a client may still take to read: time goes while something waits for it, and comes with each byte that it
+/// takes, up to `Limits.write`.
+struct Patience {
+  private var left: UInt64
+  private var since = Instant(nanoseconds: 0)
+
+  init(_ limits: Limits) {
+    left = Patience.nanoseconds(limits.write)
+  }
+
+  var end: Instant { since + .nanoseconds(Int64(clamping: left)) }
+
+  /// From now on something waits.
+  mutating func begin(at now: Instant) { since = now }
+
+  mutating func spend(until now: Instant) {
+    left -= min(left, now.nanoseconds - min(now.nanoseconds, since.nanoseconds))
+    since = now
+  }
+
+  mutating func add(_ bytes: Int, _ limits: Limits) {
+    let earned = bytes.multipliedReportingOverflow(by: 1_000_000_000)
+    let time = earned.overflow ? UInt64.max : UInt64(earned.partialValue / max(1, limits.minimumWriteRate))
+    let (sum, overflow) = left.addingReportingOverflow(time)
+    left = min(overflow ? .max : sum, Patience.nanoseconds(limits.write))
+  }
+
+  private static func nanoseconds(_ duration: Duration) -> UInt64 {
+    (Instant(nanoseconds: 0) + duration).nanoseconds
   }
 }

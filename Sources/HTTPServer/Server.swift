@@ -37,6 +37,9 @@ public final class Server: Sendable {
   ///   - workers: threads that run `Reply.blocking`.
   ///   - observe: is told what happens. It runs on the loops' threads and does not wait.
   ///   - errorResponse: makes the answers to what never reaches the handler, from a status and a clause for people.
+  ///   - contentLimit: how many bytes of content a request may have, asked when its head is known; the body is still
+  ///     empty then. More is a 413, and `RequestLimits.bodyBytes` bounds all. With 0, the default, content is not
+  ///     read: the handler answers the head alone, and an HTTP/1.1 connection closes after the answer.
   ///   - handler: answers requests. It runs on the loops' threads and does not wait: see `Reply`.
   public init(
     address: SocketAddress,
@@ -47,6 +50,7 @@ public final class Server: Sendable {
     errorResponse: @escaping @Sendable (Status, String) -> Response = {
       Response(status: $0, text: "\($1)\n")
     },
+    contentLimit: @escaping @Sendable (Request) -> Int = { _ in 0 },
     handler: @escaping @Sendable (Request) -> Reply
   ) {
     precondition(loops > 0 && workers > 0, "a server needs threads")
@@ -59,6 +63,7 @@ public final class Server: Sendable {
       quota: ConnectionQuota(total: limits.connections, perAddress: limits.connectionsPerAddress),
       observe: observe,
       errorResponse: errorResponse,
+      contentLimit: contentLimit,
       handler: handler
     )
   }

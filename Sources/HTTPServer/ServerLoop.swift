@@ -5,8 +5,8 @@ import Sockets
 final class ServerLoop {
   /// What other threads tell a loop.
   enum Message: Sendable {
-    /// A worker's answer, for the connection that is registered so, if it still is.
-    case response(Response, Registration)
+    /// A pending answer, told by its number, of the connection that is registered so, if it still is, has news.
+    case news(Registration, Int32)
     /// Finish what is in progress; cut what is not done at the deadline.
     case stop(Instant)
   }
@@ -59,14 +59,52 @@ final class ServerLoop {
 
   /// Serves a connection that the quota has let in.
   func add(_ accepted: consuming ListeningSocket.Accepted) throws(SystemError) {
-    let connection = Connection(accepted, loop: self)
-    connections[ObjectIdentifier(connection)] = connection
+    let peer = accepted.peer
     do throws(SystemError) {
-      try connection.start()
+      let connection = try Connection(accepted, loop: self)
+      connections[ObjectIdentifier(connection)] = connection
     } catch {
-      connection.close()
+      settings.quota.release(peer)
       throw error
     }
+  }
+
+  // MARK: Requests
+
+  /// What a handler's reply has come to.
+  enum Begun {
+    case ready(Response)
+    case pending(any PendingAnswer)
+  }
+
+  func news(on connection: Connection, number: Int32) -> AnswerNews {
+    AnswerNews(inbox: inbox, registration: connection.registration, number: number)
+  }
+
+  /// Has a request answered. News of a pending answer reach the connection's conversation with its `number`.
+  func begin(_ request: Request, on connection: Connection, number: Int32) -> Begun {
+    let news = news(on: connection, number: number)
+    let answer: any PendingAnswer
+    let isTaken: Bool
+    switch settings.handler(request) {
+    case .ready(let response): return .ready(response)
+    case .blocking(let work):
+      let blocking = BlockingAnswer(work, news: news)
+      (answer, isTaken) = (blocking, settings.workers.submit { blocking.run() })
+    case .streaming(let work):
+      let streaming = StreamingAnswer(work, news: news)
+      (answer, isTaken) = (streaming, settings.workers.submit { streaming.run() })
+    case .push(let subscribe):
+      let pushed = PushedAnswer(news: news)
+      subscribe(pushed.channel)
+      (answer, isTaken) = (pushed, true)
+    }
+    guard isTaken else {
+      let error = ProtocolError(.serviceUnavailable, "too many requests wait for an answer")
+      noteRefusal(error, peer: connection.peer)
+      return .ready(settings.response(for: error))
+    }
+    return .pending(answer)
   }
 
   func remove(_ connection: Connection) {
@@ -85,8 +123,8 @@ final class ServerLoop {
   fileprivate func takeMessages() {
     for message in inbox.take() {
       switch message {
-      case .response(let response, let registration):
-        (events.source(of: registration) as? Connection)?.complete(response)
+      case .news(let registration, let number):
+        (events.source(of: registration) as? Connection)?.news(of: number)
       case .stop(let deadline): stop(at: deadline)
       }
     }

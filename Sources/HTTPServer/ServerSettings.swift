@@ -7,6 +7,7 @@ struct ServerSettings: Sendable {
   let quota: ConnectionQuota
   let observe: @Sendable (ServerObservation) -> Void
   let errorResponse: @Sendable (Status, String) -> Response
+  let contentLimit: @Sendable (Request) -> Int
   let handler: @Sendable (Request) -> Reply
 
   /// The answer to what the server itself refuses.

@@ -4,22 +4,8 @@ import Synchronization
 
 /// Threads on which handlers may wait. What they make goes back to the loop that owns the connection.
 final class WorkerPool: Sendable {
-  /// A request that waits for its answer.
-  final class Job: Sendable {
-    let isCancelled = Atomic(false)
-    private let work: @Sendable () -> Response
-    private let deliver: @Sendable (Response) -> Void
-
-    init(work: @escaping @Sendable () -> Response, deliver: @escaping @Sendable (Response) -> Void) {
-      self.work = work
-      self.deliver = deliver
-    }
-
-    func run() {
-      guard !isCancelled.load(ordering: .relaxed) else { return }
-      deliver(work())
-    }
-  }
+  /// What a thread runs. It looks itself whether its client is still there.
+  typealias Job = @Sendable () -> Void
 
   private enum Step: Sendable {
     case job(Job)
@@ -58,13 +44,13 @@ final class WorkerPool: Sendable {
   func start(threads: Int) throws(SystemError) {
     for number in 0..<threads {
       try startThread(name: "http-worker-\(number)") { [queue] in
-        while case .job(let job) = queue.wait(for: { $0.next() }) { job.run() }
+        while case .job(let job) = queue.wait(for: { $0.next() }) { job() }
       }
     }
   }
 
   /// Queues a job; false if too many wait already.
-  func submit(_ job: Job) -> Bool {
+  func submit(_ job: @escaping Job) -> Bool {
     queue.change { queue in
       guard queue.count < capacity, !queue.isClosed else { return false }
       queue.waiting.append(job)

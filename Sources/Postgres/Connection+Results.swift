@@ -14,6 +14,12 @@ extension Connection {
   /// whatever happened. The first error wins: a FATAL comes before libpq's own "closed unexpectedly".
   func collect(sent: Int32, sql: String) throws(PostgresError) -> QueryResult {
     guard sent == 1 else { throw PostgresError(handle: handle, sql: sql) }
+    return try collect(next: nextResult(sql), sql: sql)
+  }
+
+  /// As above, from a result on that has been taken already.
+  func collect(next: OpaquePointer?, sql: String) throws(PostgresError) -> QueryResult {
+    var next = next
     var last: OpaquePointer?
     var failed: OpaquePointer?
     var isHandedOut = false
@@ -21,7 +27,7 @@ extension Connection {
       PQclear(failed)
       if !isHandedOut { PQclear(last) }
     }
-    while let result = try nextResult(sql) {
+    while let result = next {
       switch PQresultStatus(result) {
       case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
         let isIn = PQresultStatus(result) == PGRES_COPY_IN
@@ -33,6 +39,7 @@ extension Connection {
       default:
         if failed == nil { failed = result } else { PQclear(result) }
       }
+      next = try nextResult(sql)
     }
     if let failed {
       throw PostgresError(result: failed, sql: sql, isBroken: !isUsable)

@@ -81,11 +81,19 @@ public final class Connection {
   ///
   /// - Throws: `.server` with a SQLSTATE, `.connection`, or `.value` for an argument that cannot be sent.
   public func execute(_ query: Query) throws(PostgresError) -> QueryResult {
-    do {
-      return try executePrepared(query)
-    } catch {
-      guard error.isStalePlan, PQtransactionStatus(handle) == PQTRANS_IDLE else { throw error }
-      return try executePrepared(query)
+    try prepared(query) { sent throws(PostgresError) in try collect(sent: sent, sql: query.sql) }
+  }
+
+  /// Runs one statement and returns its rows one at a time, as they arrive: for answers of any length.
+  ///
+  /// They are of one snapshot. Until the last one is read, the connection takes no other statement. `answerTimeout`
+  /// is the limit for each of them, and a `statement_timeout` includes the time that the reader takes.
+  ///
+  /// - Throws: as ``execute(_:)``, as far as it is known before the first row.
+  public func rows(of query: Query) throws(PostgresError) -> RowStream {
+    try prepared(query) { sent throws(PostgresError) in
+      guard sent == 1 else { throw PostgresError(handle: handle, sql: query.sql) }
+      return try RowStream(self, sql: query.sql)
     }
   }
 
@@ -106,7 +114,22 @@ public final class Connection {
     )
   }
 
-  private func executePrepared(_ query: Query) throws(PostgresError) -> QueryResult {
+  private func prepared<Answer: ~Copyable>(
+    _ query: Query,
+    _ read: (_ sent: Int32) throws(PostgresError) -> Answer
+  ) throws(PostgresError) -> Answer {
+    do {
+      return try sendPrepared(query, read)
+    } catch {
+      guard error.isStalePlan, PQtransactionStatus(handle) == PQTRANS_IDLE else { throw error }
+      return try sendPrepared(query, read)
+    }
+  }
+
+  private func sendPrepared<Answer: ~Copyable>(
+    _ query: Query,
+    _ read: (_ sent: Int32) throws(PostgresError) -> Answer
+  ) throws(PostgresError) -> Answer {
     guard let handle else { throw .closed(sql: query.sql) }
     try encode(query)
     let key = StatementCache.Key(sql: query.sql, types: parameters.types)
@@ -126,7 +149,7 @@ public final class Connection {
       1
     )
     do {
-      return try collect(sent: sent, sql: query.sql)
+      return try read(sent)
     } catch {
       if error.isStalePlan { statements.remove(key) }
       throw error

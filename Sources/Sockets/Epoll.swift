@@ -35,6 +35,9 @@ public struct Registration: Hashable, Sendable {
   let id: UInt32
   let descriptor: Int32
 
+  /// Nobody's.
+  public static let none = Registration(id: 0, descriptor: 0)
+
   var packed: UInt64 { UInt64(id) << 32 | UInt64(UInt32(bitPattern: descriptor)) }
 
   init(id: UInt32, descriptor: Int32) {

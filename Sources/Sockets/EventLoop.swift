@@ -46,7 +46,7 @@ public final class EventLoop {
     let index = Int(descriptor)
     if index >= slots.count { slots.append(contentsOf: repeatElement(nil, count: index + 1 - slots.count)) }
     precondition(slots[index] == nil, "the descriptor is registered already")
-    nextID &+= 1
+    nextID = nextID == .max ? 1 : nextID + 1
     let registration = Registration(id: nextID, descriptor: descriptor)
     try epoll.add(registration, interest)
     slots[index] = Slot(registration: registration, source: source, interest: interest)

@@ -77,6 +77,20 @@ public struct Socket: ~Copyable, Sendable {
     _ = shutdown(descriptor.rawValue, Int32(SHUT_WR))
   }
 
+  /// Has `close` drop what is not sent, and tell the other side of a broken connection.
+  public func resetOnClose() {
+    var option = linger(l_onoff: 1, l_linger: 0)
+    let size = socklen_t(MemoryLayout.size(ofValue: option))
+    // It fails only where there is no connection left to reset.
+    _ = setsockopt(descriptor.rawValue, SOL_SOCKET, SO_LINGER, &option, size)
+  }
+
+  /// Lets the kernel take no more than so many bytes beyond those that are on their way (tcp(7), TCP_NOTSENT_LOWAT).
+  public func limitUnsent(bytes: Int32) {
+    // Without it, the answer is only less fresh.
+    try? setOption(Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, bytes, "TCP_NOTSENT_LOWAT")
+  }
+
   /// The address this socket is bound to.
   public func localAddress() throws(SystemError) -> SocketAddress {
     var storage = sockaddr_storage()

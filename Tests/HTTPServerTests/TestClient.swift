@@ -23,6 +23,8 @@ final class TestClient {
     guard descriptor >= 0 else { throw ClientError(call: "socket", code: errno) }
     if var size = receiveBuffer { setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, 4) }
     var patience = timeval(tv_sec: 5, tv_usec: 0)
+    var one: Int32 = 1
+    setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     var system = sockaddr_in()
@@ -51,8 +53,10 @@ final class TestClient {
 
   func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
-  func send(_ text: String) throws {
-    var rest = Array(text.utf8)[...]
+  func send(_ text: String) throws { try send(Array(text.utf8)) }
+
+  func send(_ bytes: [UInt8]) throws {
+    var rest = bytes[...]
     while !rest.isEmpty {
       let count = rest.withUnsafeBytes {
         Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
@@ -68,6 +72,18 @@ final class TestClient {
 
   /// The next answer. Throws at the end of the connection.
   func answer(toHead: Bool = false) throws -> Answer {
+    var answer = try head()
+    if toHead { return answer }
+    if answer.fields["transfer-encoding"] == "chunked" {
+      while let chunk = try chunk() { answer.body += chunk }
+    } else {
+      answer.body = try take(Int(answer.fields["content-length"] ?? "0") ?? 0)
+    }
+    return answer
+  }
+
+  /// The next answer's head alone.
+  func head() throws -> Answer {
     while true {
       if let end = buffer.firstRange(of: Array("\r\n\r\n".utf8)) {
         let head = String(decoding: buffer[..<end.lowerBound], as: UTF8.self)
@@ -78,14 +94,41 @@ final class TestClient {
           let colon = line.firstIndex(of: ":") ?? line.endIndex
           fields[line[..<colon].lowercased()] = String(line[colon...].dropFirst(2))
         }
-        let length = toHead ? 0 : Int(fields["content-length"] ?? "0") ?? 0
-        while buffer.count < end.upperBound + length { try receive() }
-        let body = String(decoding: buffer[end.upperBound..<(end.upperBound + length)], as: UTF8.self)
-        buffer.removeSubrange(..<(end.upperBound + length))
-        return Answer(status: status, fields: fields, body: body)
+        buffer.removeSubrange(..<end.upperBound)
+        return Answer(status: status, fields: fields, body: "")
       }
       try receive()
     }
+  }
+
+  /// The next chunk of an answer; nil: it was the last one.
+  func chunk() throws -> String? {
+    while true {
+      if let end = buffer.firstRange(of: Array("\r\n".utf8)) {
+        let text = String(decoding: buffer[..<end.lowerBound], as: UTF8.self)
+        guard let size = Int(text, radix: 16) else { throw ClientError(call: "chunk \(text)", code: 0) }
+        _ = try take(end.upperBound)
+        let chunk = try take(size)
+        guard try take(2) == "\r\n" else { throw ClientError(call: "chunk's end", code: 0) }
+        return size == 0 ? nil : chunk
+      }
+      try receive()
+    }
+  }
+
+  /// All until the connection ends in order.
+  func rest() throws -> String {
+    do {
+      while true { try receive() }
+    } catch let error as ClientError where error.code == 0 {
+      return try take(buffer.count)
+    }
+  }
+
+  private func take(_ count: Int) throws -> String {
+    while buffer.count < count { try receive() }
+    defer { buffer.removeSubrange(..<count) }
+    return String(decoding: buffer[..<count], as: UTF8.self)
   }
 
   /// Whether the server closes now, without another byte. A reset counts.

@@ -14,6 +14,20 @@ final class TestServer {
     private let gateIsOpen = Atomic(false)
     private let gateCount = Atomic(0)
 
+    private let channelList = Mutex<[PushChannel]>([])
+    private let closedCount = Atomic(0)
+    private let pieceCount = Atomic(0)
+    private let brokenCount = Atomic(0)
+
+    /// The channels of `/push`, oldest first.
+    var channels: [PushChannel] { channelList.withLock { $0 } }
+    /// How many of them are over.
+    var closedChannels: Int { closedCount.load(ordering: .sequentiallyConsistent) }
+    /// How many pieces streams have written.
+    var pieces: Int { pieceCount.load(ordering: .sequentiallyConsistent) }
+    /// How many streams lost their client.
+    var brokenStreams: Int { brokenCount.load(ordering: .sequentiallyConsistent) }
+
     /// What was observed so far.
     var observations: [ServerObservation] { observationList.withLock { $0 } }
     /// The targets that reached the handler.
@@ -23,6 +37,25 @@ final class TestServer {
 
     func note(_ observation: ServerObservation) { observationList.withLock { $0.append(observation) } }
     func note(_ request: Request) { handledList.withLock { $0.append(request.target.raw) } }
+
+    func note(_ channel: PushChannel) {
+      channel.whenClosed { [self] in closedCount.add(1, ordering: .sequentiallyConsistent) }
+      channelList.withLock { $0.append(channel) }
+    }
+
+    /// Writes `count` pieces of so many bytes.
+    func write(_ count: Int, _ bytes: Int, to stream: ResponseStream) throws(StreamBroken) {
+      do throws(StreamBroken) {
+        try stream.begin(Response(status: .ok, fields: ["X": "y"]))
+        for number in 0..<count {
+          try stream.write([UInt8](repeating: UInt8(ascii: "a") + UInt8(number % 26), count: bytes))
+          pieceCount.add(1, ordering: .sequentiallyConsistent)
+        }
+      } catch {
+        brokenCount.add(1, ordering: .sequentiallyConsistent)
+        throw error
+      }
+    }
 
     func waitAtGate() {
       gateCount.add(1, ordering: .sequentiallyConsistent)
@@ -46,6 +79,7 @@ final class TestServer {
       workers: workers,
       observe: { [record] in record.note($0) },
       errorResponse: { Response(status: $0, text: "error: \($1)", contentType: "application/problem+json") },
+      contentLimit: { $0.target.decodedPath == "/no-content" ? 0 : .max },
       handler: { [record] in TestServer.handle($0, record) }
     )
     try server.start()
@@ -73,6 +107,32 @@ final class TestServer {
         record.waitAtGate()
         return Response(status: .ok, text: "through")
       }
+    case "/stream":
+      let numbers = (request.target.query ?? "").split(separator: "x").compactMap { Int($0) }
+      return .streaming { (stream) throws(StreamBroken) in
+        try record.write(numbers[0], numbers[1], to: stream)
+      }
+    case "/stream-fails":
+      return .streaming { (stream) throws(StreamBroken) in
+        try record.write(1, 3, to: stream)
+        throw .failed
+      }
+    case "/stream-not-begun": return .streaming { _ in }
+    case "/stream-not-modified":
+      return .streaming { (stream) throws(StreamBroken) in
+        try stream.begin(Response(status: .notModified))
+        try stream.write([1])
+      }
+    case "/push":
+      return .push { channel in
+        let beats = request.target.query == "beats"
+        channel.begin(
+          Response(status: .ok, text: "first", contentType: "text/event-stream"),
+          heartbeat: .init(interval: beats ? .milliseconds(20) : .seconds(60), bytes: Array(":\n".utf8))
+        )
+        record.note(channel)
+      }
+    case "/push-silent": return .push { record.note($0) }
     default: return .ready(Response(status: .ok, text: request.target.raw))
     }
   }

@@ -31,7 +31,8 @@ func outcomes(_ bytes: [UInt8], pieces: [Int] = [], limits: RequestLimits = Requ
       case .needMore:
         #expect(position == piece.count, "needMore means that all input is used")
         break events
-      case .expectsContinue: outcomes.append(.expectsContinue)
+      case .content(_, let expectsContinue):
+        if expectsContinue { outcomes.append(.expectsContinue) }
       case .request(let request):
         outcomes.append(
           .request(

@@ -66,7 +66,7 @@ struct Framing: Sendable {
     guard !isChunked || version == .http1_1 else { throw .bad("HTTP/1.0 has no Transfer-Encoding") }
     if let length, length > limit { throw Framing.contentTooLarge(limit) }
     // Without content there is nothing to wait for; an HTTP/1.0 client cannot know 100 (RFC 9110 §10.1.1).
-    expectsContinue = hasContinueExpectation && version == .http1_1 && (isChunked || length ?? 0 > 0)
+    expectsContinue = hasContinueExpectation && version != .http1_0 && (isChunked || length ?? 0 > 0)
     if isChunked { return .chunked }
     guard let length, length > 0 else { return .none }
     return .length(length)
@@ -74,7 +74,7 @@ struct Framing: Sendable {
 
   /// Whether the connection persists after the response (RFC 9112 §9.3).
   func persists(version: Version) -> Bool {
-    !closes && (version == .http1_1 || keepsAlive)
+    !closes && (version != .http1_0 || keepsAlive)
   }
 
   /// Digits only; nil when empty or beyond Int.

@@ -8,9 +8,11 @@ public struct RequestParser: Sendable {
   public enum Event: Sendable {
     /// All input is used; the request is not complete.
     case needMore
-    /// The head is complete and the client waits for `100 Continue` before it sends the content (RFC 9110 §10.1.1).
-    /// Parse on afterwards.
-    case expectsContinue
+    /// The head is complete, and content follows. Parse on to read it, at most as much as `admitContent` has said; or
+    /// answer the head alone and close, as what follows is then nothing that could be understood.
+    /// - Parameter expectsContinue: the client waits for `100 Continue` before it sends the content
+    ///   (RFC 9110 §10.1.1).
+    case content(of: Request, expectsContinue: Bool)
     /// A complete request. What is left of the input belongs to the next one.
     case request(Request)
     /// The connection cannot go on: answer, if that makes sense, and close. Each further call says the same.
@@ -40,11 +42,23 @@ public struct RequestParser: Sendable {
   private var section = FieldSection()
   private var framing = Framing()
   private var body: [UInt8] = []
+  private var contentLimit: Int
   private var chunkExtensionBytes = 0
 
   /// A parser at the start of a connection.
   public init(limits: RequestLimits = RequestLimits()) {
     self.limits = limits
+    contentLimit = limits.bodyBytes
+  }
+
+  /// Lowers the limit for the content that is about to be read. Throws the 413 to answer if it is known to be longer.
+  public mutating func admitContent(upTo limit: Int) throws(ProtocolError) {
+    contentLimit = min(limit, contentLimit)
+    if case .content(let remaining) = state, remaining > contentLimit {
+      let error = Framing.contentTooLarge(contentLimit)
+      state = .failed(error)
+      throw error
+    }
   }
 
   /// Whether no byte of a next request has come: the connection is idle, and may close without a loss. The empty line
@@ -73,8 +87,9 @@ public struct RequestParser: Sendable {
           guard try parseRequestLine(input, &position) else { return .needMore }
         case .fields:
           guard try parseField(input, &position) else { return .needMore }
-          if case .fields = state { continue }
-          if framing.expectsContinue { return .expectsContinue }
+          if isReadingContent {
+            return .content(of: request(), expectsContinue: framing.expectsContinue)
+          }
         case .content(let remaining):
           let rest = take(remaining, of: input, &position)
           state = rest == 0 ? .complete : .content(remaining: rest)
@@ -200,7 +215,7 @@ public struct RequestParser: Sendable {
     guard chunkExtensionBytes <= limits.chunkExtensionBytes else {
       throw .bad("the chunk extensions are too long")
     }
-    guard size.size <= limits.bodyBytes - body.count else { throw Framing.contentTooLarge(limits.bodyBytes) }
+    guard size.size <= contentLimit - body.count else { throw Framing.contentTooLarge(contentLimit) }
     state = size.size == 0 ? .trailers : .chunk(remaining: size.size)
     return true
   }
@@ -229,8 +244,15 @@ public struct RequestParser: Sendable {
   }
 
   private mutating func takeRequest() -> Request {
-    guard let line = requestLine else { preconditionFailure("a complete request has a request line") }
-    let request = Request(
+    let request = request()
+    self = RequestParser(limits: limits)
+    return request
+  }
+
+  /// The request, as far as it is known.
+  private func request() -> Request {
+    guard let line = requestLine else { preconditionFailure("a complete head has a request line") }
+    return Request(
       method: line.method,
       target: line.target,
       version: line.version,
@@ -238,7 +260,5 @@ public struct RequestParser: Sendable {
       body: body,
       persists: framing.persists(version: line.version)
     )
-    self = RequestParser(limits: limits)
-    return request
   }
 }

@@ -20,6 +20,16 @@ public struct ResponseEncoder: Sendable {
     }
   }
 
+  /// What tells where a body ends (RFC 9112 §6.3).
+  public enum Coding: Sendable, Equatable {
+    /// `Content-Length`.
+    case length(Int)
+    /// The chunked transfer coding, for HTTP/1.1.
+    case chunked
+    /// The connection's end, for HTTP/1.0.
+    case untilClose
+  }
+
   /// The current `Date`.
   public var date: DateField
 
@@ -37,7 +47,12 @@ public struct ResponseEncoder: Sendable {
   }
 
   /// Appends status line, fields and the empty line.
-  public func appendHead(of response: Response, _ context: Context, to buffer: inout [UInt8]) {
+  public func appendHead(
+    of response: Response,
+    _ context: Context,
+    _ coding: Coding,
+    to buffer: inout [UInt8]
+  ) {
     buffer.reserveCapacity(buffer.count + 192 + response.fields.bytes.count + 4 * response.fields.count)
     append("HTTP/1.1 ", to: &buffer)
     append(response.status.rawValue, to: &buffer)
@@ -45,16 +60,20 @@ public struct ResponseEncoder: Sendable {
     buffer.append(contentsOf: response.status.reason.utf8)
     append("\r\n", to: &buffer)
     buffer.append(contentsOf: date.line)
-    for entry in response.fields.entries where !isOurs(entry, of: response.fields) {
+    for entry in response.fields.entries where !response.fields.isFraming(entry) {
       buffer.append(contentsOf: response.fields.bytes[entry.name])
       append(": ", to: &buffer)
       buffer.append(contentsOf: response.fields.bytes[entry.value])
       append("\r\n", to: &buffer)
     }
-    if !response.status.isWithoutContent {
+    switch coding {
+    case .length(let length) where !response.status.isWithoutContent:
       append("Content-Length: ", to: &buffer)
-      append(response.body.count, to: &buffer)
+      append(length, to: &buffer)
       append("\r\n", to: &buffer)
+    case .chunked where !response.status.isWithoutContent:
+      append("Transfer-Encoding: chunked\r\n", to: &buffer)
+    default: break
     }
     if !context.persists {
       append("Connection: close\r\n", to: &buffer)
@@ -66,19 +85,21 @@ public struct ResponseEncoder: Sendable {
 
   /// Appends the whole response.
   public func append(_ response: Response, _ context: Context, to buffer: inout [UInt8]) {
-    appendHead(of: response, context, to: &buffer)
+    appendHead(of: response, context, .length(response.body.count), to: &buffer)
     if ResponseEncoder.sendsBody(response, context) { buffer.append(contentsOf: response.body) }
   }
 
-  private func isOurs(_ entry: Fields.Entry, of fields: Fields) -> Bool {
-    switch entry.name.count {
-    case 4: equalsIgnoringCase(fields.bytes[entry.name], "date")
-    case 10: equalsIgnoringCase(fields.bytes[entry.name], "connection")
-    case 14: equalsIgnoringCase(fields.bytes[entry.name], "content-length")
-    case 17: equalsIgnoringCase(fields.bytes[entry.name], "transfer-encoding")
-    default: false
-    }
+  /// Appends a piece of a body in the chunked transfer coding (RFC 9112 §7.1); not empty, as that would end it.
+  public func appendChunk(_ piece: [UInt8], to buffer: inout [UInt8]) {
+    precondition(!piece.isEmpty, "an empty chunk is the last one")
+    buffer.append(contentsOf: String(piece.count, radix: 16).utf8)
+    append("\r\n", to: &buffer)
+    buffer.append(contentsOf: piece)
+    append("\r\n", to: &buffer)
   }
+
+  /// Appends the end of a body in the chunked transfer coding.
+  public func appendLastChunk(to buffer: inout [UInt8]) { append("0\r\n\r\n", to: &buffer) }
 
   @inline(__always)
   private func append(_ text: StaticString, to buffer: inout [UInt8]) {
@@ -92,6 +113,19 @@ public struct ResponseEncoder: Sendable {
     while divisor > 0 {
       buffer.append(UInt8(ascii: "0") + UInt8(number / divisor % 10))
       divisor /= 10
+    }
+  }
+}
+
+extension Fields {
+  /// Whether only an encoder writes a field of this name: it delimits or dates the message, or is about the connection.
+  func isFraming(_ entry: Entry) -> Bool {
+    switch entry.name.count {
+    case 4: equalsIgnoringCase(bytes[entry.name], "date")
+    case 10: equalsIgnoringCase(bytes[entry.name], "connection")
+    case 14: equalsIgnoringCase(bytes[entry.name], "content-length")
+    case 17: equalsIgnoringCase(bytes[entry.name], "transfer-encoding")
+    default: false
     }
   }
 }

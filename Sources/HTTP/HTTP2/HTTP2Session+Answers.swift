@@ -1,0 +1,61 @@
+import CNghttp2
+
+extension HTTP2Session {
+  /// Answers with a whole response. A stream that is gone takes nothing.
+  public func answer(_ response: Response, on id: StreamID, date: DateField) {
+    guard let stream = streams[id], stream.isUnanswered else { return }
+    let sendsBody = !stream.isHead && !response.status.isWithoutContent
+    let content = sendsBody ? response.body : []
+    stream.begin(.whole, content: content, at: now)
+    pendingAnswerBytes += content.count
+    submit(response, stream, date, length: response.status.isWithoutContent ? nil : response.body.count)
+    if response.closesConnection { shutDown(now: now) }
+  }
+
+  /// Begins an answer whose content comes later: `send`, and in the end `end`. The response's body is the first piece.
+  public func begin(_ head: Response, on id: StreamID, date: DateField) {
+    guard let stream = streams[id], stream.isUnanswered else { return }
+    let hasContent = !stream.isHead && !head.status.isWithoutContent
+    stream.begin(hasContent ? .open : .whole, content: hasContent ? head.body : [], at: now)
+    pendingAnswerBytes += stream.pending
+    submit(head, stream, date, length: nil)
+  }
+
+  /// Hands over some content of an open answer. `Notice.writable` says when there is room for the next piece.
+  public func send(_ piece: [UInt8], on id: StreamID) {
+    guard let stream = streams[id], case .open = stream.answer, !piece.isEmpty else { return }
+    stream.append(piece, at: now)
+    pendingAnswerBytes += piece.count
+    resume(stream)
+  }
+
+  /// The open answer is complete.
+  public func end(_ id: StreamID) {
+    guard let stream = streams[id], case .open = stream.answer else { return }
+    stream.end(at: now)
+    resume(stream)
+  }
+
+  /// Whether all that was handed over of an answer is on its way; false for a stream that is gone.
+  public func isWritable(_ id: StreamID) -> Bool { streams[id].map { $0.pending == 0 } ?? false }
+
+  private func resume(_ stream: HTTP2Stream) {
+    // It fails when nothing was deferred: then nghttp2 comes by itself.
+    _ = withSession { nghttp2_session_resume_data($0, stream.id) }
+  }
+
+  private func submit(_ response: Response, _ stream: HTTP2Stream, _ date: DateField, length: Int?) {
+    let list = HeaderList(response, date: date, length: length)
+    let result = list.withPairs { pairs in
+      withSession { session in
+        guard stream.pending > 0 || !stream.isWhole else {
+          return nghttp2_submit_response(session, stream.id, pairs.baseAddress, pairs.count, nil)
+        }
+        var provider = nghttp2_data_provider()
+        provider.read_callback = HTTP2Session.readContent
+        return nghttp2_submit_response(session, stream.id, pairs.baseAddress, pairs.count, &provider)
+      }
+    }
+    if result != 0 { reset(stream.id, .internalError) }
+  }
+}

@@ -1,0 +1,103 @@
+/// One request and its answer.
+final class HTTP2Stream {
+  /// How far the request is.
+  enum Input {
+    case head
+    case content
+    /// Complete, or its rest is not looked at.
+    case done
+  }
+
+  /// How far the answer is.
+  enum Answer {
+    case none
+    /// More content will be handed over.
+    case open
+    /// All of it was handed over.
+    case whole
+  }
+
+  let id: Int32
+  var input = Input.head
+  var head = RequestHead()
+  /// The request, as soon as its head is complete.
+  var request: Request?
+  var content: [UInt8] = []
+  /// The client has more to say: it has not ended its side.
+  var isHalfOpen = true
+  /// Whether the caller knows of the stream.
+  var isHandedOver = false
+  var isHead = false
+  /// When the head was complete.
+  var begun: Nanoseconds = 0
+
+  private(set) var answer = Answer.none
+  /// Content of the answer, sent up to `offset`.
+  private var output: [UInt8] = []
+  private var offset = 0
+  /// Since when there has been something to send, and how much went since.
+  private var pendingSince: Nanoseconds = 0
+  private var taken = 0
+
+  init(id: Int32) {
+    self.id = id
+  }
+
+  /// What is kept of the request, in bytes.
+  var requestBytes: Int { head.size + content.count }
+
+  /// Content that is not yet sent.
+  var pending: Int { output.count - offset }
+
+  var isWhole: Bool { if case .whole = answer { true } else { false } }
+  var isUnanswered: Bool { if case .none = answer { true } else { false } }
+
+  func begin(_ answer: Answer, content: [UInt8], at now: Nanoseconds) {
+    self.answer = answer
+    output = content
+    pendingSince = now
+  }
+
+  func append(_ piece: [UInt8], at now: Nanoseconds) {
+    if pending == 0 {
+      output = piece
+      offset = 0
+      pendingSince = now
+      taken = 0
+    } else {
+      output = output[offset...] + piece
+      offset = 0
+    }
+  }
+
+  func end(at now: Nanoseconds) {
+    answer = .whole
+    // The end itself has to be sent too.
+    if pending == 0 { pendingSince = now }
+  }
+
+  /// Moves as much as there is room for. Returns how much, and whether that was the last of it.
+  func take(into buffer: UnsafeMutableRawBufferPointer) -> (count: Int, isLast: Bool) {
+    let count = min(buffer.count, pending)
+    if count > 0 {
+      output.withUnsafeBytes { bytes in
+        buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + count)]))
+      }
+      offset += count
+      taken += count
+    }
+    let isLast = pending == 0
+    if isLast {
+      output = []
+      offset = 0
+    }
+    return (count, isLast && isWhole)
+  }
+
+  /// When patience ends: with a request that does not go on, or an answer that is not read.
+  func deadline(_ limits: HTTP2Limits) -> Nanoseconds {
+    if case .content = input { return begun + limits.body }
+    guard pending > 0 || isWhole else { return .max }
+    return pendingSince + (limits.write + .milliseconds(taken / max(1, limits.minimumWriteRate / 1000)))
+  }
+}

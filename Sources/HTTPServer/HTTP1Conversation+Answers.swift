@@ -1,0 +1,131 @@
+import HTTP
+import Sockets
+
+extension HTTP1Conversation {
+  /// A body from this size on is sent from where it is instead of being copied behind its head.
+  static let largeBody = 32 * 1024
+
+  /// Has the request answered: at once, or step by step from here on.
+  func answer(_ request: Request) {
+    let context = ResponseEncoder.Context(
+      method: request.method,
+      version: request.version,
+      persists: request.persists
+    )
+    connection.beginAccount()
+    lastNumber &+= 1
+    switch loop.begin(request, on: connection, number: lastNumber) {
+    case .ready(let response):
+      encode(response, context)
+      enter(.idle)
+    case .pending(let answer):
+      exchange = Exchange(number: lastNumber, answer: answer, context: context)
+      enter(.answering)
+      if loop.isStopping { answer.finish() }
+    }
+  }
+
+  /// Appends a whole response.
+  func encode(_ response: Response, _ context: ResponseEncoder.Context) {
+    let wanted = context
+    let context = settled(wanted, response)
+    if response.body.count >= HTTP1Conversation.largeBody, ResponseEncoder.sendsBody(response, context) {
+      loop.encoder.appendHead(of: response, context, .length(response.body.count), to: &loop.output)
+      connection.freshBody = response.body
+    } else {
+      loop.encoder.append(response, context, to: &loop.output)
+    }
+    conclude(wanted, context)
+  }
+
+  /// Takes the pending answer's steps as long as there is room; whether there may be more of them.
+  func pull() -> Bool {
+    while let exchange, connection.isDrained {
+      guard loop.output.count < HTTP1Conversation.outputLimit, connection.freshBody.isEmpty else {
+        return true
+      }
+      switch exchange.answer.next() {
+      case .later: return false
+      case .whole(let response):
+        encode(response, exchange.context)
+        end()
+      case .head(let response, let heartbeat): begin(response, heartbeat, exchange)
+      case .piece(let piece): append(piece, to: exchange)
+      case .end:
+        if exchange.begun?.coding == .chunked { loop.encoder.appendLastChunk(to: &loop.output) }
+        end()
+      case .broken:
+        guard exchange.begun == nil else {
+          connection.abort()
+          return false
+        }
+        let error =
+          loop.isStopping
+          ? ProtocolError(.serviceUnavailable, "the server stops")
+          : ProtocolError(.internalServerError, "the answer could not be made")
+        encode(loop.settings.response(for: error), exchange.context)
+        end()
+      }
+    }
+    return false
+  }
+
+  /// Nothing was sent for a while.
+  func beat() {
+    guard let exchange, let heartbeat = exchange.heartbeat else { return }
+    append(heartbeat.bytes, to: exchange)
+  }
+
+  private func begin(_ response: Response, _ heartbeat: PushChannel.Heartbeat?, _ exchange: Exchange) {
+    var exchange = exchange
+    let coding: ResponseEncoder.Coding = exchange.context.version == .http1_0 ? .untilClose : .chunked
+    var context = settled(exchange.context, response)
+    if coding == .untilClose { context.persists = false }
+    exchange.begun = (context, coding)
+    exchange.heartbeat = heartbeat
+    self.exchange = exchange
+    loop.encoder.appendHead(of: response, context, coding, to: &loop.output)
+    guard ResponseEncoder.sendsBody(response, context) else { return end() }
+    if exchange.answer.isEndless { connection.preferFreshness() }
+    append(response.body, to: exchange)
+  }
+
+  private func append(_ piece: [UInt8], to exchange: Exchange) {
+    if exchange.begun?.coding == .untilClose {
+      loop.output.append(contentsOf: piece)
+    } else if !piece.isEmpty {
+      // An empty chunk would be the last one.
+      loop.encoder.appendChunk(piece, to: &loop.output)
+    }
+    // A message that is pushed is an answer of its own for the patience with slow readers.
+    if exchange.answer.isEndless { connection.beginAccount() }
+    if let interval = exchange.heartbeat?.interval { enter(.answering, until: loop.events.now + interval) }
+  }
+
+  /// The answer is complete.
+  private func end() {
+    exchange?.answer.cancel()
+    if let exchange, let begun = exchange.begun { conclude(exchange.context, begun.context) }
+    exchange = nil
+    enter(.idle)
+  }
+
+  /// What the answer says of the connection, in `context`, which says what the request wants.
+  private func settled(
+    _ context: ResponseEncoder.Context,
+    _ response: Response
+  ) -> ResponseEncoder.Context {
+    var context = context
+    if loop.isStopping || response.closesConnection { context.persists = false }
+    return context
+  }
+
+  /// What becomes of the connection after an answer has been encoded to its end.
+  private func conclude(_ wanted: ResponseEncoder.Context, _ told: ResponseEncoder.Context) {
+    if !wanted.persists {
+      connection.ending = isContentUnread ? .linger : .close
+    } else if !told.persists || loop.isStopping {
+      connection.ending = .linger
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import HTTP
+import Sockets
+
+/// An answer that is made by other threads. The loop takes it step by step, when it has room to send.
+protocol PendingAnswer: AnyObject, Sendable {
+  /// Whether it goes on for as long as the client listens.
+  var isEndless: Bool { get }
+
+  /// The next step. After `.later` the loop gets a message, once, as soon as there is another step.
+  func next() -> AnswerStep
+  /// Nobody will ask for another step: the client is gone, or the answer is sent.
+  func cancel()
+  /// The server stops: what goes on for ever ends now.
+  func finish()
+}
+
+/// What an answer has come to.
+enum AnswerStep: Sendable {
+  /// Nothing new.
+  case later
+  /// The whole answer; there are no more steps.
+  case whole(Response)
+  /// Status and fields; pieces follow. The body, if any, is the first of them.
+  case head(Response, heartbeat: PushChannel.Heartbeat?)
+  /// Some of the body.
+  case piece([UInt8])
+  /// The body is complete; there are no more steps.
+  case end
+  /// It will not be made, or not to its end; there are no more steps.
+  case broken
+}
+
+/// Tells a loop that a pending answer has something new.
+struct AnswerNews: Sendable {
+  let inbox: Inbox<ServerLoop.Message>
+  let registration: Registration
+  /// Which of the connection's answers; for HTTP/2 its stream.
+  let number: Int32
+
+  func post() { inbox.post(.news(registration, number)) }
+}

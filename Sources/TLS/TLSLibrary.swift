@@ -1,2 +1,0 @@
-/// TLS sessions over memory, by OpenSSL 3: no sockets.
-public enum TLSLibrary {}
