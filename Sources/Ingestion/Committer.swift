@@ -159,7 +159,8 @@ final class Committer: @unchecked Sendable {
       }
     } catch {
       dropUnusableConnection()
-      return .failed(error, retryingAfter: batchBackoff.next())
+      // What is at fault is searched for by smaller batches, which need not wait.
+      return .failed(error, retryingAfter: error.isDataFault ? 0 : batchBackoff.next())
     }
   }
 

@@ -59,8 +59,10 @@ struct Soak {
       environment: ["TOPITEMS_DATABASE_URL": victimURL]
     )
     let watch = InvariantWatch(url: deployment.databaseURL, interval: 0.2)
+    // Tansu looks through all of a partition's record batches for each fetch: few and large ones, or in the end it finds
+    // none within a fetch's time.
     let simulator = try deployment.simulator(
-      ["--rate", "\(plan.rate)", "--count", "\(plan.seconds * plan.rate)"],
+      ["--rate", "\(plan.rate)", "--count", "\(plan.seconds * plan.rate)", "--kafka", "linger.ms=200"],
       truth: truthFile
     )
     let began = ContinuousClock.now

@@ -196,7 +196,10 @@ extension Faults {
           )
           defer { try? admin.run(script: "DROP DATABASE \(database) WITH (FORCE)") }
           let other = ["TOPITEMS_DATABASE_URL": TestDatabase.url(url, database: database)]
-          for command in [["migrate"], ["ingest", "--brokers", "127.0.0.1:1", "--drain"]] {
+          let broker = try Broker.running()
+          let topic = try broker.createTopic(Broker.uniqueTopic("encoding"), partitions: 1)
+          let ingest = ["ingest", "--brokers", broker.address, "--topics", topic, "--group", topic]
+          for command in [["migrate"], ingest + ["--kafka", "session.timeout.ms=2500"]] {
             let run = try ProcessRunner.run(command, environment: other)
             findings.expect(run.ending != .exited(0), "\(command) accepted \(name)")
             findings.expect(

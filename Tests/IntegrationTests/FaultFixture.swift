@@ -11,7 +11,7 @@ import Testing
 @Suite("Faults") enum Faults {}
 
 /// They wait more than they work, but two cores do not carry all of them at once.
-private let fewAtATime = DispatchSemaphore(value: 5)
+private let fewAtATime = DispatchSemaphore(value: 8)
 
 /// Runs a test's blocking work on a thread of its own: these tests wait a lot, and other tests share few threads.
 ///
