@@ -5,7 +5,7 @@
 export TOPITEMS_WARNINGS_AS_ERRORS = 1
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test test-clients bench bench-latency bench-ingest bench-live bench-page bench-queries \
+.PHONY: help build demo test test-clients soak bench bench-latency bench-ingest bench-live bench-page bench-queries \
   lint format services stop clean
 
 help: ## Tell what there is (this)
@@ -23,6 +23,9 @@ test: ## Build, lint, and run the unit, integration and end-to-end tests on priv
 
 test-clients: ## Ask a server with real clients: browsers, Python's, curl (OPTIONS="-k live": of these tests)
 	@deploy/dev/test-clients $(OPTIONS)
+
+soak: ## Ten minutes of joins, leaves, ended sessions and stopped workers (SOAK_SECONDS=600, SOAK_RATE=3000)
+	@deploy/dev/soak
 
 bench: bench-latency bench-live bench-ingest bench-queries ## Measure everything, one after the other; tables here, JSON in .build/bench
 

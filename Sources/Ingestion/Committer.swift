@@ -9,12 +9,16 @@ enum CommitterJob: Sendable {
   case claim([ClaimRequest])
   /// Try once to write a batch.
   case commit(Batch)
+  /// See whether these positions are still the stored ones.
+  case check([PartitionClaim])
 }
 
 /// What became of a job.
 enum CommitterResult: Sendable {
   case claimed([PartitionClaim], EventTimeBounds)
   case committed(BatchReport)
+  /// The positions that were checked are the stored ones.
+  case unmoved
   /// The stored position is not the one that the batch builds on.
   case fenced([PartitionKey])
   /// The batch was built on a floor, or on ids of items, that no longer hold: it must be read again.
@@ -90,6 +94,8 @@ final class Committer: @unchecked Sendable {
         results.put(result)
       case .commit(let batch):
         results.put(commit(batch))
+      case .check(let positions):
+        results.put(check(positions))
       }
     }
     connection?.close()
@@ -154,7 +160,18 @@ final class Committer: @unchecked Sendable {
       }
     } catch {
       dropUnusableConnection()
-      return .failed(error, retryingAfter: batchBackoff.next())
+      // What is at fault is searched for by smaller batches, which need not wait.
+      return .failed(error, retryingAfter: error.isDataFault ? 0 : batchBackoff.next())
+    }
+  }
+
+  private func check(_ positions: [PartitionClaim]) -> CommitterResult {
+    do {
+      let moved = try store().moved(positions)
+      return moved.isEmpty ? .unmoved : .fenced(moved)
+    } catch {
+      dropUnusableConnection()
+      return .failed(error, retryingAfter: 0)
     }
   }
 

@@ -11,6 +11,8 @@ public enum IngestionError: Error, Sendable, CustomStringConvertible {
   case database(PostgresError)
   /// The database refuses more messages than can be bad luck.
   case tooManyRejected(PostgresError)
+  /// `--drain` came to an end, and the database has taken nothing that would show that the fault is not its own.
+  case nothingAccepted(PostgresError)
   /// `--drain` came to an end, but these partitions had been stopped.
   case halted(String)
 
@@ -21,6 +23,8 @@ public enum IngestionError: Error, Sendable, CustomStringConvertible {
     case .database(let error): "PostgreSQL refuses the batch, which is rolled back: \(error)"
     case .tooManyRejected(let error):
       "PostgreSQL refuses more than 10 messages of a batch; the last time: \(error)"
+    case .nothingAccepted(let error):
+      "PostgreSQL refuses all that is left to read, so that the fault may be its own: \(error)"
     case .halted(let reason): "a partition is stopped: \(reason)"
     }
   }
@@ -46,6 +50,7 @@ public final class IngestionWorker {
   /// A full batch that waits for the committer, while the one behind it is filled.
   private var ready: SealedBatch?
   private var rejections = Rejections()
+  private var lastRefusal: PostgresError?
   private var batchLimit: Int
   private var fates = FateCounts()
   private var reportedToKafka: Int64 = 0
@@ -58,6 +63,9 @@ public final class IngestionWorker {
   /// Spent on the messages of the batch that is being filled, in microseconds.
   private var readingTime: Int64 = 0
 
+  /// When the committer last answered, on the monotonic clock (µs).
+  private var answeredAt = DatabaseClock.monotonicMicroseconds()
+
   /// A partition could not be read on during the last poll.
   private var needsPositions = false
   /// librdkafka has given a partition up.
@@ -67,13 +75,17 @@ public final class IngestionWorker {
 
   private enum InHand {
     case claim(keys: Set<PartitionKey>, version: Int)
-    /// `ends` are the offsets behind the batch's parts.
-    case commit(messages: Int, ends: [PartitionKey: Int64], times: PhaseTimes)
+    case check
+    /// `ends` are the offsets behind the batch's parts, `last` is where its last message was.
+    case commit(messages: Int, ends: [PartitionKey: Int64], last: LastMessage, times: PhaseTimes)
   }
+
+  private typealias LastMessage = (key: PartitionKey, offset: Int64)
 
   private struct SealedBatch {
     var batch: Batch
     var messages: Int
+    var last: LastMessage
     var times: PhaseTimes
   }
 
@@ -143,9 +155,13 @@ public final class IngestionWorker {
       let count = isFull && !isHolding ? 0 : try read(consumer)
       recoverPositions(consumer)
       submitIfDue(moreIsWaiting: count > 0 && count == pollMessages, consumer)
+      checkIfIdle()
       if options.drain, inHand == nil, ready == nil, builder.messages == 0, assignment.isDrained {
         if let reason = assignment.haltReason { throw IngestionError.halted(reason) }
         return
+      }
+      if options.drain, inHand == nil, builder.isUnproven, assignment.isDrained, let error = lastRefusal {
+        throw IngestionError.nothingAccepted(error)
       }
     }
   }
@@ -155,12 +171,14 @@ public final class IngestionWorker {
   /// No more can be taken before a batch is handed over.
   private var isFull: Bool { ready != nil && isBatchFull }
 
-  private var isBatchFull: Bool { builder.messages >= batchLimit || builder.isHeavy }
+  private var isBatchFull: Bool {
+    builder.messages >= (builder.isUnproven ? options.batchMessages : batchLimit) || builder.isHeavy
+  }
 
   /// Reads what is there; waits only when there is nothing else to do.
   private func read(_ consumer: Consumer) throws(KafkaError) -> Int {
     let now = clock?.estimate() ?? Timestamp(microseconds: 0)
-    let timeout: Int32 = builder.messages > 0 ? 2 : inHand == nil ? 50 : 10
+    let timeout: Int32 = builder.messages > 0 && !builder.isUnproven ? 2 : inHand == nil ? 50 : 10
     let room = max(1, min(pollMessages, batchLimit - builder.messages))
     var began: Int64?
     let count = try consumer.poll(maximum: room, timeout: timeout) { message in
@@ -208,7 +226,8 @@ public final class IngestionWorker {
       // The end of an older fetch may lie behind the position that was sought since.
       guard assignment[index].standing == .reading else { return }
       if message.offset >= assignment[index].next {
-        assignment[index].reachedEnd = true
+        // Not where a broker that is slow to look has found nothing yet: Tansu calls that an end.
+        assignment[index].reachedEnd = message.offset >= assignment[index].logEnd
       } else if assignment[index].shortfall == .probed {
         halt(index, Self.shorterLog(position: assignment[index].next, end: message.offset))
       }
@@ -280,17 +299,19 @@ public final class IngestionWorker {
   /// Hands a batch over when the committer is free: at once when little is waiting, and full when much is. A full one
   /// is made ready while the committer is busy, so that the database does not wait for the sorting.
   private func submitIfDue(moreIsWaiting: Bool, _ consumer: Consumer) {
-    if ready == nil, builder.messages > 0, isBatchFull || (inHand == nil && !moreIsWaiting) {
-      ready = seal(consumer)
+    if ready == nil, let last = builder.last,
+      isBatchFull || (inHand == nil && !moreIsWaiting && !builder.isUnproven)
+    {
+      ready = seal(last: last, consumer)
     }
     guard inHand == nil, let next = ready else { return }
     ready = nil
     let ends = Dictionary(next.batch.parts.map { ($0.key, $0.next) }) { max($0, $1) }
-    inHand = .commit(messages: next.messages, ends: ends, times: next.times)
+    inHand = .commit(messages: next.messages, ends: ends, last: next.last, times: next.times)
     committer.submit(.commit(next.batch))
   }
 
-  private func seal(_ consumer: Consumer) -> SealedBatch {
+  private func seal(last: (part: Int32, offset: Int64), _ consumer: Consumer) -> SealedBatch {
     for entry in assignment.entries {
       guard let part = entry.part, let log = consumer.cachedWatermarks(of: entry.key.topicPartition) else {
         continue
@@ -304,7 +325,22 @@ public final class IngestionWorker {
     times.add(.decode, microseconds: readingTime)
     readingTime = 0
     assignment.endParts()
-    return SealedBatch(batch: batch, messages: messages, times: times)
+    let lastPlace = (key: batch.parts[Int(last.part)].key, offset: last.offset)
+    return SealedBatch(batch: batch, messages: messages, last: lastPlace, times: times)
+  }
+
+  /// A crash or failover of PostgreSQL may lose what was committed: without a batch that would meet it, the counts
+  /// would stay behind until the next event.
+  private func checkIfIdle() {
+    guard inHand == nil, ready == nil, builder.messages == 0,
+      DatabaseClock.monotonicMicroseconds() - answeredAt > 5_000_000
+    else { return }
+    let positions = assignment.reading.compactMap { entry in
+      entry.epoch.map { PartitionClaim(key: entry.key, epoch: $0, nextOffset: entry.next) }
+    }
+    guard !positions.isEmpty else { return }
+    inHand = .check
+    committer.submit(.check(positions))
   }
 
   // MARK: Results
@@ -312,6 +348,7 @@ public final class IngestionWorker {
   private func handle(_ result: CommitterResult, _ consumer: Consumer) throws {
     let job = inHand
     inHand = nil
+    answeredAt = DatabaseClock.monotonicMicroseconds()
     switch result {
     case .claimed(let claims, let bounds):
       clock = DatabaseClock(bounds)
@@ -325,8 +362,9 @@ public final class IngestionWorker {
     case .committed(var report):
       clock = DatabaseClock(report.bounds)
       batchLimit = min(batchLimit * 2, options.batchMessages)
-      if case .commit(_, _, let times) = job { report.times.merge(times) }
+      if case .commit(_, _, _, let times) = job { report.times.merge(times) }
       note(report, consumer)
+    case .unmoved: break
     case .fenced(let keys):
       observe(.fenced(keys))
       startOver(consumer)
@@ -343,8 +381,9 @@ public final class IngestionWorker {
     _ job: InHand?,
     _ consumer: Consumer
   ) throws {
-    if case .commit(let messages, let ends, _) = job, error.isDataFault {
-      try narrowDown(error, messages: messages, ends: ends)
+    if case .commit(let messages, let ends, let last, _) = job, error.isDataFault {
+      rejections.suspect(ends)
+      try narrowDown(error, messages: messages, last: last)
     } else if error.isWorthRetrying {
       observe(.retrying(error, afterMilliseconds: wait))
       // A batch that takes longer than a statement may will not get through by trying again.
@@ -358,16 +397,23 @@ public final class IngestionWorker {
   }
 
   /// Messages are validated before any SQL, so this is rare: halve the batches until the one message that the
-  /// database refuses is alone in one, then make it a dead letter.
-  private func narrowDown(_ error: PostgresError, messages: Int, ends: [PartitionKey: Int64]) throws {
-    rejections.suspect(ends)
-    guard messages == 1, let (key, end) = ends.first else {
-      batchLimit = max(1, messages / 2)
+  /// database refuses is alone in one, or alone with earlier ones that it has refused.
+  ///
+  /// It becomes a dead letter in a batch that holds another event, which the database takes: where it refuses
+  /// everything, no message is at fault, however often the worker is started again.
+  private func narrowDown(
+    _ error: PostgresError,
+    messages: Int,
+    last: (key: PartitionKey, offset: Int64)
+  ) throws {
+    guard messages == 1 || batchLimit == 1 else {
+      batchLimit = max(1, min(messages, batchLimit) / 2)
       return
     }
     let code = error.sqlState?.rawValue ?? "unknown"
-    rejections.add(key, offset: end - 1, reason: "database_rejected_\(code)")
-    observe(.rejected(key, offset: end - 1, error))
+    rejections.add(last.key, offset: last.offset, reason: "database_rejected_\(code)")
+    lastRefusal = error
+    observe(.rejected(last.key, offset: last.offset, error))
     if rejections.areTooMany { throw IngestionError.tooManyRejected(error) }
   }
 
@@ -579,7 +625,7 @@ public final class IngestionWorker {
       switch result {
       case .committed(let report): note(report, consumer)
       case .failed(let error, let wait): observe(.retrying(error, afterMilliseconds: wait))
-      case .claimed, .fenced, .outdated: break
+      case .claimed, .unmoved, .fenced, .outdated: break
       }
     }
     reportProgress(consumer)

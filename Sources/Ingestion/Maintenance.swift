@@ -32,6 +32,7 @@ final class Maintenance: @unchecked Sendable {
     // Each step is short, but a vacuum or a chunk of a large fold may take longer than a batch's statement may.
     var database = options.database
     database.settings.append(("statement_timeout", "10min"))
+    database.answerTimeout = 10 * 60 + 15
     self.options = database
     self.observe = observe
     self.isStopping = isStopping
