@@ -124,7 +124,8 @@ struct OpenAPITests {
       "\(place): \(contentType) is not documented"
     )
     if contentType == "text/event-stream" {
-      #expect(String(decoding: response.body, as: UTF8.self).contains("event: top-items\ndata: {"))
+      let text = String(decoding: response.body, as: UTF8.self)
+      #expect(text.isEmpty || text.contains("event: top-items\ndata: {"), "HEAD has no events")
     } else if contentType == "application/json", place.hasPrefix("/openapi.json") {
       #expect(try JSON(parsing: response.body)["openapi"]?.string == "3.1.0")
     } else {
