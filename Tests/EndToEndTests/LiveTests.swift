@@ -72,7 +72,8 @@ extension EndToEnd {
           }
         }
         try waitUntil("it is answered from memory again", within: .seconds(20)) {
-          try server.client.get("/v1/top-items?location=1").fields["server-timing"]?.contains("cache;") == true
+          try server.client.get("/v1/top-items?location=1").fields["server-timing"]?.contains("cache;")
+            == true
         }
         worker.signal(SIGTERM)
         #expect(try worker.wait(within: .seconds(20)) == .exited(0), "\(worker.story)")
