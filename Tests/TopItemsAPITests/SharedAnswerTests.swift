@@ -26,13 +26,13 @@ struct SharedAnswerTests {
     ] {
       let again = try asking.response(target)
       #expect(again.body == first.body && again.fields["ETag"] == first.fields["ETag"])
-      #expect(again.fields["Server-Timing"]?.contains("cache;desc=hit") == true, "\(target)")
+      #expect(again.fields["Server-Timing"]?.contains("cache;dur=0.000") == true, "\(target)")
     }
     #expect(asking.asked.all.count == 1)
     for other in [
       "/v1/top-items?n=19&location=42", "/v1/top-items.json?n=20&location=42", "/v1/top-items?n=20",
     ] {
-      #expect(try asking.response(other).fields["Server-Timing"]?.contains("hit") == false, "\(other)")
+      #expect(try asking.response(other).fields["Server-Timing"]?.contains("cache;") == false, "\(other)")
     }
     #expect(asking.asked.all.count == 4)
   }
