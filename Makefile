@@ -6,7 +6,7 @@ export TOPITEMS_WARNINGS_AS_ERRORS = 1
 MAKEFLAGS += --no-print-directory
 
 .PHONY: help build demo test test-clients soak bench bench-latency bench-ingest bench-live bench-page bench-queries \
-  lint format services stop clean
+  bench-crowds fuzz sanitize lint format services stop clean
 
 help: ## Tell what there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,17 @@ bench-ingest: build ## Measure `topitems ingest` beside the SQL floor (BENCH_OPT
 	@exports=$$(deploy/dev/services bench) && eval "$$exports" && trap 'deploy/dev/stop bench' EXIT && \
 	bin=$$(swift build --configuration release --show-bin-path) && \
 	Benchmarks/bench-ingest --binary "$$bin/topitems" --tool "$$bin/ingest-bench" $(BENCH_OPTIONS)
+
+bench-crowds: build ## Measure what crowds of idle and of slow clients cost the server
+	@Benchmarks/bench-crowds idle
+	@Benchmarks/bench-crowds slow
+
+fuzz: ## Feed random and mutated input to all that parses requests (FUZZ_SECONDS=60)
+	@swift build --configuration release --product http-fuzz
+	@$$(swift build --configuration release --show-bin-path)/http-fuzz --seconds $${FUZZ_SECONDS:-60}
+
+sanitize: ## Run the server's tests under AddressSanitizer and ThreadSanitizer
+	@deploy/dev/sanitize
 
 lint: ## Check the form of the Swift code, and the shell scripts
 	@deploy/dev/prerequisites lint

@@ -40,7 +40,7 @@ final class Connection: EventSource {
     peer = accepted.peer
     socket = accepted.takeSocket()
     self.loop = loop
-    output = Output(loop.settings.limits)
+    output = Output(loop.spans)
     registration = .none
     let descriptor = socket.descriptor.rawValue
     registration = try loop.events.register(self, descriptor: descriptor, interest: .readable)
@@ -65,7 +65,7 @@ final class Connection: EventSource {
     if readiness.contains(.broken), !takesInput { return close() }
     if readiness.contains(.writable), !output.isEmpty {
       do throws(SystemError) {
-        try output.sendRest(on: socket, at: loop.events.now, loop.settings.limits)
+        try output.sendRest(on: socket, at: loop.events.now, loop.spans)
       } catch { return close() }
       if output.isEmpty { conversation?.proceed() }
     }
@@ -75,8 +75,9 @@ final class Connection: EventSource {
 
   func expired() {
     timer = .never
-    // Neither who does not read his answer nor who still sends after it gets another word.
-    guard lingerDeadline == nil, output.isEmpty, let conversation else { return close() }
+    guard lingerDeadline == nil, let conversation else { return close() }
+    // Of a client that does not read, the kernel need not keep what it has been given either.
+    guard output.isEmpty else { return abort() }
     conversation.expired()
     settle()
   }
@@ -134,15 +135,20 @@ final class Connection: EventSource {
 
   /// A broken connection has ended.
   private func receive() -> Socket.Received {
-    do throws(SystemError) { return try socket.receive(into: loop.input) } catch { return .end }
+    do throws(SystemError) {
+      let received = try socket.receive(into: loop.input)
+      if case .bytes(let count) = received { loop.metrics?.received.add(count) }
+      return received
+    } catch { return .end }
   }
 
   /// Sends what the conversation has put into `loop.output` and `freshBody`; what the kernel does not take is kept.
   func flush() {
     guard !loop.output.isEmpty else { return }
+    loop.metrics?.sent.add(loop.output.count + freshBody.count)
     if !isClosed {
       do throws(SystemError) {
-        try output.send(loop.output, body: freshBody, on: socket, at: loop.events.now, loop.settings.limits)
+        try output.send(loop.output, body: freshBody, on: socket, at: loop.events.now, loop.spans)
       } catch { close() }
     }
     loop.output.removeAll(keepingCapacity: true)
@@ -150,7 +156,7 @@ final class Connection: EventSource {
   }
 
   /// What comes now is another answer, for the patience with slow readers.
-  func beginAccount() { output.beginAccount(loop.settings.limits) }
+  func beginAccount() { output.beginAccount(loop.spans) }
 
   /// Has the kernel hold little that is not on its way yet: what is to be sent next should still be new then.
   func preferFreshness() { socket.limitUnsent(bytes: 16 * 1024) }
@@ -177,7 +183,7 @@ final class Connection: EventSource {
       // Also a client that asked to close may have sent more.
       guard case .bytes = receive() else { return close() }
     }
-    lingerDeadline = loop.events.now + loop.settings.limits.linger
+    lingerDeadline = loop.events.now + loop.spans.linger
     socket.shutDownSending()
   }
 }

@@ -1,4 +1,5 @@
 import HTTP
+import Sockets
 
 /// What the server gives to one client, and to all together. The defaults suit the open internet.
 public struct Limits: Sendable {
@@ -28,4 +29,23 @@ public struct Limits: Sendable {
 
   /// The defaults.
   public init() {}
+}
+
+/// The deadlines of `Limits`, ready to be added to an instant.
+struct Spans {
+  let header: Instant.Span
+  let body: Instant.Span
+  let idle: Instant.Span
+  let linger: Instant.Span
+  let write: Instant.Span
+  let minimumWriteRate: Int
+
+  init(_ limits: Limits) {
+    header = .init(limits.header)
+    body = .init(limits.body)
+    idle = .init(limits.idle)
+    linger = .init(limits.linger)
+    write = .init(limits.write)
+    minimumWriteRate = max(1, limits.minimumWriteRate)
+  }
 }

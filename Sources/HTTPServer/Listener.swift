@@ -61,6 +61,7 @@ final class Listener: EventSource {
     if let suppressed = refusals.admit(at: loop.events.now) {
       loop.settings.observe(.refusedConnection(met, peer: accepted.peer, suppressed: suppressed))
     }
+    loop.metrics?.refused.add(1)
     let error = ProtocolError(.serviceUnavailable, "too many connections")
     var bytes: [UInt8] = []
     loop.encoder.append(

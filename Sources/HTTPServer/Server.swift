@@ -36,6 +36,9 @@ public final class Server: Sendable {
   ///   - loops: threads with an event loop each; a loop for each core is best.
   ///   - workers: threads that run `Reply.blocking`.
   ///   - observe: is told what happens. It runs on the loops' threads and does not wait.
+  ///   - logsRequests: whether it is told of each request, with `ServerObservation.answered`.
+  ///   - metrics: where figures are kept; nil: nowhere.
+  ///   - route: names the kind of a request, for metrics and logs. There must be few names, whatever clients ask for.
   ///   - errorResponse: makes the answers to what never reaches the handler, from a status and a clause for people.
   ///   - contentLimit: how many bytes of content a request may have, asked when its head is known; the body is still
   ///     empty then. More is a 413, and `RequestLimits.bodyBytes` bounds all. With 0, the default, content is not
@@ -47,6 +50,9 @@ public final class Server: Sendable {
     loops: Int = Server.coreCount,
     workers: Int = 8,
     observe: @escaping @Sendable (ServerObservation) -> Void = { _ in },
+    logsRequests: Bool = false,
+    metrics: ServerMetrics? = nil,
+    route: @escaping @Sendable (Request) -> String = { _ in "all" },
     errorResponse: @escaping @Sendable (Status, String) -> Response = {
       Response(status: $0, text: "\($1)\n")
     },
@@ -64,6 +70,9 @@ public final class Server: Sendable {
       observe: observe,
       errorResponse: errorResponse,
       contentLimit: contentLimit,
+      logsRequests: logsRequests,
+      metrics: metrics,
+      route: route,
       handler: handler
     )
   }
@@ -83,6 +92,7 @@ public final class Server: Sendable {
     var inboxes: [Inbox<ServerLoop.Message>] = []
     do throws(SystemError) {
       try settings.workers.start(threads: workerCount)
+      settings.metrics?.watch(settings.workers)
       for number in 0..<loops {
         let socket = try ListeningSocket(at: bound, sharesPort: true, userTimeout: settings.limits.write)
         bound = try socket.socket.localAddress()

@@ -12,6 +12,8 @@ final class ServerLoop {
   }
 
   let settings: ServerSettings
+  let spans: Spans
+  let metrics: LoopMetrics?
   let events: EventLoop
   let inbox: Inbox<Message>
   /// Where connections read to; used up before the next one reads.
@@ -29,6 +31,8 @@ final class ServerLoop {
 
   init(_ socket: consuming ListeningSocket, settings: ServerSettings) throws(SystemError) {
     self.settings = settings
+    spans = Spans(settings.limits)
+    metrics = settings.metrics?.addLoop()
     events = try EventLoop()
     inbox = try Inbox()
     let source = InboxSource(self)
@@ -63,6 +67,7 @@ final class ServerLoop {
     do throws(SystemError) {
       let connection = try Connection(accepted, loop: self)
       connections[ObjectIdentifier(connection)] = connection
+      metrics?.accepted.add(1)
     } catch {
       settings.quota.release(peer)
       throw error
@@ -110,6 +115,7 @@ final class ServerLoop {
   func remove(_ connection: Connection) {
     connections[ObjectIdentifier(connection)] = nil
     settings.quota.release(connection.peer)
+    metrics?.closed.add(1)
     endIfDone()
   }
 

@@ -8,6 +8,9 @@ public enum ServerObservation: Sendable {
   /// A request was refused before any handler saw it: for what, or how slowly, its client sent, or because no worker
   /// was to be had. At most one a second from each loop; `suppressed` says how many came since the last one without being told, so that no client can flood a log.
   case refusedRequest(ProtocolError, peer: SocketAddress, suppressed: Int)
+  /// A request was answered, or the answer could not be brought to its end. Told only if the server is made to log
+  /// requests.
+  case answered(AnsweredRequest)
   /// A connection got a 503 for a limit of connections. At most one a second from each loop, as above.
   case refusedConnection(ConnectionLimit, peer: SocketAddress, suppressed: Int)
   /// No descriptors or memory for more connections: a loop accepts none for a moment. New ones wait in the kernel.

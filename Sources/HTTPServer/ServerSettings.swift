@@ -8,6 +8,10 @@ struct ServerSettings: Sendable {
   let observe: @Sendable (ServerObservation) -> Void
   let errorResponse: @Sendable (Status, String) -> Response
   let contentLimit: @Sendable (Request) -> Int
+  /// Whether `.answered` is observed.
+  let logsRequests: Bool
+  let metrics: ServerMetrics?
+  let route: @Sendable (Request) -> String
   let handler: @Sendable (Request) -> Reply
 
   /// The answer to what the server itself refuses.

@@ -5,6 +5,7 @@ import HTTP
 import HTTPServer
 import Logging
 import Postgres
+import Prometheus
 import Sockets
 import TopItemsAPI
 import WebPages
@@ -78,6 +79,14 @@ struct Serve: ParsableCommand {
   var publicURL: String?
   @Option(
     help: .option(
+      "access-log-format",
+      "A line for each request on standard output: common, json or off.",
+      default: "off"
+    )
+  )
+  var accessLogFormat: AccessLogOption?
+  @Option(
+    help: .option(
       "answer-memory",
       "MiB for answers that are kept until they change; 0 keeps none.",
       default: "64"
@@ -133,6 +142,8 @@ struct Serve: ParsableCommand {
         format: EnvironmentOption.value("log-format", logFormat)
       )
     )
+    let accessLog = try accessLog()
+    let metrics = ServerMetrics()
     // A request waits in the server's queue for a worker; a worker never waits for a connection.
     let pool = ConnectionPool(options, size: workers, queueBound: workers)
     // A client that is slow to take rows must neither be cut off by the time limit of a statement nor keep the others
@@ -157,9 +168,31 @@ struct Serve: ParsableCommand {
       address: address,
       limits: limits,
       workers: workers,
-      observe: { log.observe($0) },
+      observe: { observation in
+        if case .answered(let request) = observation {
+          accessLog?.add(request)
+        } else {
+          log.observe(observation)
+        }
+      },
+      logsRequests: accessLog != nil,
+      metrics: metrics,
+      route: { $0.target.decodedPath == "/metrics" ? "/metrics" : api.routeName(of: $0) },
       errorResponse: TopItemsAPI.problem,
-      handler: { request in pages.response(to: request).map(Reply.ready) ?? api.handle(request) }
+      handler: { request in
+        if let page = pages.response(to: request) { return .ready(page) }
+        guard request.target.decodedPath == "/metrics" else { return api.handle(request) }
+        return .ready(
+          .metrics(request) { page in
+            metrics.write(to: &page, prefix: "topitems_http")
+            page.counter(
+              "topitems_access_log_dropped_total",
+              "Lines that the reader of the access log was too slow for.",
+              [.init(Double(accessLog?.dropped ?? 0))]
+            )
+          }
+        )
+      }
     )
 
     do {
@@ -173,8 +206,16 @@ struct Serve: ParsableCommand {
     server.wait()
     pool.close()
     streams.close()
+    accessLog?.close()
   }
 
+  private func accessLog() throws -> AccessLog? {
+    switch try EnvironmentOption.value("access-log-format", accessLogFormat) ?? .off {
+    case .off: nil
+    case .common: try AccessLog(.common, descriptor: STDOUT_FILENO)
+    case .json: try AccessLog(.json, descriptor: STDOUT_FILENO)
+    }
+  }
   /// Without the slashes at its end.
   private static func publicURL(_ text: String?) throws -> String? {
     guard var text else { return nil }

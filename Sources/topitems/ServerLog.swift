@@ -21,6 +21,7 @@ final class ServerLog: Sendable {
     case .listening(let address): logger.info("listening on http://\(address)")
     case .refusedRequest(let error, let peer, let suppressed):
       logger.debug("refused a request of \(peer): \(error)", metadata: Self.metadata(suppressed))
+    case .answered: break  // A line of the access log.
     case .refusedConnection(let limit, let peer, let suppressed):
       let option = limit == .total ? "--max-connections" : "--max-connections-per-address"
       logger.warning("refused a connection of \(peer), see \(option)", metadata: Self.metadata(suppressed))
