@@ -5,8 +5,8 @@
 export TOPITEMS_WARNINGS_AS_ERRORS = 1
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test test-clients soak bench bench-latency bench-ingest bench-live bench-page bench-queries \
-  bench-crowds fuzz sanitize lint format services stop clean
+.PHONY: help build demo test test-clients soak bench bench-latency bench-live bench-http bench-page bench-ingest \
+  bench-queries bench-crowds fuzz sanitize lint format services stop clean
 
 help: ## Tell what there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ test-clients: ## Ask a server with real clients: browsers, Python's, curl (OPTIO
 soak: ## Ten minutes of joins, leaves, ended sessions and stopped workers (SOAK_SECONDS=600, SOAK_RATE=3000)
 	@deploy/dev/soak
 
-bench: bench-latency bench-live bench-ingest bench-queries ## Measure everything, one after the other; tables here, JSON in .build/bench
+bench: bench-latency bench-live bench-page bench-http bench-queries bench-ingest ## Measure everything, one after the other; tables here, JSON in .build/bench
 
 bench-latency: ## Measure how long after it was published an event is in the API's answer (BENCH_TRIES=200, BENCH_RATES=0,1000)
 	@Benchmarks/bench-latency
@@ -37,6 +37,13 @@ bench-live: ## Measure how long after it was published an event is pushed to a c
 
 bench-page: ## Measure in Chromium the live page's first paint, and from publishing to paint (BENCH_TRIES=100)
 	@Benchmarks/bench-page
+
+bench-http: build ## Measure the server beside nginx, Hummingbird, FlyingFox and epoll (BENCH_OPTIONS="--rounds 3 --only h2")
+	@deploy/dev/prerequisites services tests bench
+	@swift build --configuration release --package-path Benchmarks/Peers
+	@exports=$$(deploy/dev/services bench-http) && eval "$$exports" && trap 'deploy/dev/stop bench-http' EXIT && \
+	Benchmarks/bench-http --binary "$$(swift build --configuration release --show-bin-path)/topitems" \
+	  --peers "$$(swift build --configuration release --package-path Benchmarks/Peers --show-bin-path)" $(BENCH_OPTIONS)
 
 bench-queries: ## Measure questions about a year of history (BENCH_DAYS=7: days of minutes)
 	@Benchmarks/bench-queries

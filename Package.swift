@@ -74,7 +74,7 @@ let package = Package(
     .executableTarget(
       name: "topitems",
       dependencies: [
-        "Ingestion", "TopItemsAPI", "WebPages", "HTTPServer", "HTTP", "Sockets", "Prometheus", "CountStore",
+        "Ingestion", "TopItemsAPI", "WebPages", "HTTPServer", "HTTP", "TLS", "Sockets", "Prometheus", "CountStore",
         "Counting",
         "Kafka", "Postgres",
         "Simulation",
@@ -114,10 +114,10 @@ let package = Package(
     .testTarget(name: "PrometheusTests", dependencies: ["Prometheus"], swiftSettings: swift),
     .testTarget(name: "PostgresTests", dependencies: ["Postgres"], swiftSettings: swift),
     .testTarget(name: "KafkaTests", dependencies: ["Kafka", "CLibrdkafka"], swiftSettings: swift),
-    .testTarget(name: "TLSTests", dependencies: ["TLS"], swiftSettings: swift),
+    .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: swift),
     .target(name: "HTTPCases", path: "Tests/HTTPCases", swiftSettings: swift),
-    .testTarget(name: "HTTPTests", dependencies: ["HTTP", "HTTPCases"], swiftSettings: swift),
+    .testTarget(name: "HTTPTests", dependencies: ["HTTP", "HTTPCases", "CNghttp2"], swiftSettings: swift),
     .testTarget(name: "SocketsTests", dependencies: ["Sockets"], swiftSettings: swift),
     .testTarget(
       name: "HTTPServerTests",

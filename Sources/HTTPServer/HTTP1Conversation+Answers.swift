@@ -64,10 +64,7 @@ extension HTTP1Conversation {
           connection.abort()
           return false
         }
-        let error =
-          loop.isStopping
-          ? ProtocolError(.serviceUnavailable, "the server stops")
-          : ProtocolError(.internalServerError, "the answer could not be made")
+        let error = loop.isStopping ? ProtocolError.stopping : .notMade
         encode(loop.settings.response(for: error), exchange.context, exchange.account)
         end()
       }
@@ -117,10 +114,9 @@ extension HTTP1Conversation {
     exchange.answer.cancel()
     enter(.idle)
     guard let begun = exchange.begun else {
-      // What came of it was noted with its answer; without one, as nginx names it: the client closed the request.
+      // What came of it was noted with its answer, if there was one.
       if !isComplete {
-        let status = Status(rawValue: 499)
-        loop.closeAccount(exchange.account, status: status, bodyBytes: 0, isComplete: false)
+        loop.closeAccount(exchange.account, status: .clientGone, bodyBytes: 0, isComplete: false)
       }
       return
     }

@@ -5,6 +5,10 @@ import Sockets
 public struct Limits: Sendable {
   /// How large a request may be.
   public var request = RequestLimits()
+  /// What one HTTP/2 connection may use besides. The times below hold for it too, in place of its own.
+  public var http2 = HTTP2Limits()
+  /// From a connection's start to the end of its TLS handshake.
+  public var handshake = Duration.seconds(10)
   /// From a connection's start, or a request's first byte, to the end of its header section; then 408.
   public var header = Duration.seconds(10)
   /// From the end of the header section to the end of the content; then 408.
@@ -29,6 +33,17 @@ public struct Limits: Sendable {
 
   /// The defaults.
   public init() {}
+
+  /// Those of an HTTP/2 session.
+  var http2Session: HTTP2Limits {
+    var session = http2
+    session.header = header
+    session.body = body
+    session.write = write
+    session.minimumWriteRate = minimumWriteRate
+    session.idle = idle
+    return session
+  }
 }
 
 /// The deadlines of `Limits`, ready to be added to an instant.

@@ -2,8 +2,9 @@ import Glibc
 import HTTP
 import Sockets
 import Synchronization
+import TLS
 
-/// An HTTP/1.1 server on raw sockets: one event loop per core, each with its own listener at the same port, so that the
+/// A server of HTTP/1.1 and HTTP/2 on raw sockets, in plain text or over TLS: one event loop per core, each with its own listener at the same port, so that the
 /// kernel spreads the connections (SO_REUSEPORT); a connection stays on its loop.
 ///
 /// A started server lives until it is stopped, whoever keeps a reference.
@@ -32,6 +33,8 @@ public final class Server: Sendable {
   ///
   /// - Parameters:
   ///   - address: where to listen; with port 0 the kernel chooses one, see `boundAddress`.
+  ///   - certificate: for TLS, which chooses between HTTP/1.1 and HTTP/2 (ALPN); nil: plain text, with both too
+  ///     (HTTP/2 with prior knowledge).
   ///   - limits: what one client, and all together, may use.
   ///   - loops: threads with an event loop each; a loop for each core is best.
   ///   - workers: threads that run `Reply.blocking`.
@@ -46,6 +49,7 @@ public final class Server: Sendable {
   ///   - handler: answers requests. It runs on the loops' threads and does not wait: see `Reply`.
   public init(
     address: SocketAddress,
+    certificate: ServerCertificate? = nil,
     limits: Limits = Limits(),
     loops: Int = Server.coreCount,
     workers: Int = 8,
@@ -65,6 +69,7 @@ public final class Server: Sendable {
     workerCount = workers
     settings = ServerSettings(
       limits: limits,
+      certificate: certificate,
       workers: WorkerPool(capacity: limits.waitingForWorker),
       quota: ConnectionQuota(total: limits.connections, perAddress: limits.connectionsPerAddress),
       observe: observe,
@@ -113,6 +118,21 @@ public final class Server: Sendable {
     let inboxes = started.withLock { $0?.inboxes } ?? []
     let instant = Instant.now() + deadline
     for inbox in inboxes { inbox.post(.stop(instant)) }
+  }
+
+  /// Reads the certificate's files anew, and observes what came of it. New connections use the new certificate; those
+  /// that are open go on undisturbed. Files that cannot be used change nothing.
+  ///
+  /// - Parameter always: also when none of the files has changed since they were last read. Without it, asking every
+  ///   few seconds costs next to nothing. It reads files: not for an event loop's thread.
+  public func reloadCertificate(always: Bool) {
+    guard let certificate = settings.certificate else { return }
+    do throws(TLSError) {
+      guard let expiry = try certificate.reload(always: always) else { return }
+      settings.observe(.certificateChanged(expiry: expiry))
+    } catch {
+      settings.observe(.certificateRejected(error))
+    }
   }
 
   /// Runs work on a worker thread that belongs to no client, such as an answer that many wait for; nobody's leaving stops

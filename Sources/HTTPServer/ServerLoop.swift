@@ -1,5 +1,6 @@
 import HTTP
 import Sockets
+import TLS
 
 /// One thread of a server: its event loop, its listener, its connections, and the buffers that these share.
 final class ServerLoop {
@@ -18,6 +19,9 @@ final class ServerLoop {
   let inbox: Inbox<Message>
   /// Where connections read to; used up before the next one reads.
   let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
+  /// What TLS makes of the input, and of the output.
+  let plaintext: UnsafeMutableRawBufferPointer
+  var ciphertext: [UInt8] = []
   /// Where answers are written to, sent before the next connection's turn.
   var output: [UInt8] = []
   var encoder = ResponseEncoder(second: currentSecond())
@@ -32,6 +36,8 @@ final class ServerLoop {
   init(_ socket: consuming ListeningSocket, settings: ServerSettings) throws(SystemError) {
     self.settings = settings
     spans = Spans(settings.limits)
+    let room = settings.certificate == nil ? 0 : input.count + TLSSession.headroom
+    plaintext = .allocate(byteCount: room, alignment: 16)
     metrics = settings.metrics?.addLoop()
     events = try EventLoop()
     inbox = try Inbox()
@@ -45,6 +51,7 @@ final class ServerLoop {
 
   deinit {
     input.deallocate()
+    plaintext.deallocate()
   }
 
   /// Serves until stopped. Returns how many connections were cut at the deadline.
@@ -122,6 +129,11 @@ final class ServerLoop {
   func noteRefusal(_ error: ProtocolError, peer: SocketAddress) {
     guard let suppressed = refusals.admit(at: events.now) else { return }
     settings.observe(.refusedRequest(error, peer: peer, suppressed: suppressed))
+  }
+
+  func noteRefusal(_ error: TLSError, peer: SocketAddress) {
+    guard let suppressed = refusals.admit(at: events.now) else { return }
+    settings.observe(.refusedTLS(error, peer: peer, suppressed: suppressed))
   }
 
   // MARK: Messages

@@ -3,6 +3,8 @@ import HTTP
 /// What all loops of a server share.
 struct ServerSettings: Sendable {
   let limits: Limits
+  /// Nil: in plain text.
+  let certificate: ServerCertificate?
   let workers: WorkerPool
   let quota: ConnectionQuota
   let observe: @Sendable (ServerObservation) -> Void

@@ -75,11 +75,17 @@ final class TestServer {
   let metrics = ServerMetrics()
   var address: SocketAddress { server.boundAddress }
 
-  init(loops: Int = 1, workers: Int = 2, _ change: (inout Limits) -> Void = { _ in }) throws {
+  init(
+    loops: Int = 1,
+    workers: Int = 2,
+    certificate: ServerCertificate? = nil,
+    _ change: (inout Limits) -> Void = { _ in }
+  ) throws {
     var limits = Limits()
     change(&limits)
     server = Server(
       address: .loopback(),
+      certificate: certificate,
       limits: limits,
       loops: loops,
       workers: workers,
