@@ -94,7 +94,7 @@ struct CountStoreTopItemsTests {
   }
 
   private func same(_ a: [TopItems.Row], _ b: [TopItems.Row]) -> Bool {
-    a == b && a.map { Array($0.itemName.utf8) } == b.map { Array($0.itemName.utf8) }
+    a == b && a.map { Array(($0.itemName ?? "").utf8) } == b.map { Array(($0.itemName ?? "").utf8) }
   }
 
   @Test(
@@ -160,7 +160,8 @@ struct CountStoreTopItemsTests {
           let query = TopItemsQuery(locations: [], n: 3, range: range, grouping: grouping, maximumRows: 9)
           let answer = try fixture.store.topItems(query)
           #expect(
-            answer == TopItems(from: nil, to: nil, revision: 0, watermark: nil, state: .open, rows: [])
+            answer
+              == TopItems(from: nil, to: nil, revision: 0, watermark: nil, state: .open, lag: 0, rows: [])
           )
         }
       }
