@@ -1,11 +1,13 @@
 import ArgumentParser
 import CountStore
 import Glibc
+import HTTP
 import HTTPServer
 import Logging
 import Postgres
 import Sockets
 import TopItemsAPI
+import WebPages
 
 /// `topitems serve`: the HTTP server.
 struct Serve: ParsableCommand {
@@ -50,6 +52,14 @@ struct Serve: ParsableCommand {
     )
   )
   var maxRows: Int?
+  @Option(
+    help: .option(
+      "tableau-script",
+      "Where the connector /wdc/ loads Tableau's script from: an address, or a path on this server's origin.",
+      default: WebPages.tableauScript
+    )
+  )
+  var tableauScript: String?
   @Option(
     help: .option(
       "cors-origin",
@@ -102,6 +112,12 @@ struct Serve: ParsableCommand {
       try NumberOption.value("max-connections-per-address", maxConnectionsPerAddress, in: 1...1_000_000)
       ?? limits.connectionsPerAddress
     let maximumRows = try NumberOption.value("max-rows", maxRows, in: 1...10_000_000) ?? 100_000
+    let script = try EnvironmentOption.value("tableau-script", tableauScript) ?? WebPages.tableauScript
+    guard let pages = WebPages(tableauScript: script) else {
+      throw ValidationError(
+        "--tableau-script must be an address without a query, such as \(WebPages.tableauScript)."
+      )
+    }
     let corsOrigins = (try EnvironmentOption.value("cors-origin", corsOrigin) ?? "").split(separator: ",")
       .map { $0.trimmingPrefix(while: \.isWhitespace) }.map(String.init)
     let publicURL = try Self.publicURL(try EnvironmentOption.value("public-url", publicURL))
@@ -133,6 +149,7 @@ struct Serve: ParsableCommand {
     let api = TopItemsAPI(
       backend: Backend(pool: pool, streams: streams),
       settings: settings,
+      odata: ODataService(read: Backend.rows(streams), observe: { log.observe($0) }),
       shared: answers.shared,
       observe: { log.observe($0) }
     )
@@ -142,7 +159,7 @@ struct Serve: ParsableCommand {
       workers: workers,
       observe: { log.observe($0) },
       errorResponse: TopItemsAPI.problem,
-      handler: { api.handle($0) }
+      handler: { request in pages.response(to: request).map(Reply.ready) ?? api.handle(request) }
     )
 
     do {
