@@ -76,8 +76,8 @@ public struct TopItemsAPI: Sendable {
       switch try route.answer(asked) {
       case .ready(let answer): return .ready(frame.response(answer))
       case .blocking(let work): return Self.blocking(work, frame)
-      case .shared(let work):
-        return sharedReply(to: request, route, asked, frame, work) ?? Self.blocking(work, frame)
+      case .shared(let format, let work):
+        return sharedReply(to: request, route, asked, format, frame, work) ?? Self.blocking(work, frame)
       case .streaming(let work): return Self.streaming(work, frame)
       }
     } catch {
@@ -103,11 +103,13 @@ public struct TopItemsAPI: Sendable {
     _ frame: Frame
   ) -> Reply {
     .streaming { stream throws(StreamBroken) in
-      var pieces = AnswerPieces(stream: stream) { frame.pieces(contentType: $0) }
+      var pieces = AnswerPieces(stream: stream, isCompressed: frame.acceptsGzip) {
+        frame.pieces(contentType: $0)
+      }
       let response: Response
       do {
         try work(&pieces)
-        guard let answer = pieces.whole() else { return }
+        guard let answer = try pieces.finish() else { return }
         response = frame.response(answer)
       } catch let broken as StreamBroken {
         throw broken
@@ -125,11 +127,16 @@ public struct TopItemsAPI: Sendable {
     to request: Request,
     _ route: Route,
     _ asked: Asked,
+    _ format: Format,
     _ frame: Frame,
     _ work: @escaping @Sendable () throws(APIError) -> Answer
   ) -> Reply? {
     guard let shared else { return nil }
-    let key = Question.Key(path: route.follows ?? asked.path, parameters: asked.parameters.items)
+    let key = Question.Key(
+      path: route.follows ?? asked.path,
+      format: format,
+      parameters: asked.parameters.items
+    )
     let question = Question(key: key) { () throws(APIError) in
       let frame = Frame()
       let answer = try work()
