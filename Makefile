@@ -5,7 +5,8 @@
 export TOPITEMS_WARNINGS_AS_ERRORS = 1
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test test-clients bench bench-ingest bench-live bench-page bench-queries lint format services stop clean
+.PHONY: help build demo test test-clients soak bench bench-latency bench-ingest bench-live bench-page bench-queries \
+  lint format services stop clean
 
 help: ## Tell what there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +24,12 @@ test: ## Build, lint, and run the unit, integration and end-to-end tests on priv
 test-clients: ## Ask a server with real clients: browsers, Python's, curl (OPTIONS="-k live": of these tests)
 	@deploy/dev/test-clients $(OPTIONS)
 
-bench: ## Measure how long after it was published an event is in the API's answer (BENCH_TRIES=200)
+soak: ## Ten minutes of joins, leaves, ended sessions and stopped workers (SOAK_SECONDS=600, SOAK_RATE=3000)
+	@deploy/dev/soak
+
+bench: bench-latency bench-live bench-ingest bench-queries ## Measure everything, one after the other; tables here, JSON in .build/bench
+
+bench-latency: ## Measure how long after it was published an event is in the API's answer (BENCH_TRIES=200, BENCH_RATES=0,1000)
 	@Benchmarks/bench-latency
 
 bench-live: ## Measure how long after it was published an event is pushed to a client that follows (BENCH_TRIES=200)

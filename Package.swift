@@ -116,7 +116,8 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "Ingestion", "CountStore", "Counting", "Kafka", "Postgres", "Simulation", "TestSupport",
+        "Ingestion", "CountStore", "Counting", "HTTP", "Kafka", "Postgres", "Simulation", "TestSupport",
+        "TopItemsAPI",
       ],
       swiftSettings: swift
     ),

@@ -63,7 +63,7 @@ struct Frame: Sendable {
     return Response(status: .noContent, fields: fields)
   }
 
-  private func fields(
+  func fields(
     contentType: String?,
     cacheControl: String,
     timings: [(name: String, duration: Duration)] = []
@@ -81,7 +81,7 @@ struct Frame: Sendable {
     return fields
   }
 
-  private static func list(_ methods: [Method]) -> String {
+  static func list(_ methods: [Method]) -> String {
     methods.map(\.rawValue).joined(separator: ", ")
   }
 

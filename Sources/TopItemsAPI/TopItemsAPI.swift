@@ -23,20 +23,24 @@ public struct TopItemsAPI: Sendable {
   }
 
   let routes: [String: Route]
+  let odata: ODataService?
   let shared: SharedAnswers?
   private let settings: Settings
   private static let methods: [Method] = [.get, .head, .options]
 
   /// - Parameters:
+  ///   - odata: what answers under `/odata/v4/`; nil for nothing.
   ///   - shared: answers in memory, and live push; without it every question is asked anew, and nothing is pushed.
   ///   - observe: receives what happens; it must not block for long.
   public init(
     backend: Backend,
     settings: Settings = Settings(),
+    odata: ODataService? = nil,
     shared: SharedAnswers? = nil,
     observe: @escaping Observe = { _ in }
   ) {
     self.settings = settings
+    self.odata = odata
     self.shared = shared
     routes = Route.all(
       backend: backend,
@@ -52,6 +56,7 @@ public struct TopItemsAPI: Sendable {
   }
 
   private func reply(to request: Request) -> Reply {
+    if let odata, ODataService.owns(request.target.decodedPath) { return odata.handle(request) }
     if let hit = shared?.cache.hit(request) { return .ready(hit) }
     let frame = Frame(request)
     do throws(APIError) {

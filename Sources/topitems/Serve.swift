@@ -149,6 +149,7 @@ struct Serve: ParsableCommand {
     let api = TopItemsAPI(
       backend: Backend(pool: pool, streams: streams),
       settings: settings,
+      odata: ODataService(read: Backend.rows(streams), observe: { log.observe($0) }),
       shared: answers.shared,
       observe: { log.observe($0) }
     )

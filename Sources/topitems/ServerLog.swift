@@ -37,6 +37,7 @@ final class ServerLog: Sendable {
     switch observation {
     case .questionFailed(let path, let error):
       logger.warning("a question to \(path) was not answered: \(error)", metadata: metadata)
+    case .tableFailed(let error): logger.warning("a table was not read: \(error)", metadata: metadata)
     case .statusFailed(let error): logger.warning("the status is not known: \(error)", metadata: metadata)
     case .readinessFailed(let error): logger.warning("not ready: \(error)", metadata: metadata)
     }
