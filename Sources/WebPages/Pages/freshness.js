@@ -51,7 +51,7 @@ export class Freshness {
     this.#state = state;
     this.#connection.dataset.state = state;
     setText(this.#connection, pills[state]);
-    document.body.classList.toggle("stale", ["away", "unavailable"].includes(state) && this.#confirmed !== null);
+    document.body.dataset.state = state;
     this.#showTrouble(detail);
     this.#showTime();
   }
