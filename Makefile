@@ -5,8 +5,8 @@
 export TOPITEMS_WARNINGS_AS_ERRORS = 1
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test test-clients bench bench-http bench-ingest bench-live bench-queries bench-crowds fuzz sanitize
-.PHONY: lint format services stop clean
+.PHONY: help build demo test test-clients soak bench bench-latency bench-live bench-http bench-page bench-ingest \
+  bench-queries bench-crowds fuzz sanitize lint format services stop clean
 
 help: ## Tell what there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,11 +24,19 @@ test: ## Build, lint, and run the unit, integration and end-to-end tests on priv
 test-clients: ## Ask a server with real clients: browsers, Python's, curl (OPTIONS="-k live": of these tests)
 	@deploy/dev/test-clients $(OPTIONS)
 
-bench: ## Measure how long after it was published an event is in the API's answer (BENCH_TRIES=200)
+soak: ## Ten minutes of joins, leaves, ended sessions and stopped workers (SOAK_SECONDS=600, SOAK_RATE=3000)
+	@deploy/dev/soak
+
+bench: bench-latency bench-live bench-page bench-http bench-queries bench-ingest ## Measure everything, one after the other; tables here, JSON in .build/bench
+
+bench-latency: ## Measure how long after it was published an event is in the API's answer (BENCH_TRIES=200, BENCH_RATES=0,1000)
 	@Benchmarks/bench-latency
 
 bench-live: ## Measure how long after it was published an event is pushed to a client that follows (BENCH_TRIES=200)
 	@Benchmarks/bench-latency pushed
+
+bench-page: ## Measure in Chromium the live page's first paint, and from publishing to paint (BENCH_TRIES=100)
+	@Benchmarks/bench-page
 
 bench-http: build ## Measure the server beside nginx, Hummingbird, FlyingFox and epoll (BENCH_OPTIONS="--rounds 3 --only h2")
 	@deploy/dev/prerequisites services tests bench

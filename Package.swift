@@ -63,12 +63,18 @@ let package = Package(
       dependencies: ["Kafka", "CountStore", "Counting", "Postgres", "Prometheus"],
       swiftSettings: swift
     ),
+    .target(
+      name: "WebPages",
+      dependencies: ["HTTP", "Compression"],
+      resources: [.embedInCode("Pages")],
+      swiftSettings: swift
+    ),
     .target(name: "Prometheus", swiftSettings: swift),
     .target(name: "Simulation", dependencies: ["Counting"], swiftSettings: swift),
     .executableTarget(
       name: "topitems",
       dependencies: [
-        "Ingestion", "TopItemsAPI", "HTTPServer", "HTTP", "TLS", "Sockets", "Prometheus", "CountStore",
+        "Ingestion", "TopItemsAPI", "WebPages", "HTTPServer", "HTTP", "TLS", "Sockets", "Prometheus", "CountStore",
         "Counting",
         "Kafka", "Postgres",
         "Simulation",
@@ -131,7 +137,8 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "Ingestion", "CountStore", "Counting", "Kafka", "Postgres", "Simulation", "TestSupport",
+        "Ingestion", "CountStore", "Counting", "HTTP", "Kafka", "Postgres", "Simulation", "TestSupport",
+        "TopItemsAPI",
       ],
       swiftSettings: swift
     ),
@@ -140,6 +147,7 @@ let package = Package(
       dependencies: ["TopItemsAPI", "CountStore", "Counting", "HTTP", "Postgres"],
       swiftSettings: swift
     ),
+    .testTarget(name: "WebPagesTests", dependencies: ["WebPages", "HTTP"], swiftSettings: swift),
     .testTarget(name: "CountingTests", dependencies: ["Counting"], swiftSettings: swift),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Counting"], swiftSettings: swift),
     .testTarget(

@@ -17,49 +17,72 @@ extension CountStore {
   public func topItems(_ query: TopItemsQuery) throws(CountStoreError) -> TopItems {
     do {
       let result = try connection.execute(Self.statement(for: query))
-      if let unknown = try result.optionalString(0, 5) {
-        throw CountStoreError.unknownLocations(unknown.split(separator: ",").compactMap { Int64($0) })
-      }
-      let rows = try Self.rows(of: result, query: query)
-      guard rows.count <= query.maximumRows else {
+      var answer = try Self.head(of: result)
+      // Without any counts there is still one row, for the labels.
+      guard try result.optionalInt64(0, TopItemsColumn.count) != nil else { return answer }
+      guard result.count <= query.maximumRows else {
         throw CountStoreError.tooManyRows(limit: query.maximumRows)
       }
-      return TopItems(
-        from: try result.optionalTimestamp(0, 0).map(Timestamp.init(microseconds:)),
-        to: try result.optionalTimestamp(0, 1).map(Timestamp.init(microseconds:)),
-        revision: try result.int64(0, 2),
-        watermark: try result.optionalTimestamp(0, 3).map(Timestamp.init(microseconds:)),
-        state: Finality(rawValue: try result.string(0, 4)) ?? .open,
-        rows: rows
-      )
-    } catch let error as CountStoreError {
-      throw error
-    } catch let error as PostgresError {
-      throw .postgres(error)
+      answer.rows.reserveCapacity(result.count)
+      for row in 0..<result.count { answer.rows.append(try Self.row(of: result, row)) }
+      return answer
     } catch {
-      throw .postgres(PostgresError(.protocol, "\(error)"))
+      throw CountStoreError(error)
     }
   }
 
-  private static func rows(of result: borrowing QueryResult, query: TopItemsQuery) throws(PostgresError)
-    -> [TopItems.Row]
-  {
-    // Without any counts there is still one row, for the labels: its rank is NULL.
-    guard try result.optionalInt64(0, 8) != nil else { return [] }
-    var rows: [TopItems.Row] = []
-    rows.reserveCapacity(result.count)
-    for row in 0..<result.count {
-      rows.append(
-        TopItems.Row(
-          locationOid: try result.optionalInt64(row, 6),
-          locationName: try result.optionalString(row, 7),
-          rank: Int(try result.int64(row, 8)),
-          itemName: try result.string(row, 9),
-          count: try result.int64(row, 10)
-        )
-      )
+  /// The same answer one row at a time, for lists of any length: first the list without its rows, then each of them.
+  ///
+  /// - Throws: `CountStoreError`, or the error of the closure that threw.
+  public func topItems(
+    _ query: TopItemsQuery,
+    begin: (TopItems) throws -> Void,
+    row body: (TopItems.Row) throws -> Void
+  ) throws {
+    try eachRow(of: Self.statement(for: query), maximumRows: query.maximumRows) { row, number throws in
+      if number == 0 { try begin(try Self.head(of: row)) }
+      guard try row.optionalInt64(0, TopItemsColumn.count) != nil else { return }
+      try body(try Self.row(of: row, 0))
     }
-    return rows
+  }
+
+  private static func head(of result: borrowing QueryResult) throws -> TopItems {
+    typealias Column = TopItemsColumn
+    if let unknown = try result.optionalString(0, Column.unknown) {
+      throw CountStoreError.unknownLocations(unknown.split(separator: ",").compactMap { Int64($0) })
+    }
+    let previousFrom = try result.optionalTimestamp(0, Column.previousFrom).map(Timestamp.init(microseconds:))
+    let previousTo = try result.optionalTimestamp(0, Column.previousTo).map(Timestamp.init(microseconds:))
+    var previous: Range<Timestamp>?
+    if let previousFrom, let previousTo, previousFrom < previousTo { previous = previousFrom..<previousTo }
+    return TopItems(
+      from: try result.optionalTimestamp(0, Column.from).map(Timestamp.init(microseconds:)),
+      to: try result.optionalTimestamp(0, Column.to).map(Timestamp.init(microseconds:)),
+      revision: try result.int64(0, Column.revision),
+      watermark: try result.optionalTimestamp(0, Column.watermark).map(Timestamp.init(microseconds:)),
+      state: Finality(rawValue: try result.string(0, Column.state)) ?? .open,
+      lag: try result.optionalInt64(0, Column.lag),
+      isTiedAtCutoff: try result.bool(0, Column.isTied),
+      previous: previous,
+      rows: []
+    )
+  }
+
+  private static func row(
+    of result: borrowing QueryResult,
+    _ row: Int
+  ) throws(PostgresError) -> TopItems.Row {
+    typealias Column = TopItemsColumn
+    return TopItems.Row(
+      locationOid: try result.optionalInt64(row, Column.location),
+      locationName: try result.optionalString(row, Column.locationName),
+      rank: try result.optionalInt64(row, Column.rank).map { Int($0) },
+      itemName: try result.optionalString(row, Column.item),
+      count: try result.int64(row, Column.count),
+      total: try result.optionalInt64(row, Column.total),
+      previousRank: try result.optionalInt64(row, Column.previousRank).map { Int($0) },
+      previousCount: try result.optionalInt64(row, Column.previousCount)
+    )
   }
 }
 
@@ -70,12 +93,19 @@ enum Label {
   /// How far the watermark must have passed a range before its counts are called final.
   static let settlingSeconds = 600
 
-  /// One row: revision, watermark, newest_window_end (NULL before the first event).
+  /// One row: revision, watermark, newest_window_end (NULL before the first event), lag (NULL where
+  /// one is not known).
+  ///
+  /// A silent partition with messages that are not counted yet is not idle: its worker is away. (One offset of lag is none:
+  /// behind a transaction's last message stands its marker.)
   static let sql = """
     SELECT coalesce((SELECT max(revision) FROM revision), 0) AS revision,
-           coalesce(min(max_event_at) FILTER (WHERE last_message_at > now() - interval '\(idleSeconds) seconds'),
+           coalesce(min(max_event_at) FILTER (WHERE last_message_at > now() - interval '\(idleSeconds) seconds'
+                                                OR log_end_offset > next_offset + 1),
                     max(max_event_at)) AS watermark,
-           date_bin('1 minute', max(max_event_at), 'epoch') + interval '1 minute' AS newest_window_end
+           date_bin('1 minute', max(max_event_at), 'epoch') + interval '1 minute' AS newest_window_end,
+           CASE WHEN count(log_end_offset) = count(*)
+                THEN coalesce(sum(greatest(log_end_offset - next_offset, 0)), 0)::bigint END AS lag
     FROM ingest_offset
     """
 

@@ -4,6 +4,8 @@ public import Postgres
 public enum CountStoreError: Error, Sendable {
   /// These `geographical_location_oid`s are no locations, or none that may be seen: the two are not told apart.
   case unknownLocations([Int64])
+  /// PostgreSQL knows no time zone of this name.
+  case unknownTimeZone
   /// The answer has more rows than were asked for at most.
   case tooManyRows(limit: Int)
   /// PostgreSQL did not answer.
@@ -11,6 +13,15 @@ public enum CountStoreError: Error, Sendable {
 }
 
 extension CountStoreError {
+  /// What was thrown while an answer was read.
+  init(_ error: any Error) {
+    switch error {
+    case let error as CountStoreError: self = error
+    case let error as PostgresError: self = .postgres(error)
+    default: self = .postgres(PostgresError(.protocol, "\(error)"))
+    }
+  }
+
   /// What PostgreSQL's silence means to someone who waits for an answer.
   public enum Trouble: Sendable, CaseIterable {
     /// It cannot be reached, or is starting or stopping.
@@ -52,6 +63,7 @@ extension CountStoreError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .unknownLocations(let oids): "unknown locations: \(oids.count)"
+    case .unknownTimeZone: "unknown time zone"
     case .tooManyRows(let limit): "more than \(limit) rows"
     case .postgres(let error): "\(error)"
     }

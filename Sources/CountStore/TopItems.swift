@@ -10,31 +10,8 @@ public enum Finality: String, Sendable, CaseIterable {
   case final
 }
 
-/// One top list, complete and exact as of one revision.
-public struct TopItems: Sendable, Equatable {
-  /// One ranked item; rows are ordered by location, then rank.
-  public struct Row: Sendable, Equatable {
-    /// `geographical_location_oid`; nil when all locations are ranked together.
-    public var locationOid: Int64?
-    /// `geographical_location`; nil also for a location that counts without a name as yet.
-    public var locationName: String?
-    /// 1, 2, 3… by count descending, then name in byte order.
-    public var rank: Int
-    /// 1 to 5,000 Unicode scalars of whatever the cameras sent: never trust it in a page or a command.
-    public var itemName: String
-    /// Distinct detections.
-    public var count: Int64
-
-    /// Takes each property.
-    public init(locationOid: Int64?, locationName: String?, rank: Int, itemName: String, count: Int64) {
-      self.locationOid = locationOid
-      self.locationName = locationName
-      self.rank = rank
-      self.itemName = itemName
-      self.count = count
-    }
-  }
-
+/// What an answer says of itself. All of it is of one snapshot, as are the rows.
+public struct AnswerLabels: Sendable, Equatable {
   /// The start of the range that was counted, widened to whole windows (hours or days, where no
   /// minutes are kept any more); nil where nothing is counted yet and the
   /// question left that end open.
@@ -47,6 +24,78 @@ public struct TopItems: Sendable, Equatable {
   public var watermark: Timestamp?
   /// Whether the counts may still grow.
   public var state: Finality
+  /// How many messages were waiting when batches were committed last; nil where a partition's is not known.
+  public var lag: Int64?
+
+  /// Takes each property.
+  public init(
+    from: Timestamp?,
+    to: Timestamp?,
+    revision: Int64,
+    watermark: Timestamp?,
+    state: Finality,
+    lag: Int64? = nil
+  ) {
+    self.from = from
+    self.to = to
+    self.revision = revision
+    self.watermark = watermark
+    self.state = state
+    self.lag = lag
+  }
+}
+
+/// One top list, complete and exact as of one revision.
+@dynamicMemberLookup
+public struct TopItems: Sendable, Equatable {
+  /// One ranked item; or one that dropped out (without a rank); or the rest of a ranking (without a name either). Rows
+  /// are ordered by location, and then as named.
+  public struct Row: Sendable, Equatable {
+    /// `geographical_location_oid`; nil when all locations are ranked together.
+    public var locationOid: Int64?
+    /// `geographical_location`; nil also for a location that counts without a name as yet.
+    public var locationName: String?
+    /// 1, 2, 3… by count descending, then name in byte order. Nil for an item that dropped out and for the rest.
+    public var rank: Int?
+    /// 1 to 5,000 Unicode scalars of whatever the cameras sent: never trust it in a page or a command. Nil for the rest.
+    public var itemName: String?
+    /// Distinct detections.
+    public var count: Int64
+    /// Distinct detections of all items of the ranking, if the question wants shares.
+    public var total: Int64?
+    /// The rank in the span before; nil where it was not counted then, or nothing is compared.
+    public var previousRank: Int?
+    /// The count in the span before; nil for the rest, or where nothing is compared.
+    public var previousCount: Int64?
+
+    /// Takes each property.
+    public init(
+      locationOid: Int64?,
+      locationName: String?,
+      rank: Int?,
+      itemName: String?,
+      count: Int64,
+      total: Int64? = nil,
+      previousRank: Int? = nil,
+      previousCount: Int64? = nil
+    ) {
+      self.locationOid = locationOid
+      self.locationName = locationName
+      self.rank = rank
+      self.itemName = itemName
+      self.count = count
+      self.total = total
+      self.previousRank = previousRank
+      self.previousCount = previousCount
+    }
+  }
+
+  /// What the answer says of itself, each also as a property of this list.
+  public var labels: AnswerLabels
+  /// Whether in some ranking an item has as many detections as the `n`-th and comes behind it by its name alone.
+  public var isTiedAtCutoff: Bool
+  /// The span that it is compared with.
+  public var previous: Range<Timestamp>?
   /// All of them, ordered by location, then rank.
   public var rows: [Row]
 
@@ -57,13 +106,27 @@ public struct TopItems: Sendable, Equatable {
     revision: Int64,
     watermark: Timestamp?,
     state: Finality,
+    lag: Int64? = nil,
+    isTiedAtCutoff: Bool = false,
+    previous: Range<Timestamp>? = nil,
     rows: [Row]
   ) {
-    self.from = from
-    self.to = to
-    self.revision = revision
-    self.watermark = watermark
-    self.state = state
+    labels = AnswerLabels(
+      from: from,
+      to: to,
+      revision: revision,
+      watermark: watermark,
+      state: state,
+      lag: lag
+    )
+    self.isTiedAtCutoff = isTiedAtCutoff
+    self.previous = previous
     self.rows = rows
+  }
+
+  /// A property of the labels.
+  public subscript<Value>(dynamicMember path: WritableKeyPath<AnswerLabels, Value>) -> Value {
+    get { labels[keyPath: path] }
+    set { labels[keyPath: path] = newValue }
   }
 }

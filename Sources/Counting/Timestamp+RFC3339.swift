@@ -51,8 +51,19 @@ extension Timestamp {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// Appends the ASCII bytes of `rfc3339`.
-  public func appendRFC3339(to bytes: inout [UInt8]) {
+  /// Appends the ASCII bytes of `rfc3339`; or, with an offset from UTC of less than a day, the same instant as clocks
+  /// there show it, like `2026-11-01T01:00:00+01:00`. An offset that leads beyond what can be represented is left out.
+  public func appendRFC3339(to bytes: inout [UInt8], offsetMinutes: Int64 = 0) {
+    let (local, overflow) = microseconds.addingReportingOverflow(offsetMinutes * 60_000_000)
+    guard offsetMinutes == 0 || overflow || abs(offsetMinutes) >= 1440 else {
+      Timestamp(microseconds: local).appendRFC3339(to: &bytes)
+      bytes.removeLast()
+      bytes.append(UInt8(ascii: offsetMinutes < 0 ? "-" : "+"))
+      append(abs(offsetMinutes) / 60, width: 2, to: &bytes)
+      bytes.append(UInt8(ascii: ":"))
+      append(abs(offsetMinutes) % 60, width: 2, to: &bytes)
+      return
+    }
     let microsecondsPerDay: Int64 = 86_400_000_000
     let days = floorDivide(microseconds, by: microsecondsPerDay)
     // From the remainder, as days × length can lie below Int64.min.

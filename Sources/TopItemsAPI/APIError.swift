@@ -10,6 +10,10 @@ enum APIError: Error, Equatable {
   case emptyRange
   case malformedQuery(parameter: String?, detail: String)
   case tooManyRows(limit: Int)
+  case answerTooLong(bytes: Int)
+  case unpagedFormat(parameter: String)
+  case foreignCursor
+  case cursorGone(isElsewhere: Bool)
   case unknownLocations([Int64])
   case unknownPath
   case wrongMethod(allowed: [Method])
@@ -26,6 +30,7 @@ enum APIError: Error, Equatable {
   init(_ error: CountStoreError) {
     switch error {
     case .unknownLocations(let oids): self = .unknownLocations(oids)
+    case .unknownTimeZone: self = .malformedParameter("tz", expected: Display.expectedTimeZone)
     case .tooManyRows(let limit): self = .tooManyRows(limit: limit)
     case .postgres:
       switch error.trouble {
@@ -98,9 +103,46 @@ enum APIError: Error, Equatable {
         title: "The answer would be too long",
         detail: """
           The answer has more than \(limit) rows and is never cut. Ask for fewer items (n), for certain \
-          locations (location=…), or for one ranking over all (group=all).
+          locations (location=…), for one ranking over all (group=all) or for longer buckets; or take CSV or NDJSON, \
+          which may be of any length.
           """,
         param: "n"
+      )
+    case .answerTooLong(let bytes):
+      return Problem(
+        type: "answer-too-long",
+        status: .badRequest,
+        title: "The answer would be too long",
+        detail: """
+          The answer takes more than \(bytes) bytes and is never cut. Ask for less, or take CSV or NDJSON, which may \
+          be of any length.
+          """
+      )
+    case .unpagedFormat(let parameter):
+      return Problem(
+        type: "contradictory-parameters",
+        status: .badRequest,
+        title: "This format has no pages",
+        detail: "limit and cursor are for the JSON envelope, which says where the next page is.",
+        param: parameter
+      )
+    case .foreignCursor:
+      return Problem(
+        type: "malformed-parameter",
+        status: .badRequest,
+        title: "The cursor belongs to another question",
+        detail: "Repeat all parameters of the first page with its next_cursor, or follow next.",
+        param: "cursor"
+      )
+    case .cursorGone(let isElsewhere):
+      return Problem(
+        type: "cursor-gone",
+        status: .gone,
+        title: "The result of this cursor is not held any more",
+        detail: isElsewhere
+          ? "Another server gave it, or this one before a restart. Start over with the first page."
+          : "It was not used for too long, or others needed the room. Start over with the first page.",
+        param: "cursor"
       )
     case .unknownLocations(let oids):
       let named = oids.prefix(10).map(String.init).joined(separator: ", ")
@@ -187,7 +229,7 @@ enum APIError: Error, Equatable {
   }
 
   /// A hostile name would otherwise fill the answer.
-  private static func clipped(_ name: String) -> String {
+  static func clipped(_ name: String) -> String {
     name.unicodeScalars.count <= 64
       ? name : String(String.UnicodeScalarView(name.unicodeScalars.prefix(64))) + "…"
   }

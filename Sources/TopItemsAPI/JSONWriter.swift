@@ -78,6 +78,41 @@ package struct JSONWriter {
     bytes.append(contentsOf: json)
   }
 
+  package mutating func string(_ value: StaticString) {
+    separate()
+    bytes.append(UInt8(ascii: "\""))
+    appendLiteral(value)
+    bytes.append(UInt8(ascii: "\""))
+  }
+
+  /// A string of bytes that need no escape.
+  mutating func quoted(_ ascii: [UInt8]) {
+    separate()
+    bytes.append(UInt8(ascii: "\""))
+    bytes.append(contentsOf: ascii)
+    bytes.append(UInt8(ascii: "\""))
+  }
+
+  /// The inside of an array or an object that is JSON already; empty is fine.
+  mutating func members(_ json: ArraySlice<UInt8>) {
+    guard !json.isEmpty else { return }
+    separate()
+    bytes.append(contentsOf: json)
+  }
+
+  /// What stands around values, for those who balance brackets and set commas themselves: no comma follows it.
+  mutating func raw(_ text: StaticString) {
+    appendLiteral(text)
+    needsComma = false
+  }
+
+  /// Gives away what was written so far.
+  mutating func take() -> [UInt8] {
+    var taken: [UInt8] = []
+    swap(&taken, &bytes)
+    return taken
+  }
+
   private mutating func open(_ bracket: UInt8) {
     separate()
     bytes.append(bracket)

@@ -1,5 +1,7 @@
 /// The parameters of one request by name: only known ones, and each once unless it may be repeated.
-struct Parameters {
+struct Parameters: Sendable {
+  /// All of them in the order of the request.
+  let items: [(name: String, value: String)]
   private var values: [String: [String]] = [:]
 
   /// The one parameter that may be given more than once.
@@ -7,6 +9,7 @@ struct Parameters {
 
   /// - Throws: `unknownParameter`, `repeatedParameter`; the first that is wrong, in the order of the request.
   init(_ items: [(name: String, value: String)], known: [String]) throws(APIError) {
+    self.items = items
     for (name, value) in items {
       guard known.contains(name) else { throw .unknownParameter(name, known: known) }
       guard values[name] == nil || name == Self.repeatable else { throw .repeatedParameter(name) }
@@ -21,14 +24,17 @@ struct Parameters {
 
   /// All values of a parameter, read by `read`.
   ///
-  /// - Throws: `malformedParameter` where `read` has no answer.
+  /// - Throws: `malformedParameter` where `read` has no answer, or there are more than `limit`.
   func all<Value>(
     _ name: String,
     expected: String,
+    limit: Int = .max,
     _ read: (String) -> Value?
   ) throws(APIError) -> [Value] {
     var result: [Value] = []
-    for text in values[name] ?? [] {
+    let texts = values[name] ?? []
+    guard texts.count <= limit else { throw .malformedParameter(name, expected: expected) }
+    for text in texts {
       guard let value = read(text) else { throw .malformedParameter(name, expected: expected) }
       result.append(value)
     }
@@ -44,6 +50,13 @@ struct Parameters {
     _ read: (String) -> Value?
   ) throws(APIError) -> Value? {
     try all(name, expected: expected, read).first
+  }
+
+  /// `true` or `false`.
+  ///
+  /// - Throws: `malformedParameter` for anything else.
+  func flag(_ name: String, default absent: Bool = false) throws(APIError) -> Bool {
+    try one(name, expected: "true or false") { ["true": true, "false": false][$0] } ?? absent
   }
 
   /// A decimal integer in its one canonical spelling: no plus sign, no leading zeros, no `-0`.

@@ -1,38 +1,69 @@
+import HTTP
+
 /// One address of the API. Every one takes GET, HEAD and OPTIONS.
 struct Route: Sendable {
   /// The parameters that it takes.
   var parameters: [String] = []
-  /// Whether `Accept` is heeded: an address that names its format, or serves probes, answers that format to all.
-  var isNegotiated = false
-  /// Whether its answer serves all who ask the same.
-  var isShared = false
   /// The path whose answer is pushed at this address, at once and whenever it changes.
   var follows: String?
-  var answer: @Sendable (Parameters) throws(APIError) -> Answer.Outcome
+  var answer: @Sendable (Asked) throws(APIError) -> Answer.Outcome
 }
 
 extension Route {
   /// Every path there is.
-  static func all(backend: Backend, maximumRows: Int, observe: @escaping Observe) -> [String: Route] {
-    let topItems = TopItemsEndpoint(ask: backend.topItems, maximumRows: maximumRows, observe: observe)
+  static func all(
+    backend: Backend,
+    maximumRows: Int,
+    kept: KeptResults,
+    observe: @escaping Observe
+  ) -> [String: Route] {
+    let topItems = TopItemsEndpoint(backend: backend, maximumRows: maximumRows, kept: kept, observe: observe)
+    let series = SeriesEndpoint(backend: backend, maximumRows: maximumRows, kept: kept, observe: observe)
+    let locations = LocationsEndpoint(
+      backend: backend,
+      maximumRows: maximumRows,
+      kept: kept,
+      observe: observe
+    )
+    let items = ItemsEndpoint(backend: backend, maximumRows: maximumRows, kept: kept, observe: observe)
     let readiness = ReadinessEndpoint(ask: backend.readiness, observe: observe)
     let status = StatusEndpoint(ask: backend.status, observe: observe)
     let openAPI = Answer(body: OpenAPIDocument.embedded, isRevalidated: true)
-    return [
-      "/v1/top-items": Route(parameters: TopItemsParameters.names, isNegotiated: true, isShared: true) {
-        (parameters) throws(APIError) in try topItems.answer(parameters, as: .page)
-      },
-      "/v1/top-items.json": Route(parameters: TopItemsParameters.names, isShared: true) {
-        (parameters) throws(APIError) in try topItems.answer(parameters, as: .records)
-      },
-      "/v1/top-items/stream": Route(parameters: TopItemsParameters.names, follows: "/v1/top-items") {
-        (parameters) throws(APIError) in try topItems.answer(parameters, as: .page)
+    var routes = [
+      "/v1/top-items/stream": Route(parameters: TopItemsParameters.followed, follows: "/v1/top-items") {
+        (asked) throws(APIError) in try topItems.answer(asked, as: .page)
       },
       "/v1/status": Route { _ in status.answer() },
       // The database is not asked: restarting this process would not mend it.
       "/healthz": Route { _ in .ready(.status("ok")) },
       "/readyz": Route { _ in readiness.answer() },
-      "/openapi.json": Route { _ in .ready(openAPI) },
+      // Not ready: it is long, and compressed on a worker thread for those who want it so.
+      "/openapi.json": Route { _ in .blocking { openAPI } },
     ]
+    routes.add("/v1/top-items", suffixes: true, TopItemsParameters.names, topItems.answer)
+    routes.add("/v1/top-items/series", suffixes: false, SeriesEndpoint.names, series.answer)
+    routes.add("/v1/locations", suffixes: true, LocationsEndpoint.names, locations.answer)
+    routes.add("/v1/items", suffixes: false, ItemsEndpoint.names, items.answer)
+    return routes
+  }
+}
+
+extension [String: Route] {
+  /// An address whose format is negotiated, and, if wanted, one for each format that has a suffix: those answer it
+  /// whatever the `Accept` field says.
+  fileprivate mutating func add(
+    _ path: String,
+    suffixes: Bool,
+    _ parameters: [String],
+    _ answer: @escaping @Sendable (Asked, Format) throws(APIError) -> Answer.Outcome
+  ) {
+    self[path] = Route(parameters: parameters + Paging.names) { (asked) throws(APIError) in
+      try answer(asked, try Format.negotiate(asked.accept))
+    }
+    guard suffixes else { return }
+    for (suffix, format) in [(".json", Format.records), (".csv", .csv), (".ndjson", .ndjson)] {
+      let known = parameters.filter { $0 != "escape_formulas" || format == .csv }
+      self[path + suffix] = Route(parameters: known) { (asked) throws(APIError) in try answer(asked, format) }
+    }
   }
 }

@@ -4,28 +4,59 @@ public import HTTP
 public typealias Observe = @Sendable (APIObservation) -> Void
 
 /// The HTTP API: takes a request, returns its response, or the work that makes it. It has no sockets, and no state
-/// besides its routes and the answers that it shares.
+/// besides its routes, the answers that it shares and the results that are being read page by page.
 public struct TopItemsAPI: Sendable {
+  /// How an API is set up.
+  public struct Settings: Sendable {
+    /// A JSON answer of more rows is refused with a 400 that says how to narrow the question.
+    public var maximumRows = 100_000
+    /// How much memory the results take that are being read page by page, in bytes.
+    public var keptBytes = 256 * 1024 * 1024
+    /// Which pages of other origins may read answers.
+    public var crossOrigin = CrossOrigin()
+    /// Where clients reach this API, with a base path and without a slash at its end, for links in answers; nil: the
+    /// host that a request names.
+    public var publicURL: String?
+
+    /// The defaults.
+    public init() {}
+  }
+
   let routes: [String: Route]
+  let odata: ODataService?
   let shared: SharedAnswers?
+  private let settings: Settings
   private static let methods: [Method] = [.get, .head, .options]
 
   /// - Parameters:
-  ///   - maximumRows: a longer answer is refused with a 400 that says how to narrow the question.
+  ///   - odata: what answers under `/odata/v4/`; nil for nothing.
   ///   - shared: answers in memory, and live push; without it every question is asked anew, and nothing is pushed.
   ///   - observe: receives what happens; it must not block for long.
   public init(
     backend: Backend,
-    maximumRows: Int = 100_000,
+    settings: Settings = Settings(),
+    odata: ODataService? = nil,
     shared: SharedAnswers? = nil,
     observe: @escaping Observe = { _ in }
   ) {
+    self.settings = settings
+    self.odata = odata
     self.shared = shared
-    routes = Route.all(backend: backend, maximumRows: maximumRows, observe: observe)
+    routes = Route.all(
+      backend: backend,
+      maximumRows: settings.maximumRows,
+      kept: KeptResults(capacity: settings.keptBytes),
+      observe: observe
+    )
   }
 
   /// Answers one request. HEAD gets the response of GET, body included: it is counted, and the encoder drops it.
   public func handle(_ request: Request) -> Reply {
+    settings.crossOrigin.applied(to: reply(to: request), of: request)
+  }
+
+  private func reply(to request: Request) -> Reply {
+    if let odata, ODataService.owns(request.target.decodedPath) { return odata.handle(request) }
     if let hit = shared?.cache.hit(request) { return .ready(hit) }
     let frame = Frame(request)
     do throws(APIError) {
@@ -36,38 +67,76 @@ public struct TopItemsAPI: Sendable {
       case .get, .head: break
       default: throw .wrongMethod(allowed: Self.methods)
       }
-      guard !route.isNegotiated || Accept.allowsJSON(request.fields["Accept"]) else {
-        throw .notAcceptable(offered: "application/json")
-      }
-      let items = try Self.queryItems(request.target)
-      switch try route.answer(try Parameters(items, known: route.parameters)) {
-      case .ready(let answer):
-        return .ready(frame.response(answer))
-      case .blocking(let work):
-        if let reply = sharedReply(to: request, route, items, frame, work) { return reply }
-        return .blocking {
-          do throws(APIError) {
-            return frame.response(try work())
-          } catch {
-            return frame.response(error)
-          }
-        }
+      let asked = Asked(
+        parameters: try Parameters(try Self.queryItems(request.target), known: route.parameters),
+        accept: request.fields["Accept"],
+        origin: settings.publicURL ?? request.authority.map { "http://\($0)" } ?? "",
+        path: path
+      )
+      switch try route.answer(asked) {
+      case .ready(let answer): return .ready(frame.response(answer))
+      case .blocking(let work): return Self.blocking(work, frame)
+      case .shared(let format, let work):
+        return sharedReply(to: request, route, asked, format, frame, work) ?? Self.blocking(work, frame)
+      case .streaming(let work): return Self.streaming(work, frame)
       }
     } catch {
       return .ready(frame.response(error))
     }
   }
 
-  /// The reply of a route whose answer serves everybody who asks the same; nil for another route.
+  private static func blocking(
+    _ work: @escaping @Sendable () throws(APIError) -> Answer,
+    _ frame: Frame
+  ) -> Reply {
+    .blocking {
+      do throws(APIError) {
+        return frame.response(try work())
+      } catch {
+        return frame.response(error)
+      }
+    }
+  }
+
+  private static func streaming(
+    _ work: @escaping @Sendable (inout AnswerPieces) throws -> Void,
+    _ frame: Frame
+  ) -> Reply {
+    .streaming { stream throws(StreamBroken) in
+      var pieces = AnswerPieces(stream: stream, isCompressed: frame.acceptsGzip) {
+        frame.pieces(contentType: $0)
+      }
+      let response: Response
+      do {
+        try work(&pieces)
+        guard let answer = try pieces.finish() else { return }
+        response = frame.response(answer)
+      } catch let broken as StreamBroken {
+        throw broken
+      } catch {
+        // What was sent cannot be taken back, but it must not look whole.
+        guard !pieces.hasBegun else { throw .failed }
+        response = frame.response(error as? APIError ?? .unexpected)
+      }
+      try stream.begin(response)
+    }
+  }
+
+  /// The reply whose answer serves everybody who asks the same, from memory or pushed when it comes.
   private func sharedReply(
     to request: Request,
     _ route: Route,
-    _ items: [(name: String, value: String)],
+    _ asked: Asked,
+    _ format: Format,
     _ frame: Frame,
     _ work: @escaping @Sendable () throws(APIError) -> Answer
   ) -> Reply? {
-    guard let shared, route.isShared || route.follows != nil else { return nil }
-    let key = Question.Key(path: route.follows ?? request.target.decodedPath, parameters: items)
+    guard let shared else { return nil }
+    let key = Question.Key(
+      path: route.follows ?? asked.path,
+      format: format,
+      parameters: asked.parameters.items
+    )
     let question = Question(key: key) { () throws(APIError) in
       let frame = Frame()
       let answer = try work()

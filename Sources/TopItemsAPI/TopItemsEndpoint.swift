@@ -1,44 +1,99 @@
 import CountStore
+import Counting
 
-/// `/v1/top-items` in its formats: parameters → query → answer → bytes.
+/// `/v1/top-items` in its formats.
 struct TopItemsEndpoint: Sendable {
-  /// How the answer is laid out.
-  enum Format {
-    case page
-    case records
-  }
-
-  var ask: @Sendable (TopItemsQuery) throws(CountStoreError) -> TopItems
+  var backend: Backend
   var maximumRows: Int
+  var kept: KeptResults
   var observe: Observe
 
-  func answer(_ parameters: Parameters, as format: Format) throws(APIError) -> Answer.Outcome {
-    let parameters = try TopItemsParameters(parameters, maximumRows: maximumRows)
-    return .blocking { () throws(APIError) in
-      let start = ContinuousClock.now
-      let topItems = try count(parameters.query)
-      let counted = ContinuousClock.now
-      let json = TopItemsJSON(integers: parameters.integers)
-      let body =
-        switch format {
-        case .page: json.page(topItems)
-        case .records: json.records(topItems)
+  func answer(_ asked: Asked, as format: Format) throws(APIError) -> Answer.Outcome {
+    // What leaves as it is read takes no memory, and so has no limit.
+    let maximumRows = format == .page ? maximumRows : .max
+    let parameters = try TopItemsParameters(asked.parameters, maximumRows: maximumRows)
+    return try listing(parameters, asked, format).outcome()
+  }
+
+  private func listing(
+    _ parameters: TopItemsParameters,
+    _ asked: Asked,
+    _ format: Format
+  ) -> Listing<TopItemRecord> {
+    let query = parameters.query
+    let clock = Clock(zone: parameters.display.timeZone, offsets: backend.offsets)
+    let sample = TopItemRecord(
+      row: TopItems.Row(locationOid: nil, locationName: nil, rank: nil, itemName: nil, count: 0),
+      start: DisplayTime(nil),
+      end: DisplayTime(nil),
+      hasShare: query.hasShare,
+      isCompared: query.comparesPrevious
+    )
+    return Listing(
+      asked: asked,
+      format: format,
+      canonicalQuery: parameters.canonicalQuery,
+      display: parameters.display,
+      sample: sample,
+      kept: kept,
+      observe: observe,
+      isShort: parameters.isShort
+    ) { [backend] pace, begin, body throws in
+      var record = sample
+      try backend.eachTopItem(
+        query,
+        pace,
+        { head throws in
+          let times = try clock.display([
+            head.from, head.to, head.watermark, head.previous?.lowerBound, head.previous?.upperBound,
+          ])
+          (record.start, record.end) = (times[0], times[1])
+          let standing = Standing(query: query, labels: head.labels, isTied: head.isTiedAtCutoff)
+          try begin(standing) { json in
+            json.labels(head.labels, from: times[0], to: times[1], watermark: times[2])
+            json.name("tie_at_cutoff")
+            json.bool(head.isTiedAtCutoff)
+            guard query.comparesPrevious else { return }
+            json.name("previous")
+            json.span(from: times[3], to: times[4])
+          }
+        },
+        { row throws in
+          record.row = row
+          try body(record)
         }
-      return Answer(
-        body: body,
-        isRevalidated: true,
-        basis: Basis(topItems, to: parameters.query),
-        timings: [("db", counted - start), ("json", ContinuousClock.now - counted)]
       )
     }
   }
+}
 
-  private func count(_ query: TopItemsQuery) throws(APIError) -> TopItems {
-    do throws(CountStoreError) {
-      return try ask(query)
-    } catch {
-      if error.trouble != nil { observe(.topItemsFailed(query, error)) }
-      throw APIError(error)
+extension JSONWriter {
+  /// What every answer says of itself.
+  mutating func labels(_ labels: AnswerLabels, from: DisplayTime, to: DisplayTime, watermark: DisplayTime) {
+    name("from")
+    time(from)
+    name("to")
+    time(to)
+    name("revision")
+    integer(labels.revision)
+    name("watermark")
+    time(watermark)
+    name("state")
+    string(labels.state.rawValue)
+    name("lag")
+    if let lag = labels.lag { integer(lag) } else { null() }
+  }
+
+  mutating func span(from: DisplayTime, to: DisplayTime) {
+    object { json in
+      json.name("from")
+      json.time(from)
+      json.name("to")
+      json.time(to)
     }
+  }
+
+  mutating func time(_ time: DisplayTime) {
+    if let bytes = time.bytes { quoted(bytes) } else { null() }
   }
 }

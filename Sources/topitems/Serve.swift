@@ -8,6 +8,7 @@ import Postgres
 import Prometheus
 import Sockets
 import TopItemsAPI
+import WebPages
 
 /// `topitems serve`: the HTTP server.
 struct Serve: ParsableCommand {
@@ -46,8 +47,38 @@ struct Serve: ParsableCommand {
   var maxConnections: Int?
   @Option(help: .option("max-connections-per-address", "Clients of one address.", default: "1000"))
   var maxConnectionsPerAddress: Int?
-  @Option(help: .option("max-rows", "The longest answer; a longer one is refused.", default: "100000"))
+  @Option(
+    help: .option(
+      "max-rows",
+      "The longest JSON answer with its envelope; a longer one is refused.",
+      default: "100000"
+    )
+  )
   var maxRows: Int?
+  @Option(
+    help: .option(
+      "tableau-script",
+      "Where the connector /wdc/ loads Tableau's script from: an address, or a path on this server's origin.",
+      default: WebPages.tableauScript
+    )
+  )
+  var tableauScript: String?
+  @Option(
+    help: .option(
+      "cors-origin",
+      "Origins whose pages may read answers in browsers, such as https://dashboards.example, with commas; or *.",
+      default: "none"
+    )
+  )
+  var corsOrigin: String?
+  @Option(
+    help: .option(
+      "public-url",
+      "Where clients reach this server, such as https://example.com/topitems, for links in answers.",
+      default: "the host that a request names"
+    )
+  )
+  var publicURL: String?
   @Option(
     help: .option(
       "access-log-format",
@@ -94,6 +125,15 @@ struct Serve: ParsableCommand {
       try NumberOption.value("max-connections-per-address", maxConnectionsPerAddress, in: 1...1_000_000)
       ?? limits.connectionsPerAddress
     let maximumRows = try NumberOption.value("max-rows", maxRows, in: 1...10_000_000) ?? 100_000
+    let script = try EnvironmentOption.value("tableau-script", tableauScript) ?? WebPages.tableauScript
+    guard let pages = WebPages(tableauScript: script) else {
+      throw ValidationError(
+        "--tableau-script must be an address without a query, such as \(WebPages.tableauScript)."
+      )
+    }
+    let corsOrigins = (try EnvironmentOption.value("cors-origin", corsOrigin) ?? "").split(separator: ",")
+      .map { $0.trimmingPrefix(while: \.isWhitespace) }.map(String.init)
+    let publicURL = try Self.publicURL(try EnvironmentOption.value("public-url", publicURL))
     let answerMemory = try NumberOption.value("answer-memory", answerMemory, in: 0...1_000_000) ?? 64
     let maximumStreams = try NumberOption.value("max-streams", maxStreams, in: 0...1_000_000) ?? 10_000
 
@@ -112,10 +152,21 @@ struct Serve: ParsableCommand {
     let metrics = ServerMetrics()
     // A request waits in the server's queue for a worker; a worker never waits for a connection.
     let pool = ConnectionPool(options, size: workers, queueBound: workers)
+    // A client that is slow to take rows must neither be cut off by the time limit of a statement nor keep the others
+    // from theirs. Between two rows the limit holds; a server process whose client is gone ends by itself.
+    var patient = options
+    patient.answerTimeout = seconds
+    patient.settings += [("statement_timeout", "0"), ("client_connection_check_interval", "1s")]
+    let streams = ConnectionPool(patient, size: workers, queueBound: workers)
+    var settings = TopItemsAPI.Settings()
+    settings.maximumRows = maximumRows
+    settings.crossOrigin = CrossOrigin(origins: corsOrigins)
+    settings.publicURL = publicURL
     let answers = AnswersFromMemory(mebibytes: answerMemory, maximumStreams: maximumStreams)
     let api = TopItemsAPI(
-      backend: .store(pool),
-      maximumRows: maximumRows,
+      backend: Backend(pool: pool, streams: streams),
+      settings: settings,
+      odata: ODataService(read: Backend.rows(streams), observe: { log.observe($0) }),
       shared: answers.shared,
       observe: { log.observe($0) }
     )
@@ -136,6 +187,7 @@ struct Serve: ParsableCommand {
       route: { $0.target.decodedPath == "/metrics" ? "/metrics" : api.routeName(of: $0) },
       errorResponse: TopItemsAPI.problem,
       handler: { request in
+        if let page = pages.response(to: request) { return .ready(page) }
         guard request.target.decodedPath == "/metrics" else { return api.handle(request) }
         return .ready(
           .metrics(request) { page in
@@ -167,6 +219,7 @@ struct Serve: ParsableCommand {
     server.stop(deadline: .seconds(8))
     server.wait()
     pool.close()
+    streams.close()
     accessLog?.close()
   }
 
@@ -177,53 +230,15 @@ struct Serve: ParsableCommand {
     case .json: try AccessLog(.json, descriptor: STDOUT_FILENO)
     }
   }
-}
 
-/// What `--access-log-format` takes.
-enum AccessLogOption: String, ExpressibleByArgument, CaseIterable {
-  case off
-  case common
-  case json
-}
-
-extension Backend {
-  /// Questions answered by PostgreSQL.
-  fileprivate static func store(_ pool: ConnectionPool) -> Backend {
-    Backend(
-      topItems: { query throws(CountStoreError) in
-        try answer(pool) { store throws(CountStoreError) in try store.topItems(query) }
-      },
-      readiness: { () throws(CountStoreError) in
-        try answer(pool) { store throws(CountStoreError) in
-          do throws(PostgresError) {
-            return try store.readiness()
-          } catch {
-            throw .postgres(error)
-          }
-        }
-      },
-      status: { () throws(CountStoreError) in
-        try answer(pool) { store throws(CountStoreError) in try store.status() }
-      }
-    )
-  }
-
-  private static func answer<Value: Sendable>(
-    _ pool: ConnectionPool,
-    _ body: (CountStore) throws(CountStoreError) -> Value
-  ) throws(CountStoreError) -> Value {
-    let result: Result<Value, CountStoreError>
-    do throws(PostgresError) {
-      result = try pool.withConnection { connection throws(PostgresError) in
-        do throws(CountStoreError) {
-          return .success(try body(CountStore(connection)))
-        } catch {
-          return .failure(error)
-        }
-      }
-    } catch {
-      throw .postgres(error)
+  /// Without the slashes at its end.
+  private static func publicURL(_ text: String?) throws -> String? {
+    guard var text else { return nil }
+    guard text.hasPrefix("http://") || text.hasPrefix("https://"), !text.contains("?"), !text.contains("#")
+    else {
+      throw ValidationError("--public-url must be an http or https address without a query.")
     }
-    return try result.get()
+    while text.hasSuffix("/") { text.removeLast() }
+    return text
   }
 }

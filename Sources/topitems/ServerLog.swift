@@ -51,8 +51,9 @@ final class ServerLog: Sendable {
     guard let suppressed = admit() else { return }
     let metadata = Self.metadata(suppressed)
     switch observation {
-    case .topItemsFailed(_, let error):
-      logger.warning("a question was not answered: \(error)", metadata: metadata)
+    case .questionFailed(let path, let error):
+      logger.warning("a question to \(path) was not answered: \(error)", metadata: metadata)
+    case .tableFailed(let error): logger.warning("a table was not read: \(error)", metadata: metadata)
     case .statusFailed(let error): logger.warning("the status is not known: \(error)", metadata: metadata)
     case .readinessFailed(let error): logger.warning("not ready: \(error)", metadata: metadata)
     }

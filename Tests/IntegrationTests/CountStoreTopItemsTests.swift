@@ -94,7 +94,7 @@ struct CountStoreTopItemsTests {
   }
 
   private func same(_ a: [TopItems.Row], _ b: [TopItems.Row]) -> Bool {
-    a == b && a.map { Array($0.itemName.utf8) } == b.map { Array($0.itemName.utf8) }
+    a == b && a.map { Array(($0.itemName ?? "").utf8) } == b.map { Array(($0.itemName ?? "").utf8) }
   }
 
   @Test(
@@ -160,7 +160,8 @@ struct CountStoreTopItemsTests {
           let query = TopItemsQuery(locations: [], n: 3, range: range, grouping: grouping, maximumRows: 9)
           let answer = try fixture.store.topItems(query)
           #expect(
-            answer == TopItems(from: nil, to: nil, revision: 0, watermark: nil, state: .open, rows: [])
+            answer
+              == TopItems(from: nil, to: nil, revision: 0, watermark: nil, state: .open, lag: 0, rows: [])
           )
         }
       }
@@ -265,6 +266,32 @@ struct CountStoreTopItemsTests {
         script: "UPDATE ingest_offset SET last_message_at = now() - interval '1 hour'"
       )
       #expect(try watermark() == 11 * Self.minute + 5)
+    }
+  }
+
+  @Test(
+    "a silent partition that lags holds the watermark back, but not for the marker behind a transaction",
+    arguments: [(lag: 0, isIdle: true), (1, true), (2, false), (1000, false)]
+  )
+  func laggingWatermark(lag: Int64, isIdle: Bool) throws {
+    try CountStoreFixture.with { fixture throws in
+      _ = try fill(fixture, seed: 6)
+      _ = try fixture.connection.execute(
+        """
+        UPDATE ingest_offset
+        SET last_message_at = now() - interval '1 hour', log_end_offset = next_offset + \(lag)
+        WHERE partition = 1
+        """
+      )
+      let query = TopItemsQuery(
+        locations: [],
+        n: 1,
+        range: .between(nil, nil),
+        grouping: .all,
+        maximumRows: 9
+      )
+      let watermark = try fixture.store.topItems(query).watermark.map { $0.microseconds - fixture.origin }
+      #expect(watermark == (isIdle ? 11 * Self.minute + 5 : 3 * Self.minute))
     }
   }
 

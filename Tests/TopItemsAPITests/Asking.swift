@@ -14,14 +14,27 @@ struct Asking {
   /// Every question that reached the store, in order.
   final class Questions: Sendable {
     private let list = Mutex<[TopItemsQuery]>([])
+    private let series = Mutex<[SeriesQuery]>([])
     func append(_ query: TopItemsQuery) { list.withLock { $0.append(query) } }
+    func append(_ query: SeriesQuery) {
+      series.withLock { $0.append(query) }
+      append(query.topItems)
+    }
     var all: [TopItemsQuery] { list.withLock { $0 } }
+    var allSeries: [SeriesQuery] { series.withLock { $0 } }
   }
 
   init(
     _ result: Result<TopItems, CountStoreError> = .success(.gateA),
+    failingAfter rows: Int? = nil,
+    with failure: CountStoreError = .tooManyRows(limit: 1),
+    series: Result<Series, CountStoreError> = .success(.twoMinutes),
+    locations: Result<[Location], CountStoreError> = .success(.gates),
+    items: Result<[String], CountStoreError> = .success(["crate", "forklift"]),
+    offsets: Result<Int, CountStoreError> = .success(3600),
     readiness: Result<Readiness, CountStoreError> = .success(.ready),
     status: Result<SystemStatus, CountStoreError> = .success(.busy),
+    settings: TopItemsAPI.Settings = TopItemsAPI.Settings(),
     memory: Int = 0,
     observe: @escaping @Sendable (APIObservation) -> Void = { _ in }
   ) {
@@ -32,9 +45,44 @@ struct Asking {
           asked.append(query)
           return try result.get()
         },
+        eachTopItem: { query, pace, begin, row throws in
+          asked.append(query)
+          let answer = try result.get()
+          if rows == 0 { throw failure }
+          try begin(answer)
+          guard let rows else {
+            for value in answer.rows { try row(value) }
+            return
+          }
+          for _ in 0..<rows {
+            try row(
+              TopItems.Row(locationOid: 1, locationName: nil, rank: 1, itemName: "of some length", count: 1)
+            )
+          }
+          throw failure
+        },
+        series: { (query) throws(CountStoreError) in
+          asked.append(query)
+          return try series.get()
+        },
+        eachLocation: { maximumRows, pace, begin, row throws in
+          let answer = try locations.get()
+          try begin(88121)
+          for value in answer { try row(value.oid, value.name) }
+        },
+        eachItem: { prefix, maximumRows, pace, begin, row throws in
+          let answer = try items.get()
+          try begin(88121)
+          for value in answer where value.hasPrefix(prefix ?? "") { try row(value) }
+        },
+        offsets: { (zone, times) throws(CountStoreError) in
+          let offset = try offsets.get()
+          return times.map { _ in offset }
+        },
         readiness: { () throws(CountStoreError) in try readiness.get() },
         status: { () throws(CountStoreError) in try status.get() }
       ),
+      settings: settings,
       // Computed at once, on the thread that asks.
       shared: SharedAnswers(
         bytes: memory,
@@ -50,11 +98,40 @@ struct Asking {
 
   func response(_ target: String, method: Method = .get, fields: Fields = [:]) throws -> Response {
     let request = Request(method: method, target: try Target(target, method: method), fields: fields)
-    return switch api.handle(request) {
-    case .ready(let response): response
-    case .blocking(let work): work()
-    case .push(let subscribe): pushed(subscribe)
-    case .streaming: throw UnexpectedReply()
+    switch api.handle(request) {
+    case .ready(let response): return response
+    case .blocking(let work): return work()
+    case .push(let subscribe): return pushed(subscribe)
+    case .streaming(let work):
+      let received = Received()
+      try work(received.stream)
+      return try received.response()
+    }
+  }
+
+  /// What came of an answer in pieces.
+  final class Received: Sendable {
+    private let parts = Mutex<(head: Response?, pieces: [[UInt8]])>((nil, []))
+
+    var stream: ResponseStream {
+      ResponseStream { [self] part throws(StreamBroken) in
+        parts.withLock { parts in
+          switch part {
+          case .head(let head): parts.head = head
+          case .piece(let piece): parts.pieces.append(piece)
+          }
+        }
+      }
+    }
+
+    var pieces: [[UInt8]] { parts.withLock { $0.pieces } }
+
+    func response() throws -> Response {
+      try parts.withLock { parts in
+        guard var response = parts.head else { throw UnexpectedReply() }
+        for piece in parts.pieces { response.body += piece }
+        return response
+      }
     }
   }
 
@@ -92,6 +169,35 @@ struct Asking {
   }
 }
 
+extension Series {
+  static let twoMinutes = Series(
+    labels: TopItems.gateA.labels,
+    bucket: .minute,
+    rows: ([5, 0] as [Int64]).enumerated().map { index, count in
+      let start: Int64 = 1_793_491_200_000_000 + Int64(index) * 60_000_000
+      return Row(
+        locationOid: 42,
+        locationName: "Gate A",
+        start: Timestamp(microseconds: start),
+        end: Timestamp(microseconds: start + 60_000_000),
+        rank: 1,
+        itemName: "forklift",
+        count: count
+      )
+    }
+  )
+}
+
+/// A location that may have no name.
+struct Location {
+  var oid: Int64
+  var name: String?
+}
+
+extension [Location] {
+  static let gates = [Location(oid: 42, name: "Gate A"), Location(oid: 1 << 53 + 1, name: nil)]
+}
+
 extension TopItems {
   static let gateA = with([
     Row(locationOid: 42, locationName: "Gate A", rank: 1, itemName: "forklift", count: 991),
@@ -107,9 +213,50 @@ extension TopItems {
       revision: 88121,
       watermark: Timestamp(rfc3339: "2026-11-02T08:15:30.25Z"),
       state: .final,
+      lag: 17,
       rows: rows
     )
   }
+
+  /// With a row of each kind.
+  static let compared: TopItems = {
+    var answer = with([
+      Row(
+        locationOid: 42,
+        locationName: "Gate A",
+        rank: 1,
+        itemName: "forklift",
+        count: 60,
+        total: 100,
+        previousRank: 2,
+        previousCount: 50
+      ),
+      Row(
+        locationOid: 42,
+        locationName: "Gate A",
+        rank: 2,
+        itemName: "pallet",
+        count: 30,
+        total: 100,
+        previousRank: nil,
+        previousCount: 0
+      ),
+      Row(
+        locationOid: 42,
+        locationName: "Gate A",
+        rank: nil,
+        itemName: "crate",
+        count: 0,
+        total: nil,
+        previousRank: 1,
+        previousCount: 70
+      ),
+      Row(locationOid: 42, locationName: "Gate A", rank: nil, itemName: nil, count: 10, total: 100),
+    ])
+    answer.previous = Timestamp(microseconds: 0)..<Timestamp(microseconds: 86_400_000_000)
+    answer.isTiedAtCutoff = true
+    return answer
+  }()
 
   /// Where nothing is counted yet.
   static let nothing = TopItems(from: nil, to: nil, revision: 0, watermark: nil, state: .open, rows: [])

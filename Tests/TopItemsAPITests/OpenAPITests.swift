@@ -30,10 +30,14 @@ struct OpenAPITests {
       func failing(_ error: PostgresError) -> Asking {
         Asking(
           .failure(.postgres(error)),
+          series: .failure(.postgres(error)),
+          locations: .failure(.postgres(error)),
+          items: .failure(.postgres(error)),
           readiness: .failure(.postgres(error)),
           status: .failure(.postgres(error))
         )
       }
+      let gone = String(repeating: "0", count: 16) + "." + String(repeating: "0", count: 32) + ".1"
       return [
         Example(status: 200, target: path),
         Example(status: 200, target: path, method: .head),
@@ -42,10 +46,13 @@ struct OpenAPITests {
         Example(
           status: 404,
           target: "\(path)?location=43",
-          asking: Asking(.failure(.unknownLocations([43])))
+          asking: Asking(.failure(.unknownLocations([43])), series: .failure(.unknownLocations([43])))
         ),
         Example(status: 405, target: path, method: .delete),
-        Example(status: 406, target: path, fields: ["Accept": "text/csv"]),
+        Example(status: 200, target: path, fields: ["Accept": "text/csv"]),
+        Example(status: 200, target: path, fields: ["Accept": "application/x-ndjson"]),
+        Example(status: 406, target: path, fields: ["Accept": "image/png"]),
+        Example(status: 410, target: "\(path)?cursor=\(gone)"),
         Example(status: 500, target: path, asking: failing(PostgresError(.protocol, "x"))),
         Example(status: 503, target: path, asking: failing(PostgresError(.connection, "x"))),
         Example(
@@ -94,19 +101,21 @@ struct OpenAPITests {
           Issue.record("\(path) answers \(status), which is not documented")
           continue
         }
+        // An address without a format of its own has no 406, and one without pages no 410.
         if documented["\(example.status)"] != nil {
           #expect(response.status.rawValue == example.status, "\(path): \(example.testDescription)")
         }
-        try check(response, by: description, at: "\(path) \(status)")
+        try check(response, by: description, at: "\(path) \(status)", hasBody: example.method != .head)
       }
       #expect(answered == Set(documented.keys), "\(path)")
     }
   }
 
   /// The fields and the body of a response are those of its description.
-  private func check(_ response: Response, by description: JSON, at place: String) throws {
+  private func check(_ response: Response, by description: JSON, at place: String, hasBody: Bool) throws {
     let fields = description["headers"]?.object ?? [:]
     let names = Set(response.fields.map(\.name)).subtracting(["Content-Type"])
+    // HEAD and short answers have all of them.
     #expect(names == Set(fields.keys), "\(place)")
     for (name, value) in fields {
       let field = resolved(value)
@@ -124,13 +133,17 @@ struct OpenAPITests {
       "\(place): \(contentType) is not documented"
     )
     if contentType == "text/event-stream" {
-      #expect(String(decoding: response.body, as: UTF8.self).contains("event: top-items\ndata: {"))
+      // A stream is not begun for HEAD.
+      #expect(
+        !hasBody || String(decoding: response.body, as: UTF8.self).contains("event: top-items\ndata: {")
+      )
     } else if contentType == "application/json", place.hasPrefix("/openapi.json") {
       #expect(try JSON(parsing: response.body)["openapi"]?.string == "3.1.0")
     } else {
-      #expect(
-        schema.complaints(about: try JSON(parsing: response.body), by: content["schema"], at: place) == []
-      )
+      let isJSON = contentType.hasSuffix("json") && contentType != "application/x-ndjson"
+      let body =
+        isJSON ? try JSON(parsing: response.body) : .string(String(decoding: response.body, as: UTF8.self))
+      #expect(schema.complaints(about: body, by: content["schema"], at: place) == [])
     }
   }
 
@@ -139,10 +152,12 @@ struct OpenAPITests {
     let all = TopItems.with([
       TopItems.Row(locationOid: nil, locationName: nil, rank: 1, itemName: "x", count: 1)
     ])
-    for asking in [Asking(), Asking(.success(.nothing)), Asking(.success(all))] {
+    for asking in [Asking(), Asking(.success(.nothing)), Asking(.success(all)), Asking(.success(.compared))] {
       for path in ["/v1/top-items", "/v1/top-items.json"] {
         let content = operation(path)?["responses"]?["200"]?["content"]?["application/json"]
-        for query in ["", "?int64=number"] {
+        for query in [
+          "", "?int64=number", "?share=true&compare=previous&tz=Europe/Berlin&ties=include&others=true",
+        ] {
           #expect(schema.complaints(about: try asking.json(path + query), by: content?["schema"]) == [])
         }
       }
@@ -172,9 +187,17 @@ struct OpenAPITests {
       guard let value = parameter["schema"]?["default"], let name = parameter["name"]?.string else {
         continue
       }
-      let text = value.string ?? "\(value.integer ?? 0)"
-      let explicit = try Asking().query("/v1/top-items?\(name)=\(text)")
-      #expect(try Asking().query("/v1/top-items") == explicit, "\(name)")
+      var text = value.string ?? "\(value.integer ?? 0)"
+      if case .bool(let flag) = value { text = "\(flag)" }
+      let path = name == "bucket" ? "/v1/top-items/series" : "/v1/top-items"
+      let (given, absent) = (Asking(), Asking())
+      let explicit = try given.query("\(path)?\(name)=\(text)")
+      #expect(try absent.query(path) == explicit, "\(name)")
+      #expect(given.asked.allSeries == absent.asked.allSeries, "\(name)")
+      #expect(
+        try given.response("\(path).csv?\(name)=\(text)").body == absent.response("\(path).csv").body,
+        "\(name)"
+      )
     }
     #expect(
       try Asking().response("/v1/top-items?int64=string").body == Asking().response("/v1/top-items").body
@@ -188,7 +211,22 @@ struct OpenAPITests {
     let group = document["components"]?["parameters"]?["group"]?["schema"]?["enum"]?.array
     #expect(group?.compactMap(\.string) == Grouping.allCases.map(\.rawValue))
     let int64 = document["components"]?["parameters"]?["int64"]?["schema"]?["enum"]?.array
-    #expect(int64?.compactMap(\.string) == TopItemsParameters.IntegerStyle.allCases.map(\.rawValue))
+    #expect(int64?.compactMap(\.string) == IntegerStyle.allCases.map(\.rawValue))
+    for (name, words) in [
+      ("ties", Ties.allCases.map(\.rawValue)), ("bucket", Bucket.allCases.map(\.rawValue)),
+      ("compare", TopItemsParameters.Comparison.allCases.map(\.rawValue)),
+    ] {
+      let documented = document["components"]?["parameters"]?[name]?["schema"]?["enum"]?.array
+      #expect(documented?.compactMap(\.string) == words)
+    }
+    let parameters = document["components"]?["parameters"]
+    #expect(parameters?["limit"]?["schema"]?["maximum"]?.integer == Paging.largestLimit)
+    #expect(
+      parameters?["location"]?["schema"]?["maxItems"]?.integer == Int64(TopItemsParameters.mostLocations)
+    )
+    #expect(parameters?["item"]?["schema"]?["maxLength"]?.integer == Int64(TopItemsParameters.longestPrefix))
+    let change = document["components"]?["schemas"]?["TopItem"]?["properties"]?["change"]?["enum"]?.array
+    #expect(change?.compactMap(\.string) == TopItems.Row.Change.allCases.map(\.rawValue))
     let state = document["components"]?["schemas"]?["TopItemsMeta"]?["properties"]?["state"]?["enum"]?.array
     #expect(state?.compactMap(\.string) == Finality.allCases.map(\.rawValue))
   }
@@ -198,14 +236,15 @@ struct OpenAPITests {
     let errors: [APIError] = [
       .unknownParameter("x", known: []), .repeatedParameter("x"), .malformedParameter("x", expected: "y"),
       .contradictoryParameters("x", other: "y"), .emptyRange, .malformedQuery(parameter: nil, detail: "x"),
-      .tooManyRows(limit: 1), .unknownLocations([1]), .unknownPath, .wrongMethod(allowed: [.get]),
+      .tooManyRows(limit: 1), .answerTooLong(bytes: 1), .cursorGone(isElsewhere: true),
+      .unknownLocations([1]), .unknownPath, .wrongMethod(allowed: [.get]),
       .notAcceptable(offered: "x"), .databaseAway, .databaseBusy, .databaseTooSlow, .migrationsPending(["x"]),
       .tooManyStreams, .unexpected, .refused(.badRequest, detail: "x"),
     ]
     let problem = document["components"]?["schemas"]?["Problem"]
     let types = problem?["properties"]?["type"]?["enum"]?.array?.compactMap(\.string) ?? []
     #expect(types == errors.map { "urn:topitems:problem:" + $0.problem.type })
-    for error in errors {
+    for error in errors + [.unpagedFormat(parameter: "limit"), .foreignCursor] {
       let body = try JSON(parsing: error.problem.body(instance: "/"))
       #expect(schema.complaints(about: body, by: problem) == [])
     }

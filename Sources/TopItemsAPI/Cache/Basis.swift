@@ -25,42 +25,40 @@ struct Basis: Sendable, Equatable {
   var life: Duration
 }
 
+/// What the counts in an answer were asked for and what was said of them.
+struct Standing {
+  var query: TopItemsQuery
+  var labels: AnswerLabels
+  /// What else the answer says of itself that only counts change.
+  var isTied = false
+}
+
 extension Basis {
-  /// That of a top list.
+  /// That of counts.
   ///
   /// The watermark moves with every commit of any location, and when a partition has been idle for a minute. Behind the
   /// newest window it only is a label, a little old. Of a range that ends before, it decides the state: so that must be
   /// looked at often until it is final.
-  init(_ answer: TopItems, to query: TopItemsQuery) {
-    locations = query.locations
-    revision = answer.revision
-    switch query.range {
+  ///
+  /// - Parameter rows: as they are written.
+  init(_ standing: Standing, rows: [UInt8]) {
+    let labels = standing.labels
+    locations = standing.query.locations
+    revision = labels.revision
+    switch standing.query.range {
     case .newest, .between(_, nil):
-      end = .newest(answer.to)
+      end = .newest(labels.to)
       life = .seconds(10)
     case .between:
       end = .fixed
-      life = answer.state == .final ? .seconds(60) : .seconds(1)
+      life = labels.state == .final ? .seconds(60) : .seconds(1)
     }
     var hasher = Hasher()
-    hasher.combine(answer.from)
-    hasher.combine(answer.to)
-    hasher.combine(answer.state)
-    for row in answer.rows {
-      hasher.combine(row.locationOid)
-      // By bytes: a String is equal to another one that is composed differently.
-      hasher.combine(bytes: row.locationName.map { Array($0.utf8) } ?? [])
-      hasher.combine(row.rank)
-      hasher.combine(bytes: Array(row.itemName.utf8))
-      hasher.combine(row.count)
-    }
+    hasher.combine(labels.from)
+    hasher.combine(labels.to)
+    hasher.combine(labels.state)
+    hasher.combine(standing.isTied)
+    rows.withUnsafeBytes { hasher.combine(bytes: $0) }
     content = hasher.finalize()
-  }
-}
-
-extension Hasher {
-  fileprivate mutating func combine(bytes: [UInt8]) {
-    combine(bytes.count)
-    bytes.withUnsafeBytes { combine(bytes: $0) }
   }
 }

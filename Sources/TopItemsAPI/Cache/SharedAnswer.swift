@@ -41,7 +41,7 @@ final class SharedAnswer: Sendable {
     self.heard = heard
     expiry = begun + (basis?.life ?? .zero)
     var plain = response
-    plain.fields.set("Server-Timing", "cache;desc=hit, total;dur=0.000")
+    plain.fields.set("Server-Timing", "cache;dur=0.000, total;dur=0.000")
     self.plain = plain.prepared()
     gzip = wantsGzip ? ContentCoding.gzip(plain)?.prepared() : nil
     suitsGzip = wantsGzip || plain.body.count < ContentCoding.smallestBody

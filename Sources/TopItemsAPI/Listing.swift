@@ -1,0 +1,185 @@
+import CountStore
+
+/// Rows on their way from the store to the client: what all endpoints that answer rows have in common.
+struct Listing<Row: Record & Sendable>: Sendable {
+  /// At whose pace rows are read: into memory at once, or as the client takes them.
+  typealias Read =
+    @Sendable (
+      _ pace: Pace,
+      _ begin: (Standing?, _ meta: (inout JSONWriter) -> Void) throws -> Void,
+      _ row: (Row) throws -> Void
+    ) throws -> Void
+
+  var asked: Asked
+  var format: Format
+  /// The same for every way to ask the same question: the pages of one result are asked for alike.
+  var canonicalQuery: String
+  var display: Display
+  /// Any row: for the columns, which are told also when there is none.
+  var sample: Row
+  var kept: KeptResults
+  var observe: Observe
+  /// Whether it is known to be short, and so made whole and shared in every format.
+  var isShort = false
+  /// Reads the rows: first what they stand on (nil: nobody else gets the answer) and what `meta` says of them, then each
+  /// of them.
+  var read: Read
+
+  func outcome() throws(APIError) -> Answer.Outcome {
+    let paging = try Paging(asked.parameters, format: format)
+    let question = "\(asked.path)?\(canonicalQuery)"
+    guard format != .page else {
+      // A page depends on the host that it was asked from, through the link to the next one.
+      return paging == Paging()
+        ? .shared(format) { () throws(APIError) in try page(paging, question: question) }
+        : .blocking { () throws(APIError) in try page(paging, question: question) }
+    }
+    guard !isShort else { return .shared(format) { () throws(APIError) in try short() } }
+    return .streaming { pieces in
+      pieces.begin(contentType: format.contentType)
+      try write(.client, begin: { _ in }, piece: { try pieces.write($0) })
+    }
+  }
+
+  /// The answer of another format than pages, in memory.
+  private func short() throws(APIError) -> Answer {
+    let start = ContinuousClock.now
+    var body: [UInt8] = []
+    var standing: Standing?
+    do {
+      try write(.memory, begin: { standing = $0 }, piece: { body += $0 })
+    } catch {
+      throw error as? APIError ?? .unexpected
+    }
+    return Answer(
+      body: body,
+      contentType: format.contentType,
+      isRevalidated: true,
+      basis: standing.map { Basis($0, rows: body) },
+      timings: [("db", ContinuousClock.now - start)]
+    )
+  }
+
+  private func write(_ pace: Pace, begin: (Standing?) -> Void, piece: ([UInt8]) throws -> Void) throws {
+    switch format {
+    case .csv:
+      let columns = ColumnList(of: sample)
+      try write(pace, CSVRecords(columns, escapesFormulas: display.escapesFormulas), begin, piece)
+    case .ndjson:
+      try write(pace, JSONRecords(.lines, integers: display.integers), begin, piece)
+    case .records, .page:
+      try write(pace, JSONRecords(.array, integers: display.integers), begin, piece)
+    }
+  }
+
+  private func write<Writer: RecordWriter>(
+    _ pace: Pace,
+    _ writer: Writer,
+    _ begin: (Standing?) -> Void,
+    _ piece: ([UInt8]) throws -> Void
+  ) throws {
+    var writer = writer
+    try translated { () throws in
+      try read(
+        pace,
+        { standing, _ in begin(standing) },
+        { row throws in
+          row.write(to: &writer)
+          if writer.count >= AnswerPieces.pieceLength { try piece(writer.take()) }
+        }
+      )
+      try piece(writer.finish())
+    }
+  }
+
+  private func page(_ paging: Paging, question: String) throws(APIError) -> Answer {
+    let start = ContinuousClock.now
+    if let cursor = paging.cursor {
+      guard cursor.instance == kept.instance else { throw .cursorGone(isElsewhere: true) }
+      guard let (result, itsQuestion) = kept.find(cursor.result) else {
+        throw .cursorGone(isElsewhere: false)
+      }
+      guard itsQuestion == question, cursor.row < result.ends.count else { throw .foreignCursor }
+      return answer(
+        result,
+        from: cursor.row,
+        limit: paging.limit,
+        key: cursor.result,
+        since: start,
+        readAt: start
+      )
+    }
+    var writer = PageWriter(integers: display.integers)
+    var meta = JSONWriter()
+    var standing: Standing?
+    do {
+      try translated { () throws in
+        try read(
+          .memory,
+          { stands, write in
+            standing = stands
+            meta.object { json in
+              write(&json)
+              writeColumns(to: &json)
+            }
+          },
+          { row throws in try writer.add(row) }
+        )
+      }
+    } catch {
+      throw error as? APIError ?? .unexpected
+    }
+    let readAt = ContinuousClock.now
+    let result = writer.result(meta: meta.bytes)
+    let isWhole = result.ends.count <= paging.limit ?? .max
+    let key = isWhole ? KeptResults.Key(high: 0, low: 0) : kept.keep(result, question: question)
+    var answer = answer(result, from: 0, limit: paging.limit, key: key, since: start, readAt: readAt)
+    answer.basis = standing.map { Basis($0, rows: result.records) }
+    return answer
+  }
+
+  private func answer(
+    _ result: EncodedResult,
+    from row: Int,
+    limit: Int?,
+    key: KeptResults.Key,
+    since start: ContinuousClock.Instant,
+    readAt: ContinuousClock.Instant
+  ) -> Answer {
+    let end = min(result.ends.count, limit.map { row + $0 } ?? .max)
+    let next = end < result.ends.count ? Cursor(instance: kept.instance, result: key, row: end) : nil
+    let body = result.page(rows: row..<end, next: next.map { (url: asked.link(cursor: $0), cursor: $0.text) })
+    return Answer(
+      body: body,
+      contentType: format.contentType,
+      isRevalidated: true,
+      timings: [("db", readAt - start), ("json", ContinuousClock.now - readAt)]
+    )
+  }
+
+  /// The columns' names and types, in the order of the rows' fields, so that a client can build its table before the
+  /// first row, and also when there is none.
+  private func writeColumns(to json: inout JSONWriter) {
+    json.name("columns")
+    json.array { json in
+      for (name, type) in ColumnList(of: sample).columns {
+        json.object { json in
+          json.name("name")
+          json.string(name)
+          json.name("type")
+          json.string(type)
+        }
+      }
+    }
+  }
+
+  /// The store's errors become the client's, and are observed where the client is not to blame.
+  private func translated(_ body: () throws -> Void) throws {
+    do {
+      try body()
+    } catch let error as CountStoreError {
+      if error.trouble != nil { observe(.questionFailed(path: asked.path, error)) }
+      throw APIError(error)
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import CountStore
+import Postgres
+import TopItemsAPI
+
+extension Backend {
+  /// Questions answered by PostgreSQL.
+  ///
+  /// - Parameter streams: connections without a `statement_timeout`, for rows that are read at a client's pace.
+  init(pool: ConnectionPool, streams: ConnectionPool) {
+    @Sendable func paced(_ pace: Pace) -> ConnectionPool { pace == .client ? streams : pool }
+    self.init(
+      topItems: { query throws(CountStoreError) in
+        try Self.answer(pool) { store throws(CountStoreError) in try store.topItems(query) }
+      },
+      eachTopItem: { query, pace, begin, row throws in
+        try Self.hand(paced(pace)) { store throws in try store.topItems(query, begin: begin, row: row) }
+      },
+      series: { query throws(CountStoreError) in
+        try Self.answer(pool) { store throws(CountStoreError) in try store.series(query) }
+      },
+      eachLocation: { maximumRows, pace, begin, row throws in
+        try Self.hand(paced(pace)) { store throws in
+          try store.eachLocation(maximumRows: maximumRows, begin: begin, row: row)
+        }
+      },
+      eachItem: { prefix, maximumRows, pace, begin, row throws in
+        try Self.hand(paced(pace)) { store throws in
+          try store.eachItem(prefix: prefix, maximumRows: maximumRows, begin: begin, row: row)
+        }
+      },
+      offsets: { zone, times throws(CountStoreError) in
+        try Self.answer(pool) { store throws(CountStoreError) in try store.offsets(of: zone, at: times) }
+      },
+      readiness: { () throws(CountStoreError) in
+        try Self.answer(pool) { store throws(CountStoreError) in
+          do throws(PostgresError) {
+            return try store.readiness()
+          } catch {
+            throw .postgres(error)
+          }
+        }
+      },
+      status: { () throws(CountStoreError) in
+        try Self.answer(pool) { store throws(CountStoreError) in try store.status() }
+      }
+    )
+  }
+
+  /// Rows of the views, one after another.
+  static func rows(_ pool: ConnectionPool) -> ODataService.Read {
+    { query, body throws(CountStoreError) in
+      try answer(pool) { store throws(CountStoreError) in try store.read(query, body) }
+    }
+  }
+
+  private static func answer<Value: Sendable>(
+    _ pool: ConnectionPool,
+    _ body: (CountStore) throws(CountStoreError) -> Value
+  ) throws(CountStoreError) -> Value {
+    let result: Result<Value, CountStoreError>
+    do throws(PostgresError) {
+      result = try pool.withConnection { connection throws(PostgresError) in
+        do throws(CountStoreError) {
+          return .success(try body(CountStore(connection)))
+        } catch {
+          return .failure(error)
+        }
+      }
+    } catch {
+      throw .postgres(error)
+    }
+    return try result.get()
+  }
+
+  /// As above, for bodies that throw more than the store does.
+  private static func hand(_ pool: ConnectionPool, _ body: (CountStore) throws -> Void) throws {
+    let result: Result<Void, any Error>
+    do throws(PostgresError) {
+      result = try pool.withConnection { connection throws(PostgresError) in
+        Result { try body(CountStore(connection)) }
+      }
+    } catch {
+      throw CountStoreError.postgres(error)
+    }
+    try result.get()
+  }
+}
