@@ -80,7 +80,7 @@ struct SharedAnswerTests {
   @Test("formats that are negotiated at one address are different questions")
   func formats() throws {
     let asking = asking()
-    let target = "/v1/top-items?n=20"
+    let target = "/v1/top-items?location=42&n=20"
     for _ in 1...2 {
       #expect(try asking.response(target).fields["Content-Type"] == "application/json")
       for (accept, type) in [
