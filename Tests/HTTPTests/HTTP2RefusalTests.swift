@@ -146,7 +146,11 @@ struct HTTP2RefusalTests {
       $0.data([UInt8](repeating: 1, count: 900), stream: 1)
       $0.data([UInt8](repeating: 1, count: 1001), stream: 3)
     }
-    #expect(peer.resets == [3: 0])
+    #expect(peer.resets == [3: 0] && peer.session.nextDeadline == peer.now + 250_000_000)
+    peer.now += 250_000_000
+    peer.session.expire(now: peer.now)
+    peer.turn()
+    #expect(peer.resets == [1: 0, 3: 0] && peer.session.isIdle)
   }
 
   @Test("one stream more than it has announced, and not the connection")

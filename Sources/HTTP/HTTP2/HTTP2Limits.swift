@@ -28,6 +28,8 @@ public struct HTTP2Limits: Sendable, Hashable {
   public var write = Duration.seconds(30)
   /// The slowest reading, in bytes a second, that keeps a stream alive beyond `write`.
   public var minimumWriteRate = 16 * 1024
+  /// How long a client may go on with a request that is answered already, before it is told to stop.
+  public var unread = Duration.milliseconds(250)
   /// How long a connection may stay without a stream, whatever else it sends.
   public var idle = Duration.seconds(60)
   /// How long a client may take to answer the notice that the connection is about to end.

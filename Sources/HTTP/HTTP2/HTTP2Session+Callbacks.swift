@@ -160,7 +160,7 @@ extension HTTP2Session {
       guardian.noteProgress()
       let ends = frame.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
       if ends, let stream = stream(frame.hd.stream_id) {
-        stream.isAnswered = true
+        stream.answeredSince = now
         stopDropping(stream)
       }
     case NGHTTP2_RST_STREAM.rawValue where frame.rst_stream.error_code != HTTP2ErrorCode.noError.rawValue:

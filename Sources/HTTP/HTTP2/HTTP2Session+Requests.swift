@@ -28,10 +28,11 @@ extension HTTP2Session {
     if stream.head.expectsContinue { submitContinue(stream) }
   }
 
-  /// The answer does not depend on the rest of the request. A little of it is let come, as many a client is at odds with
-  /// an answer that comes first; then it is told that it need not go on (RFC 9113 §8.1).
+  /// The answer does not depend on the rest of the request. A little of it is let come, for a moment: a client that is told
+  /// at once that it need not go on (RFC 9113 §8.1) may drop the answer with the rest, as curl 7.88 does; one that is
+  /// never told may wait for it, as curl does too.
   func stopDropping(_ stream: HTTP2Stream) {
-    guard stream.isAnswered, stream.isHalfOpen, stream.dropAllowance <= 0 else { return }
+    guard stream.answeredSince != nil, stream.isHalfOpen, stream.dropAllowance <= 0 else { return }
     _ = withSession { nghttp2_submit_rst_stream($0, 0, stream.id, HTTP2ErrorCode.noError.rawValue) }
   }
 

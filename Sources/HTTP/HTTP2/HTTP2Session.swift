@@ -283,7 +283,7 @@ public final class HTTP2Session {
       if case .content = stream.input {
         refuse(stream, ProtocolError(.requestTimeout, "the request took too long to arrive"))
       } else {
-        reset(stream.id, .cancel)
+        reset(stream.id, stream.answeredSince == nil ? .cancel : .noError)
       }
     }
   }

@@ -28,8 +28,8 @@ final class HTTP2Stream {
   var isHalfOpen = true
   /// Content that may still come and is dropped, once the answer does not depend on it.
   var dropAllowance = 0
-  /// The end of the answer is on its way.
-  var isAnswered = false
+  /// Since when the end of the answer has been on its way.
+  var answeredSince: Nanoseconds?
   /// Whether the caller knows of the stream.
   var isHandedOver = false
   var isHead = false
@@ -102,6 +102,7 @@ final class HTTP2Stream {
   /// When patience ends: with a request that does not go on, or an answer that is not read.
   func deadline(_ limits: HTTP2Limits) -> Nanoseconds {
     if case .content = input { return begun + limits.body }
+    if let answeredSince { return answeredSince + limits.unread }
     guard pending > 0 || isWhole else { return .max }
     return pendingSince + (limits.write + .milliseconds(taken / max(1, limits.minimumWriteRate / 1000)))
   }
