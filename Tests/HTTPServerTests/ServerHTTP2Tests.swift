@@ -18,7 +18,6 @@ struct ServerHTTP2Tests {
       ("/stream?20x100000", [], 200, 2_000_000), ("/stream-not-begun", [], 500, nil),
       ("/abc", ["--head"], 200, 0),
       ("/echo", ["--data-binary", String(repeating: "x", count: 100_000)], 200, 100_000),
-      ("/no-content", ["--data-binary", String(repeating: "x", count: 100_000)], 200, 11),
       ("/a%00b", [], 400, nil), ("/stream-not-modified", [], 304, 0),
     ] as [(String, [String], Int, Int?)] {
       let curl = try Curl(server.address, path, Self.prior + options)
@@ -28,6 +27,16 @@ struct ServerHTTP2Tests {
       )
       if let bytes { #expect(curl.bodyBytes == bytes, "\(path)") }
     }
+  }
+
+  @Test("and answers without content that it has no use for, while the client still sends it")
+  func unreadContent() throws {
+    let server = try TestServer()
+    let url = "http://127.0.0.1:\(server.address.port)/no-content"
+    // Not curl: 7.88 waits for ever after a whole answer to content that it has not sent to its end.
+    let tool = try Tool(["sh", "-c", "head -c 100000 /dev/zero | timeout 20 nghttp -d - \(url)"])
+    try #require(tool.status != 127, "apt-get install nghttp2-client")
+    #expect(tool.status == 0 && tool.output == "/no-content", "\(tool.output)")
   }
 
   @Test("so that an answer that fails does not look whole")

@@ -29,8 +29,7 @@ extension HTTP2Session {
   }
 
   /// The answer does not depend on the rest of the request. A little of it is let come, for a moment: a client that is told
-  /// at once that it need not go on (RFC 9113 §8.1) may drop the answer with the rest, as curl 7.88 does; one that is
-  /// never told may wait for it, as curl does too.
+  /// at once that it need not go on (RFC 9113 §8.1) may drop the answer with the rest, as curl 7.88 does.
   func stopDropping(_ stream: HTTP2Stream) {
     guard stream.answeredSince != nil, stream.isHalfOpen, stream.dropAllowance <= 0 else { return }
     _ = withSession { nghttp2_submit_rst_stream($0, 0, stream.id, HTTP2ErrorCode.noError.rawValue) }
