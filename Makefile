@@ -5,7 +5,8 @@
 export TOPITEMS_WARNINGS_AS_ERRORS = 1
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test test-clients bench bench-ingest bench-live bench-queries lint format services stop clean
+.PHONY: help build demo test test-clients soak bench bench-latency bench-live bench-http bench-page bench-ingest \
+  bench-queries bench-crowds fuzz sanitize lint format services stop clean
 
 help: ## Tell what there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,11 +24,26 @@ test: ## Build, lint, and run the unit, integration and end-to-end tests on priv
 test-clients: ## Ask a server with real clients: browsers, Python's, curl (OPTIONS="-k live": of these tests)
 	@deploy/dev/test-clients $(OPTIONS)
 
-bench: ## Measure how long after it was published an event is in the API's answer (BENCH_TRIES=200)
+soak: ## Ten minutes of joins, leaves, ended sessions and stopped workers (SOAK_SECONDS=600, SOAK_RATE=3000)
+	@deploy/dev/soak
+
+bench: bench-latency bench-live bench-page bench-http bench-queries bench-ingest ## Measure everything, one after the other; tables here, JSON in .build/bench
+
+bench-latency: ## Measure how long after it was published an event is in the API's answer (BENCH_TRIES=200, BENCH_RATES=0,1000)
 	@Benchmarks/bench-latency
 
 bench-live: ## Measure how long after it was published an event is pushed to a client that follows (BENCH_TRIES=200)
 	@Benchmarks/bench-latency pushed
+
+bench-page: ## Measure in Chromium the live page's first paint, and from publishing to paint (BENCH_TRIES=100)
+	@Benchmarks/bench-page
+
+bench-http: build ## Measure the server beside nginx, Hummingbird, FlyingFox and epoll (BENCH_OPTIONS="--rounds 3 --only h2")
+	@deploy/dev/prerequisites services tests bench
+	@swift build --configuration release --package-path Benchmarks/Peers
+	@exports=$$(deploy/dev/services bench-http) && eval "$$exports" && trap 'deploy/dev/stop bench-http' EXIT && \
+	Benchmarks/bench-http --binary "$$(swift build --configuration release --show-bin-path)/topitems" \
+	  --peers "$$(swift build --configuration release --package-path Benchmarks/Peers --show-bin-path)" $(BENCH_OPTIONS)
 
 bench-queries: ## Measure questions about a year of history (BENCH_DAYS=7: days of minutes)
 	@Benchmarks/bench-queries
@@ -37,6 +53,17 @@ bench-ingest: build ## Measure `topitems ingest` beside the SQL floor (BENCH_OPT
 	@exports=$$(deploy/dev/services bench) && eval "$$exports" && trap 'deploy/dev/stop bench' EXIT && \
 	bin=$$(swift build --configuration release --show-bin-path) && \
 	Benchmarks/bench-ingest --binary "$$bin/topitems" --tool "$$bin/ingest-bench" $(BENCH_OPTIONS)
+
+bench-crowds: build ## Measure what crowds of idle and of slow clients cost the server
+	@Benchmarks/bench-crowds idle
+	@Benchmarks/bench-crowds slow
+
+fuzz: ## Feed random and mutated input to all that parses requests (FUZZ_SECONDS=60)
+	@swift build --configuration release --product http-fuzz
+	@$$(swift build --configuration release --show-bin-path)/http-fuzz --seconds $${FUZZ_SECONDS:-60}
+
+sanitize: ## Run the server's tests under AddressSanitizer and ThreadSanitizer
+	@deploy/dev/sanitize
 
 lint: ## Check the form of the Swift code, and the shell scripts
 	@deploy/dev/prerequisites lint

@@ -9,7 +9,7 @@ struct Floor: ParsableCommand {
   @Option var database: String
   @Option var count: UInt64
   @Option var from: UInt64 = 0
-  @Option var batch: UInt64 = 50_000
+  @Option(help: "Events in a transaction.") var batch: UInt64 = 100_000
 
   func run() throws {
     let connection = try Connection(ConnectionOptions(url: database))

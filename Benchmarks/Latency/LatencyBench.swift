@@ -21,7 +21,7 @@ struct BenchTarget: ParsableArguments {
   @Option(help: "Where the figures are written, as JSON.") var json: String?
 
   /// An oid that nothing else uses in a fresh database.
-  static let location = 1
+  static let location = 9_000_000_001
 
   func producer(lingerMilliseconds: Int = 0) throws -> Producer {
     var configuration = Configuration(brokers: brokers)
@@ -37,7 +37,7 @@ struct BenchTarget: ParsableArguments {
     try Array(event.utf8).withUnsafeBytes { try producer.produce(topic: topic, payload: $0) }
   }
 
-  func write(_ figures: [String: Figures]) throws {
+  func write(_ figures: some Encodable) throws {
     guard let json else { return }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -52,64 +52,6 @@ struct BenchTarget: ParsableArguments {
   static func count(of item: String, in answer: String) -> Int? {
     guard let name = answer.range(of: #""item_name":"\#(item)","item_count":"#) else { return nil }
     return Int(answer[name.upperBound...].prefix { $0.isNumber })
-  }
-}
-
-/// By asking, on an idle system.
-///
-/// Producer and client are this one process, and all times are its monotonic clock's. Each try sends one event and
-/// asks for its location's top list, over one connection, until the count has grown; the answer's arrival ends the try.
-struct Polled: ParsableCommand {
-  @OptionGroup var bench: BenchTarget
-
-  private static let target = "/v1/top-items?location=\(BenchTarget.location)&n=1"
-
-  func run() throws {
-    let producer = try bench.producer()
-    defer { producer.close(timeout: 1000) }
-    var client = try KeepAliveClient(port: bench.port)
-
-    // The first events wait for the group's assignment, and warm everything up.
-    var count = 0
-    for _ in 0..<10 {
-      count += 1
-      _ = try publish(count, producer, &client)
-    }
-    var visible: [Double] = []
-    var asked: [Double] = []
-    for _ in 0..<bench.tries {
-      // Idle for a while, and never in step with any timer.
-      usleep(.random(in: 20_000...120_000))
-      let start = ContinuousClock.now
-      _ = try client.get(Self.target)
-      asked.append(BenchTarget.milliseconds(since: start))
-      count += 1
-      visible.append(try publish(count, producer, &client))
-    }
-    try report(Figures(visible), Figures(asked))
-  }
-
-  /// Sends one event, and asks until it is counted.
-  /// - Returns: the milliseconds from before `produce()` to after the answer.
-  private func publish(_ count: Int, _ producer: Producer, _ client: inout KeepAliveClient) throws -> Double {
-    let start = ContinuousClock.now
-    try bench.publish("probe", oid: count, on: producer)
-    while start.duration(to: .now) < .seconds(60) {
-      // The location is unknown until its first event is counted: that answer is a 404.
-      let answer = try client.get(Self.target)
-      if let counted = BenchTarget.count(of: "probe", in: answer), counted >= count {
-        return BenchTarget.milliseconds(since: start)
-      }
-      usleep(200)
-    }
-    throw ValidationError("event \(count) was not counted within 60 s: does a worker read \(bench.topic)?")
-  }
-
-  private func report(_ visible: Figures, _ asked: Figures) throws {
-    print("milliseconds, \(bench.tries) tries            p50      p90      p99      max")
-    print("from produce() to the answer    \(visible.row)")
-    print("one question and its answer     \(asked.row)")
-    try bench.write(["publish_to_visible_ms": visible, "question_ms": asked])
   }
 }
 

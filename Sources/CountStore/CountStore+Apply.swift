@@ -3,22 +3,12 @@ import Postgres
 
 /// How a batch ended that was not refused by the database.
 public enum ApplyOutcome: Sendable, Equatable {
-  /// All of it is committed. `parts` are the batch's, with the fates that the constraint decided.
-  case committed(revision: Int64, parts: [Batch.Part], bounds: EventTimeBounds, usedCarefulPath: Bool)
+  /// All of it is committed.
+  case committed(AppliedBatch)
   /// Nothing is written: for these partitions the stored epoch or offset is not the one that the batch builds on.
   case fenced([PartitionKey])
   /// Nothing is written: the floor has risen above a detection of the batch, which must be classified anew.
   case floorRose(EventTimeBounds)
-
-  /// Without what the clock decides.
-  public static func == (a: ApplyOutcome, b: ApplyOutcome) -> Bool {
-    switch (a, b) {
-    case (.committed(let r, _, _, _), .committed(let s, _, _, _)): r == s
-    case (.fenced(let r), .fenced(let s)): r == s
-    case (.floorRose(let r), .floorRose(let s)): r == s
-    default: false
-    }
-  }
 }
 
 /// Whether the writer expects to meet detections that are stored already.
@@ -34,41 +24,56 @@ extension CountStore {
   ///
   /// - Parameters:
   ///   - itemIDs: the stored id of each dictionary index that the batch refers to.
-  ///   - cameras: those that have a row of their own, see `admit`; the others are counted together.
+  ///   - cameras: knows those that have a row of their own, see `admit`; the others are counted together.
   /// - Throws: `PostgresError`; `.commitUnknown` when the connection was lost during COMMIT, so that only a later
   ///   `claim` can tell whether the batch is stored.
-  public func apply(
-    _ batch: Batch,
-    itemIDs: [Int64],
-    path: ApplyPath,
-    cameras: CameraRoster = CameraRoster(limit: 0)
-  ) throws(PostgresError) -> ApplyOutcome {
+  public func apply(_ batch: Batch, itemIDs: [Int64], path: ApplyPath, cameras: inout CameraLedger)
+    throws(PostgresError) -> ApplyOutcome
+  {
+    var times = PhaseTimes()
     try connection.begin()
     let outcome: ApplyOutcome
     do {
-      outcome = try write(batch, itemIDs: itemIDs, path: path, cameras: cameras)
+      outcome = try write(batch, itemIDs: itemIDs, path: path, cameras: &cameras, times: &times)
       guard case .committed = outcome else {
         connection.rollback()
+        cameras.unstage()
         return outcome
       }
+      try connection.commit()
     } catch {
       connection.rollback()
+      cameras.unstage()
       throw error
     }
-    try connection.commit()
-    return outcome
+    cameras.settle()
+    guard case .committed(var applied) = outcome else { return outcome }
+    times.end(.commit)
+    applied.times = times
+    return .committed(applied)
   }
 
-  private func write(_ batch: Batch, itemIDs: [Int64], path: ApplyPath, cameras: CameraRoster)
-    throws(PostgresError) -> ApplyOutcome
-  {
+  /// The same for a writer that gives no camera a row of its own.
+  public func apply(_ batch: Batch, itemIDs: [Int64], path: ApplyPath) throws(PostgresError) -> ApplyOutcome {
+    var cameras = CameraLedger(limit: 0)
+    return try apply(batch, itemIDs: itemIDs, path: path, cameras: &cameras)
+  }
+
+  private func write(
+    _ batch: Batch,
+    itemIDs: [Int64],
+    path: ApplyPath,
+    cameras: inout CameraLedger,
+    times: inout PhaseTimes
+  ) throws(PostgresError) -> ApplyOutcome {
     let fenced = try fencedPartitions(batch)
     guard fenced.isEmpty else { return .fenced(fenced) }
 
     let bounds = try lockedEventTimeBounds()
     if let oldest = batch.oldestDetection, oldest < bounds.floor { return .floorRose(bounds) }
+    times.end(.lock)
 
-    let stored = try store(batch, itemIDs: itemIDs, path: path, cameras: cameras)
+    let stored = try store(batch, itemIDs: itemIDs, path: path, cameras: &cameras, times: &times)
     try quarantine(batch)
     try bury(batch)
     try advanceOffsets(stored.parts)
@@ -76,11 +81,15 @@ extension CountStore {
       locations: stored.changedLocations,
       newestEvent: stored.parts.compactMap(\.maximumEventAt).max()
     )
+    times.end(.offsets)
     return .committed(
-      revision: revision,
-      parts: stored.parts,
-      bounds: bounds,
-      usedCarefulPath: stored.usedCarefulPath
+      AppliedBatch(
+        revision: revision,
+        parts: stored.parts,
+        bounds: bounds,
+        usedCarefulPath: stored.usedCarefulPath,
+        times: times
+      )
     )
   }
 
@@ -94,27 +103,24 @@ extension CountStore {
   /// of `ingest_offset` and has read `lockedEventTimeBounds`.
   ///
   /// - Returns: the batch's parts, with the fates that the constraint decided, and which locations' counts changed.
-  func store(_ batch: Batch, itemIDs: [Int64], path: ApplyPath, cameras: CameraRoster) throws(PostgresError)
-    -> (parts: [Batch.Part], changedLocations: [Int64]?, usedCarefulPath: Bool)
-  {
-    var parts = batch.parts
-    var tallies = batch.cameras
-    let stored = try storeDetections(batch.detections, path: path)
-    for (position, detection) in batch.detections.enumerated() {
-      switch stored.verdicts?[position] ?? .new {
-      case .new:
-        tallies.add(.counted, to: detection.camera)
-      case .duplicate(let conflicts):
-        parts[Int(detection.part)].fates[.counted] -= 1
-        parts[Int(detection.part)].fates[.duplicate] += 1
-        tallies.add(.duplicate, conflicts: conflicts, to: detection.camera)
-      }
+  func store(
+    _ batch: Batch,
+    itemIDs: [Int64],
+    path: ApplyPath,
+    cameras: inout CameraLedger,
+    times: inout PhaseTimes
+  ) throws(PostgresError) -> (parts: [Batch.Part], changedLocations: [Int64]?, usedCarefulPath: Bool) {
+    var conclusion: BatchConclusion?
+    let usedCarefulPath = try storeDetections(batch.detections, path: path) { verdicts in
+      cameras.mergeSettled()
+      conclusion = BatchConclusion(batch, verdicts: verdicts, itemIDs: itemIDs, cameras: cameras)
     }
-    let isNew = stored.verdicts.map { $0.map { $0 == .new } }
-    let counts = WindowedCounts(of: batch.detections, itemIDs: itemIDs, isCounted: isNew)
-    try addToRollups(counts, try add(counts))
-    try add(tallies, roster: cameras)
-    return (parts, counts.changedLocations(), stored.usedCarefulPath)
+    guard let conclusion else { preconditionFailure("storeDetections always concludes") }
+    times.end(.copy)
+    try addToRollups(conclusion.counts, try add(conclusion.counts))
+    try record(conclusion.cameras, in: &cameras)
+    times.end(.counts)
+    return (conclusion.parts, conclusion.counts.changedLocations(), usedCarefulPath)
   }
 
   /// The partitions whose stored position is not the one that the batch builds on.

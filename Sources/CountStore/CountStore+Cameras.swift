@@ -2,36 +2,36 @@ import Counting
 import Postgres
 
 extension CountStore.Lock {
-  /// Held while `camera_health` gets more rows, in a transaction of its own: the number of rows is exact.
+  /// Held while `camera_tally` gets more rows, in a transaction of its own: the number of rows is exact.
   static let cameras: Int64 = 0x746f_7069_0010
 }
 
 extension CountStore {
-  /// Gives the batch's cameras rows in `camera_health`, as far as there is room, in a commit of its own: a batch then
+  /// Gives the batch's cameras rows in `camera_tally`, as far as there is room, in a commit of its own: a batch then
   /// holds no lock that decides about room, and one that is rolled back leaves the rows for the next.
   ///
   /// - Throws: `PostgresError`.
-  public func admit(_ cameras: CameraTallies, to roster: inout CameraRoster) throws(PostgresError) {
-    guard roster.limit > 0 else { return }
-    var unknown = cameras.keys.dropFirst().filter { !roster.admitted.contains($0) }
+  public func admit(_ cameras: CameraTallies, to ledger: inout CameraLedger) throws(PostgresError) {
+    guard ledger.limit > 0 else { return }
+    var unknown = cameras.keys.dropFirst().filter { !ledger.admitted.contains($0) }
     guard !unknown.isEmpty else { return }
-    if roster.fullForBatches > 0 {
-      roster.fullForBatches -= 1
+    if ledger.fullForBatches > 0 {
+      ledger.fullForBatches -= 1
       // Those who invent cameras must not make each batch look up tens of thousands.
-      unknown = Array(unknown.prefix(CameraRoster.lookupsWhenFull))
+      unknown = Array(unknown.prefix(CameraLedger.lookupsWhenFull))
     }
     // Rows may have been deleted that are still known here.
-    if roster.admitted.count > 2 * max(roster.limit, CameraRoster.defaultLimit) {
-      roster.admitted.removeAll()
+    if ledger.admitted.count > 2 * max(ledger.limit, CameraLedger.defaultLimit) {
+      ledger.admitted.removeAll()
     }
 
-    roster.admitted.formUnion(try stored(unknown))
-    let missing = unknown.filter { !roster.admitted.contains($0) }.sorted()
-    guard !missing.isEmpty, roster.fullForBatches == 0 else { return }
-    try insert(missing, limit: roster.limit)
+    ledger.admitted.formUnion(try stored(unknown))
+    let missing = unknown.filter { !ledger.admitted.contains($0) }.sorted()
+    guard !missing.isEmpty, ledger.fullForBatches == 0 else { return }
+    try insert(missing, limit: ledger.limit)
     let found = try stored(missing)
-    roster.admitted.formUnion(found)
-    if found.count < missing.count { roster.fullForBatches = CameraRoster.batchesWhenFull }
+    ledger.admitted.formUnion(found)
+    if found.count < missing.count { ledger.fullForBatches = CameraLedger.batchesWhenFull }
   }
 
   private func stored(_ keys: [CameraKey]) throws(PostgresError) -> [CameraKey] {
@@ -39,7 +39,7 @@ extension CountStore {
       """
       SELECT geographical_location_oid, video_camera_oid
       FROM unnest(\(keys.map(\.location)), \(keys.map(\.camera))) AS wanted(location, camera)
-      JOIN camera_health ON geographical_location_oid = location AND video_camera_oid = camera
+      JOIN camera_tally ON geographical_location_oid = location AND video_camera_oid = camera
       """
     )
     var found: [CameraKey] = []
@@ -55,39 +55,110 @@ extension CountStore {
       _ = try connection.execute("SELECT pg_advisory_xact_lock(\(Lock.cameras))")
       _ = try connection.execute(
         """
-        INSERT INTO camera_health (geographical_location_oid, video_camera_oid)
+        INSERT INTO camera_tally (geographical_location_oid, video_camera_oid)
         SELECT location, camera FROM unnest(\(keys.map(\.location)), \(keys.map(\.camera))) AS new(location, camera)
         ORDER BY 1, 2
-        LIMIT greatest(0, \(limit) - (SELECT count(*) FROM camera_health))
+        LIMIT greatest(0, \(limit) - (SELECT count(*) FROM camera_tally))
         ON CONFLICT DO NOTHING
         """
       )
     }
   }
 
-  /// Adds a batch's tallies to those of the cameras, in the order of their key, those without a row last.
-  func add(_ cameras: CameraTallies, roster: CameraRoster) throws(PostgresError) {
-    var others = cameras.tallies[Int(CameraTallies.others)]
-    var known: [(key: CameraKey, tally: CameraTally)] = []
-    known.reserveCapacity(cameras.keys.count)
-    for index in cameras.keys.indices.dropFirst() {
-      if roster.admitted.contains(cameras.keys[index]) {
-        known.append((cameras.keys[index], cameras.tallies[index]))
-      } else {
-        others += cameras.tallies[index]
-      }
-    }
-    known.sort { $0.key < $1.key }
-    if !known.isEmpty { try add(known) }
-    if others != CameraTally() { try add(others) }
+  /// Notes a batch's tallies: as a row of `camera_change`, or, when it is time, together with all that this connection
+  /// has noted before, in the cameras' rows, in the order of their key. Those without a row of their own come last.
+  func record(_ note: CameraNote, in ledger: inout CameraLedger) throws(PostgresError) {
+    if !note.known.isEmpty { try record(note.known, &ledger) }
+    if note.others != CameraTally() { try add(note.others) }
   }
 
-  private func add(_ known: [(key: CameraKey, tally: CameraTally)]) throws(PostgresError) {
+  private func record(_ known: [CameraNote.Entry], _ ledger: inout CameraLedger) throws(PostgresError) {
+    guard ledger.isDue else { return ledger.stage(.change(try note(known), known)) }
+    // Somebody who took this worker for dead may have added some of them already.
+    guard try takeBack(ledger.changes) else { return ledger.stage(.anew(try note(known), known)) }
+    ledger.mergeSettled()
+    var sums = ledger.pending
+    for (key, tally) in known { sums[key, default: CameraTally()] += tally }
+    try add(sums.map { (key: $0.key, tally: $0.value) }.sorted { $0.key < $1.key })
+    ledger.stage(.update)
+  }
+
+  /// - Returns: the row's id.
+  private func note(_ known: [CameraNote.Entry]) throws(PostgresError) -> Int64 {
+    func counts(_ count: (CameraTally) -> Int64) -> [Int32] {
+      let counts = known.map { Int32(clamping: count($0.tally)) }
+      return counts.allSatisfy { $0 == 0 } ? [] : counts
+    }
+    let result = try connection.execute(
+      """
+      INSERT INTO camera_change (geographical_location_oids, video_camera_oids, counted, duplicates, conflicts, late,
+                                 future, largest_skew_us, latest_skew_us)
+      VALUES (\(known.map(\.key.location)), \(known.map(\.key.camera)), \(counts(\.counted)),
+              \(counts(\.duplicates)), \(counts(\.conflicts)), \(counts(\.late)), \(counts(\.future)),
+              \(known.map { $0.tally.largestSkew ?? .min }), \(known.map { $0.tally.latestSkew ?? .min }))
+      RETURNING change_id
+      """
+    )
+    return try result.int64(0, 0)
+  }
+
+  /// Deletes these changes, unless one of them is gone already; then none.
+  private func takeBack(_ changes: [Int64]) throws(PostgresError) -> Bool {
+    guard !changes.isEmpty else { return true }
+    let found = try connection.execute(
+      "SELECT FROM camera_change WHERE change_id = ANY (\(changes)) ORDER BY change_id FOR UPDATE"
+    )
+    guard found.count == changes.count else { return false }
+    _ = try connection.execute("DELETE FROM camera_change WHERE change_id = ANY (\(changes))")
+    return true
+  }
+
+  /// Adds what was noted by workers that have not come back to it, to the cameras' rows.
+  ///
+  /// - Parameters:
+  ///   - age: how old a note must be; a worker at work adds its own every ten seconds.
+  ///   - limit: how many notes at most in this transaction.
+  /// - Returns: how many were added.
+  /// - Throws: `PostgresError`.
+  @discardableResult
+  public func addForgottenCameraChanges(olderThanSeconds age: Int64 = 120, limit: Int = 50)
+    throws(PostgresError) -> Int
+  {
+    let result = try connection.execute(
+      """
+      WITH forgotten AS MATERIALIZED (
+        SELECT change_id FROM camera_change WHERE arrived_at <= now() - make_interval(secs => \(age)::double precision)
+        ORDER BY change_id LIMIT \(limit) FOR UPDATE SKIP LOCKED),
+      sums AS (
+        INSERT INTO camera_tally AS stored
+        SELECT geographical_location_oid, video_camera_oid, sum(counted), sum(duplicates), sum(conflicts), sum(late),
+               sum(future), max(largest_skew_us),
+               (array_agg(latest_skew_us ORDER BY change_id DESC) FILTER (WHERE latest_skew_us IS NOT NULL))[1],
+               max(last_seen)
+        FROM camera_change_element WHERE change_id = ANY (ARRAY(SELECT change_id FROM forgotten))
+        GROUP BY 1, 2 ORDER BY 1, 2
+        \(unescaped: Self.addToTally))
+      DELETE FROM camera_change WHERE change_id IN (SELECT change_id FROM forgotten)
+      """
+    )
+    return result.affectedRows
+  }
+
+  private static let addToTally = """
+    ON CONFLICT (geographical_location_oid, video_camera_oid) DO UPDATE
+    SET counted = stored.counted + excluded.counted, duplicates = stored.duplicates + excluded.duplicates,
+        conflicts = stored.conflicts + excluded.conflicts, late = stored.late + excluded.late,
+        future = stored.future + excluded.future,
+        largest_skew_us = greatest(stored.largest_skew_us, excluded.largest_skew_us),
+        latest_skew_us = coalesce(excluded.latest_skew_us, stored.latest_skew_us),
+        last_seen = greatest(stored.last_seen, excluded.last_seen)
+    """
+
+  private func add(_ known: [CameraNote.Entry]) throws(PostgresError) {
     // Int64.min, which no event time is away from any clock, stands for "no arrival": arrays are sent without NULLs.
     _ = try connection.execute(
       """
-      INSERT INTO camera_health AS stored (geographical_location_oid, video_camera_oid, counted, duplicates, conflicts,
-                                           late, future, largest_skew_us, latest_skew_us, last_seen)
+      INSERT INTO camera_tally AS stored
       SELECT location, camera, counted, duplicates, conflicts, late, future, nullif(largest, \(Int64.min)),
              nullif(latest, \(Int64.min)), CASE WHEN latest <> \(Int64.min) THEN now() END
       FROM unnest(\(known.map(\.key.location)), \(known.map(\.key.camera)), \(known.map(\.tally.counted)),
@@ -95,13 +166,7 @@ extension CountStore {
                   \(known.map(\.tally.future)), \(known.map { $0.tally.largestSkew ?? .min }),
                   \(known.map { $0.tally.latestSkew ?? .min }))
         AS batch(location, camera, counted, duplicates, conflicts, late, future, largest, latest)
-      ON CONFLICT (geographical_location_oid, video_camera_oid) DO UPDATE
-      SET counted = stored.counted + excluded.counted, duplicates = stored.duplicates + excluded.duplicates,
-          conflicts = stored.conflicts + excluded.conflicts, late = stored.late + excluded.late,
-          future = stored.future + excluded.future,
-          largest_skew_us = greatest(stored.largest_skew_us, excluded.largest_skew_us),
-          latest_skew_us = coalesce(excluded.latest_skew_us, stored.latest_skew_us),
-          last_seen = coalesce(excluded.last_seen, stored.last_seen)
+      \(unescaped: Self.addToTally)
       """
     )
   }

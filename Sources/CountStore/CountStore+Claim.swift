@@ -28,6 +28,15 @@ extension CountStore {
     return granted
   }
 
+  /// The partitions whose stored epoch or offset is not the given one: taken by another worker, or thrown back by a
+  /// failover or crash of PostgreSQL that lost commits.
+  ///
+  /// - Throws: `PostgresError`.
+  public func moved(_ positions: [PartitionClaim]) throws(PostgresError) -> [PartitionKey] {
+    let stored = try lockOffsets(positions.map(\.key))
+    return positions.filter { stored[$0.key] != $0 }.map(\.key)
+  }
+
   /// The stored offsets and epochs, locked until the transaction ends, in the order that every writer keeps.
   func lockOffsets(_ keys: [PartitionKey]) throws(PostgresError) -> [PartitionKey: PartitionClaim] {
     let result = try connection.execute(

@@ -11,19 +11,31 @@ enum DetectionVerdict: Equatable {
 extension CountStore {
   /// Stores the detections that the unique constraint lets in.
   ///
-  /// - Parameter detections: sorted by oid, without repeats.
-  /// - Returns: what became of each, by position (nil: all were new), and whether the careful path was taken.
-  func storeDetections(_ detections: [Batch.Detection], path: ApplyPath) throws(PostgresError)
-    -> (verdicts: [DetectionVerdict]?, usedCarefulPath: Bool)
-  {
-    guard !detections.isEmpty else { return (nil, false) }
-    if path == .optimistic, try copyDetections(detections) { return (nil, false) }
+  /// - Parameters:
+  ///   - detections: sorted by oid, without repeats.
+  ///   - conclude: told what becomes of each, by position (nil: all are new), while the server is still busy with them:
+  ///     what follows from it takes no time then. Only the last call holds.
+  /// - Returns: whether the careful path was taken.
+  func storeDetections(
+    _ detections: [Batch.Detection],
+    path: ApplyPath,
+    conclude: ([DetectionVerdict]?) -> Void
+  ) throws(PostgresError) -> Bool {
+    guard !detections.isEmpty else {
+      conclude(nil)
+      return false
+    }
+    if path == .optimistic, try copyDetections(detections, meanwhile: { conclude(nil) }) { return false }
 
     // The careful path asks first what is stored: its hash is needed anyway, and COPY is the faster way for the rest.
     var verdicts = try storedVerdicts(detections)
     let fresh = verdicts.indices.filter { verdicts[$0] == .new }
     let rest = fresh.map { detections[$0] }
-    guard !rest.isEmpty, try !copyDetections(rest) else { return (verdicts, true) }
+    guard !rest.isEmpty else {
+      conclude(verdicts)
+      return true
+    }
+    if try copyDetections(rest, meanwhile: { conclude(verdicts) }) { return true }
 
     // Another worker has stored one of them since the question: the constraint decides row by row.
     let isNew = try insertDetections(rest)
@@ -32,7 +44,8 @@ extension CountStore {
       // Its key can be gone again only by a purge, which cannot have come in between: purges take the floor's lock.
       verdicts[fresh[index]] = verdict == .new ? .duplicate(conflicts: false) : verdict
     }
-    return (verdicts, true)
+    conclude(verdicts)
+    return true
   }
 
   /// Those that are stored already as duplicates, in conflict if they say something else; the others as new.
@@ -55,11 +68,14 @@ extension CountStore {
   }
 
   /// - Returns: false if one of them is stored already; then none of them was written.
-  private func copyDetections(_ detections: [Batch.Detection]) throws(PostgresError) -> Bool {
+  private func copyDetections(_ detections: [Batch.Detection], meanwhile: () -> Void) throws(PostgresError)
+    -> Bool
+  {
     try connection.savepoint("optimistic")
     do {
       _ = try connection.copyIn(
-        "COPY detection (detection_oid, detected_at, payload_hash) FROM STDIN (FORMAT binary)"
+        "COPY detection (detection_oid, detected_at, payload_hash) FROM STDIN (FORMAT binary)",
+        meanwhile: meanwhile
       ) { copy throws(PostgresError) in
         for detection in detections {
           try copy.row(columns: 3)

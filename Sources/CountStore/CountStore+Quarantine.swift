@@ -28,7 +28,7 @@ extension CountStore {
   ///
   /// - Parameter limit: how many at most; one transaction takes 200.
   /// - Throws: `PostgresError`; to try again is safe.
-  public func releaseDueQuarantine(limit: Int, maximumCameras: Int = CameraRoster.defaultLimit)
+  public func releaseDueQuarantine(limit: Int, maximumCameras: Int = CameraLedger.defaultLimit)
     throws(PostgresError) -> ReleaseReport
   {
     let due = try events(
@@ -51,7 +51,7 @@ extension CountStore {
     after: MessagePosition?,
     limit: Int,
     late: LateRelease,
-    maximumCameras: Int = CameraRoster.defaultLimit
+    maximumCameras: Int = CameraLedger.defaultLimit
   ) throws(PostgresError) -> ReleaseReport {
     let due: Query =
       late == .none

@@ -10,7 +10,7 @@ extension CountStore {
   ///
   /// - Parameters:
   ///   - messages: each position once.
-  ///   - maximumCameras: see `CameraRoster`.
+  ///   - maximumCameras: see `CameraLedger`.
   ///   - verdict: `.counted` lets the constraint decide, `.late` and `.future` quarantine it, nil leaves it.
   /// - Returns: what became of them, and those that the database refuses, with the SQLSTATE.
   /// - Throws: `PostgresError`; what the batches before have changed stays so.
@@ -70,9 +70,8 @@ extension CountStore {
         skew: nil
       )
     }
-    var roster = CameraRoster(limit: maximumCameras)
-    try admit(cameras, to: &roster)
-    let known = roster
+    var ledger = CameraLedger(limit: maximumCameras, intervalSeconds: 0)
+    try admit(cameras, to: &ledger)
 
     return try connection.transaction { _ throws(PostgresError) in
       let offsets = try lockOffsets(Set(messages.map(\.position.key)).sorted())
@@ -99,7 +98,8 @@ extension CountStore {
       plan.batch.detections.sort { $0.oid < $1.oid }
       plan.batch.dropRepeats()
 
-      let stored = try store(plan.batch, itemIDs: itemIDs, path: .careful, cameras: known)
+      var times = PhaseTimes()
+      let stored = try store(plan.batch, itemIDs: itemIDs, path: .careful, cameras: &ledger, times: &times)
       switch source {
       case .deadLetters: try quarantine(plan.batch)
       case .quarantine: try relabel(plan)

@@ -7,7 +7,7 @@ public struct ReplayOptions: Sendable {
   /// How far ahead of the database's clock an event may be.
   public var allowedSkewSeconds: Int64 = 300
   /// How many cameras have counters of their own.
-  public var maximumCameras = CameraRoster.defaultLimit
+  public var maximumCameras = CameraLedger.defaultLimit
   /// Only decode.
   public var isDryRun = false
 

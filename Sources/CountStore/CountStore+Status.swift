@@ -5,7 +5,7 @@ extension CountStore {
   /// How many cameras with problems a status names.
   public static let cameraProblemLimit = 20
 
-  /// How the system stands, from one snapshot. It reads all of `camera_health` and the keys of what is put aside: some
+  /// How the system stands, from one snapshot; what it tells of cameras may be some seconds older. It reads all of `camera_tally` and the keys of what is put aside: some
   /// ten milliseconds where these are full.
   ///
   /// - Throws: `CountStoreError.postgres`.
@@ -24,7 +24,7 @@ extension CountStore {
       """
       WITH labels AS (\(unescaped: Label.sql))
       SELECT revision, watermark, (SELECT count(*) FROM dead_letter), (SELECT count(*) FROM quarantine),
-             (SELECT count(*) FROM camera_health)
+             (SELECT count(*) FROM camera_tally)
       FROM labels
       """
     )
@@ -74,7 +74,7 @@ extension CountStore {
       """
       SELECT counted, duplicates, conflicts, late, future, largest_skew_us, latest_skew_us, last_seen,
              geographical_location_oid, video_camera_oid
-      FROM camera_health WHERE conflicts > 0 OR late > 0 OR future > 0
+      FROM camera_tally WHERE conflicts > 0 OR late > 0 OR future > 0
       ORDER BY conflicts DESC, late + future DESC, geographical_location_oid, video_camera_oid
       LIMIT \(Int64(Self.cameraProblemLimit))
       """

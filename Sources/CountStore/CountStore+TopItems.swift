@@ -93,10 +93,15 @@ enum Label {
   /// How far the watermark must have passed a range before its counts are called final.
   static let settlingSeconds = 600
 
-  /// One row: revision, watermark, newest_window_end (NULL before the first event), lag (NULL where one is not known).
+  /// One row: revision, watermark, newest_window_end (NULL before the first event), lag (NULL where
+  /// one is not known).
+  ///
+  /// A silent partition with messages that are not counted yet is not idle: its worker is away. (One offset of lag is none:
+  /// behind a transaction's last message stands its marker.)
   static let sql = """
     SELECT coalesce((SELECT max(revision) FROM revision), 0) AS revision,
-           coalesce(min(max_event_at) FILTER (WHERE last_message_at > now() - interval '\(idleSeconds) seconds'),
+           coalesce(min(max_event_at) FILTER (WHERE last_message_at > now() - interval '\(idleSeconds) seconds'
+                                                OR log_end_offset > next_offset + 1),
                     max(max_event_at)) AS watermark,
            date_bin('1 minute', max(max_event_at), 'epoch') + interval '1 minute' AS newest_window_end,
            CASE WHEN count(log_end_offset) = count(*)

@@ -19,6 +19,11 @@ extension CountStore {
       sql: String(decoding: PackageResources._003_cameras_sql, as: UTF8.self)
     ),
     Migration(
+      version: 4,
+      name: "0004_camera_notes.sql",
+      sql: String(decoding: PackageResources._004_camera_notes_sql, as: UTF8.self)
+    ),
+    Migration(
       version: 5,
       name: "0005_bi.sql",
       sql: String(decoding: PackageResources._005_bi_sql, as: UTF8.self)

@@ -72,10 +72,12 @@ public struct RevisionListener: Sendable {
     defer { connection.close() }
     while !isStopping() {
       if !isDeaf, try listens(connection) {
+        // Before it is told: what is committed later must be heard of.
+        let last = try newestRevision(connection)
         tell(.attached(.listening))
         failures = 0
         do {
-          try listen(connection)
+          try listen(connection, since: last)
         } catch {
           isDeaf = error.sqlState == Self.deaf
           throw error
@@ -102,8 +104,8 @@ public struct RevisionListener: Sendable {
     }
   }
 
-  private func listen(_ connection: Connection) throws(PostgresError) {
-    var last = try newestRevision(connection)
+  private func listen(_ connection: Connection, since first: Int64) throws(PostgresError) {
+    var last = first
     var quietSince = ContinuousClock.now
     var pace = HearingPace()
     while !isStopping() {

@@ -17,12 +17,17 @@ struct WindowedCounts {
     }
   }
 
-  private(set) var sums: [Sum]
+  let sums: [Sum]
+  /// The same by columns, as they are sent.
+  let locations: [Int64]
+  let windowStarts: [Int64]
+  let itemIDs: [Int64]
+  let counts: [Int64]
 
   /// Sums up those detections that `isCounted` (by their position) lets through; all when it is nil.
   /// `itemIDs` gives the stored id of a dictionary index.
   init(of detections: [Batch.Detection], itemIDs: [Int64], isCounted: [Bool]? = nil) {
-    var table = SumTable(capacity: min(detections.count, 1 << 12))
+    var table = SumTable(capacity: detections.count)
     for (position, detection) in detections.enumerated() where isCounted?[position] ?? true {
       table.add(
         location: detection.location,
@@ -31,13 +36,13 @@ struct WindowedCounts {
       )
     }
     sums = table.sums.sorted()
+    locations = sums.map(\.location)
+    windowStarts = sums.map(\.windowStart)
+    self.itemIDs = sums.map(\.itemID)
+    counts = sums.map(\.count)
   }
 
   var isEmpty: Bool { sums.isEmpty }
-  var locations: [Int64] { sums.map(\.location) }
-  var windowStarts: [Int64] { sums.map(\.windowStart) }
-  var itemIDs: [Int64] { sums.map(\.itemID) }
-  var counts: [Int64] { sums.map(\.count) }
 
   /// The locations that changed, each once, in order; nil when they are too many to be worth naming.
   func changedLocations(limit: Int = 1000) -> [Int64]? {

@@ -16,24 +16,26 @@ struct ByteClass: OptionSet {
   @inline(__always)
   static func of(_ byte: UInt8) -> ByteClass { ByteClass(rawValue: table[Int(byte)]) }
 
-  private static let table: [UInt8] = (0...255).map { classify(UInt8($0)).rawValue }
-
-  private static func classify(_ byte: UInt8) -> ByteClass {
-    var classes: ByteClass = []
-    let isDigit = (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-    let lower = byte | 0x20
-    let isLetter = byte < 0x80 && (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(lower) && byte >= 0x41
-    let isVisible = (0x21...0x7E).contains(byte)
-    let isUnreserved = isDigit || isLetter || "-._~".utf8.contains(byte)
-    let isSubDelimiter = "!$&'()*+,;=".utf8.contains(byte)
-    if isDigit { classes.insert([.digit, .hexadecimal]) }
-    if isLetter, lower <= UInt8(ascii: "f") { classes.insert(.hexadecimal) }
-    if isDigit || isLetter || "!#$%&'*+-.^_`|~".utf8.contains(byte) { classes.insert(.token) }
-    if isUnreserved || isSubDelimiter { classes.insert([.path, .host]) }
-    if ":@/".utf8.contains(byte) { classes.insert(.path) }
-    if isVisible, byte != UInt8(ascii: "#") { classes.insert(.query) }
-    return classes
-  }
+  /// Written out, so that it is part of the program and nothing must be checked before it is read; a test compares it
+  /// with the grammars.
+  private static let table: [UInt8] = [
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 15, 4, 1, 15, 5, 15, 15, 14, 14, 15, 15, 14, 15, 15, 6,
+    63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 6, 14, 4, 14, 4, 4,
+    6, 31, 31, 31, 31, 31, 31, 15, 15, 15, 15, 15, 15, 15, 15, 15,
+    15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 4, 4, 4, 5, 15,
+    5, 31, 31, 31, 31, 31, 31, 15, 15, 15, 15, 15, 15, 15, 15, 15,
+    15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 4, 5, 4, 15, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  ]
 }
 
 /// The value of a hexadecimal digit, or nil.

@@ -20,17 +20,12 @@ public struct DateField: Sendable {
   }
 
   private static func render(_ second: Int64) -> [UInt8] {
-    // Years 1970…9999 are all that the format can hold.
-    let second = min(max(second, 0), 253_402_300_799)
-    let (days, time) = second.quotientAndRemainder(dividingBy: 86_400)
-    let (year, month, day) = civil(days: days)
-    let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][Int(days % 7)]
-    let names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-    var line = Array("Date: \(weekday), ".utf8)
-    append(day, digits: 2, to: &line)
-    line += " \(names[Int(month - 1)]) ".utf8
-    append(year, digits: 4, to: &line)
-    for (separator, value) in [(" ", time / 3600), (":", time / 60 % 60), (":", time % 60)] {
+    let time = CivilTime(second: second)
+    var line = Array("Date: \(time.weekdayName), ".utf8)
+    append(time.day, digits: 2, to: &line)
+    line += " \(time.monthName) ".utf8
+    append(time.year, digits: 4, to: &line)
+    for (separator, value) in [(" ", time.hour), (":", time.minute), (":", time.second)] {
       line += separator.utf8
       append(value, digits: 2, to: &line)
     }
@@ -42,21 +37,5 @@ public struct DateField: Sendable {
     let text = String(value)
     line.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: digits - text.utf8.count))
     line += text.utf8
-  }
-
-  /// The Gregorian date of a day since 1970-01-01, by eras of 400 years that start on 1 March, so that the leap day is
-  /// the last of its year (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
-  private static func civil(days: Int64) -> (year: Int64, month: Int64, day: Int64) {
-    let shifted = days + 719_468
-    let era = shifted / 146_097
-    let dayOfEra = shifted % 146_097
-    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let shiftedMonth = (5 * dayOfYear + 2) / 153
-    let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-    return (
-      year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month: month,
-      day: dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-    )
   }
 }

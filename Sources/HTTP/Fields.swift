@@ -128,5 +128,11 @@ func lowercased(_ byte: UInt8) -> UInt8 {
 
 /// Whether the bytes spell the ASCII text, in capitals or not.
 func equalsIgnoringCase(_ bytes: ArraySlice<UInt8>, _ text: String) -> Bool {
-  bytes.elementsEqual(text.utf8) { lowercased($0) == lowercased($1) }
+  var text = text
+  return text.withUTF8 { text in
+    guard bytes.count == text.count else { return false }
+    return bytes.withUnsafeBufferPointer { bytes in
+      bytes.indices.allSatisfy { lowercased(bytes[$0]) == lowercased(text[$0]) }
+    }
+  }
 }

@@ -7,4 +7,13 @@ public enum Version: Sendable, Hashable {
   case http1_1
   /// HTTP/2 (RFC 9113): the target's authority is in the field Host, whichever way the client has sent it.
   case http2
+
+  /// `HTTP/1.1`, as in a request line.
+  public var name: String {
+    switch self {
+    case .http1_0: "HTTP/1.0"
+    case .http1_1: "HTTP/1.1"
+    case .http2: "HTTP/2"
+    }
+  }
 }

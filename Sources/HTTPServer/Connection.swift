@@ -1,10 +1,11 @@
 import HTTP
 import Sockets
+import TLS
 
 /// One client's connection: its socket, what is still to be sent, its deadlines, and its end. It never leaves its loop.
 ///
 /// What the bytes mean is the business of its `conversation`. Bytes pass here on their way in (`read`) and out (`flush`),
-/// and nowhere else: what encrypts them stands in these two functions.
+/// and nowhere else: what encrypts them stands in these two functions, and in Connection+TLS.swift.
 final class Connection: EventSource {
   /// How a connection ends once everything is sent.
   enum Ending {
@@ -25,8 +26,14 @@ final class Connection: EventSource {
   var ending: Ending?
   private(set) var isClosed = false
 
-  private let socket: Socket
-  private var output: Output
+  let socket: Socket
+  var output: Output
+  /// Nil in plain text.
+  let tls: TLSTransport?
+  /// How long the bytes may take that tell the protocol.
+  private let openingDeadline: Instant
+  /// Such bytes, as long as they do not tell.
+  private var opening: [UInt8] = []
   private var timer = Instant.never
   /// Set while what still comes in is dropped: all is sent and our side is closed.
   private var lingerDeadline: Instant?
@@ -40,11 +47,13 @@ final class Connection: EventSource {
     peer = accepted.peer
     socket = accepted.takeSocket()
     self.loop = loop
-    output = Output(loop.settings.limits)
+    output = Output(loop.spans)
     registration = .none
+    let limits = loop.settings.limits
+    tls = loop.settings.certificate.map { TLSTransport($0.current) }
+    openingDeadline = loop.events.now + (tls == nil ? limits.header : limits.handshake)
     let descriptor = socket.descriptor.rawValue
     registration = try loop.events.register(self, descriptor: descriptor, interest: .readable)
-    conversation = HTTP1Conversation(self)
     settle()
   }
 
@@ -57,7 +66,9 @@ final class Connection: EventSource {
     return !output.isEmpty || conversation?.isBusy ?? false
   }
 
-  private var takesInput: Bool { lingerDeadline != nil || conversation?.takesInput ?? false }
+  private var takesInput: Bool {
+    lingerDeadline != nil || (ending == nil && conversation?.takesInput ?? true)
+  }
 
   // MARK: Events
 
@@ -65,8 +76,9 @@ final class Connection: EventSource {
     if readiness.contains(.broken), !takesInput { return close() }
     if readiness.contains(.writable), !output.isEmpty {
       do throws(SystemError) {
-        try output.sendRest(on: socket, at: loop.events.now, loop.settings.limits)
+        try output.sendRest(on: socket, at: loop.events.now, loop.spans)
       } catch { return close() }
+      if output.isEmpty, tls != nil { sendEncrypted() }
       if output.isEmpty { conversation?.proceed() }
     }
     if readiness.contains(.readable) || readiness.contains(.broken) { read() }
@@ -75,8 +87,9 @@ final class Connection: EventSource {
 
   func expired() {
     timer = .never
-    // Neither who does not read his answer nor who still sends after it gets another word.
-    guard lingerDeadline == nil, output.isEmpty, let conversation else { return close() }
+    guard lingerDeadline == nil, let conversation else { return close() }
+    // Of a client that does not read, the kernel need not keep what it has been given either.
+    guard output.isEmpty else { return abort() }
     conversation.expired()
     settle()
   }
@@ -98,6 +111,7 @@ final class Connection: EventSource {
   func close() {
     guard !isClosed else { return }
     isClosed = true
+    sayGoodbye()
     conversation?.cancel()
     loop.events.deregister(registration)
     // The loop's reference was the last one: the socket closes when the caller returns.
@@ -106,6 +120,7 @@ final class Connection: EventSource {
 
   /// Closes with a reset, so that an answer that lacks its end does not look whole, whatever delimits it.
   func abort() {
+    tls?.isOver = true
     socket.resetOnClose()
     close()
   }
@@ -121,7 +136,8 @@ final class Connection: EventSource {
     switch receive() {
     case .bytes(let count):
       if lingerDeadline == nil {
-        conversation?.receive(UnsafeRawBufferPointer(rebasing: loop.input[..<count]))
+        let bytes = UnsafeRawBufferPointer(rebasing: loop.input[..<count])
+        if tls == nil { take(bytes) } else { takeEncrypted(bytes) }
       } else {
         drained += count
         // Enough for all that can have been on its way; who goes on sending does not read answers.
@@ -132,31 +148,69 @@ final class Connection: EventSource {
     }
   }
 
+  /// Takes plain bytes. The first ones tell the protocol, where TLS has not.
+  private func take(_ bytes: UnsafeRawBufferPointer) {
+    if let conversation { return conversation.receive(bytes) }
+    if opening.isEmpty, !HTTP2Conversation.mayBegin(with: bytes) {
+      conversation = HTTP1Conversation(self)
+      conversation?.receive(bytes)
+      return
+    }
+    opening.append(contentsOf: bytes)
+    opening.withUnsafeBytes { bytes in
+      if HTTP2Conversation.begins(with: bytes) {
+        conversation = HTTP2Conversation(self)
+      } else if !HTTP2Conversation.mayBegin(with: bytes) {
+        conversation = HTTP1Conversation(self)
+      }
+    }
+    guard let conversation else { return }
+    let first = opening
+    opening = []
+    first.withUnsafeBytes { conversation.receive($0) }
+  }
+
   /// A broken connection has ended.
   private func receive() -> Socket.Received {
-    do throws(SystemError) { return try socket.receive(into: loop.input) } catch { return .end }
+    do throws(SystemError) {
+      let received = try socket.receive(into: loop.input)
+      if case .bytes(let count) = received { loop.metrics?.received.add(count) }
+      return received
+    } catch { return .end }
   }
 
   /// Sends what the conversation has put into `loop.output` and `freshBody`; what the kernel does not take is kept.
   func flush() {
     guard !loop.output.isEmpty else { return }
+    loop.metrics?.sent.add(loop.output.count + freshBody.count)
     if !isClosed {
-      do throws(SystemError) {
-        try output.send(loop.output, body: freshBody, on: socket, at: loop.events.now, loop.settings.limits)
-      } catch { close() }
+      if let tls {
+        tls.add(loop.output, body: freshBody, into: &loop.ciphertext)
+        sendEncrypted()
+      } else {
+        send(loop.output, body: freshBody)
+      }
     }
     loop.output.removeAll(keepingCapacity: true)
     freshBody = []
   }
 
+  /// Sends bytes as they are.
+  func send(_ bytes: [UInt8], body: [UInt8] = []) {
+    do throws(SystemError) {
+      try output.send(bytes, body: body, on: socket, at: loop.events.now, loop.spans)
+    } catch { close() }
+  }
+
   /// What comes now is another answer, for the patience with slow readers.
-  func beginAccount() { output.beginAccount(loop.settings.limits) }
+  func beginAccount() { output.beginAccount(loop.spans) }
 
   /// Has the kernel hold little that is not on its way yet: what is to be sent next should still be new then.
   func preferFreshness() { socket.limitUnsent(bytes: 16 * 1024) }
 
   /// After each event: ends the connection if that is due, says what it waits for next, and until when.
   private func settle() {
+    if tls?.isClosedByPeer == true, ending == nil, !isBusy { ending = .close }
     if let ending, output.isEmpty, lingerDeadline == nil, !isClosed { end(ending) }
     guard !isClosed else { return }
     if takesInput { readsArePaused = false }
@@ -165,7 +219,7 @@ final class Connection: EventSource {
     do throws(SystemError) { try loop.events.setInterest(interest, of: registration) } catch {
       return close()
     }
-    let due = lingerDeadline ?? (output.isEmpty ? conversation?.deadline : output.deadline) ?? .never
+    let due = lingerDeadline ?? (output.isEmpty ? conversation?.deadline ?? openingDeadline : output.deadline)
     if due != timer {
       timer = due
       loop.events.setDeadline(due, of: registration)
@@ -173,11 +227,12 @@ final class Connection: EventSource {
   }
 
   private func end(_ ending: Ending) {
+    sayGoodbye()
     if ending == .close {
       // Also a client that asked to close may have sent more.
       guard case .bytes = receive() else { return close() }
     }
-    lingerDeadline = loop.events.now + loop.settings.limits.linger
+    lingerDeadline = loop.events.now + loop.spans.linger
     socket.shutDownSending()
   }
 }

@@ -14,19 +14,20 @@ extension HTTP1Conversation {
     )
     connection.beginAccount()
     lastNumber &+= 1
+    let account = loop.openAccount(request, peer: connection.peer)
     switch loop.begin(request, on: connection, number: lastNumber) {
     case .ready(let response):
-      encode(response, context)
+      encode(response, context, account)
       enter(.idle)
     case .pending(let answer):
-      exchange = Exchange(number: lastNumber, answer: answer, context: context)
+      exchange = Exchange(number: lastNumber, answer: answer, context: context, account: account)
       enter(.answering)
       if loop.isStopping { answer.finish() }
     }
   }
 
   /// Appends a whole response.
-  func encode(_ response: Response, _ context: ResponseEncoder.Context) {
+  func encode(_ response: Response, _ context: ResponseEncoder.Context, _ account: RequestAccount?) {
     let wanted = context
     let context = settled(wanted, response)
     if response.body.count >= HTTP1Conversation.largeBody, ResponseEncoder.sendsBody(response, context) {
@@ -36,10 +37,14 @@ extension HTTP1Conversation {
       loop.encoder.append(response, context, to: &loop.output)
     }
     conclude(wanted, context)
+    let isSent = ResponseEncoder.sendsBody(response, context)
+    loop.closeAccount(account, status: response.status, bodyBytes: isSent ? response.body.count : 0)
   }
 
   /// Takes the pending answer's steps as long as there is room; whether there may be more of them.
   func pull() -> Bool {
+    // Most turns have none, and a copy of it is not free.
+    guard exchange != nil else { return false }
     while let exchange, connection.isDrained {
       guard loop.output.count < HTTP1Conversation.outputLimit, connection.freshBody.isEmpty else {
         return true
@@ -47,10 +52,10 @@ extension HTTP1Conversation {
       switch exchange.answer.next() {
       case .later: return false
       case .whole(let response):
-        encode(response, exchange.context)
+        encode(response, exchange.context, exchange.account)
         end()
       case .head(let response, let heartbeat): begin(response, heartbeat, exchange)
-      case .piece(let piece): append(piece, to: exchange)
+      case .piece(let piece): append(piece)
       case .end:
         if exchange.begun?.coding == .chunked { loop.encoder.appendLastChunk(to: &loop.output) }
         end()
@@ -59,11 +64,8 @@ extension HTTP1Conversation {
           connection.abort()
           return false
         }
-        let error =
-          loop.isStopping
-          ? ProtocolError(.serviceUnavailable, "the server stops")
-          : ProtocolError(.internalServerError, "the answer could not be made")
-        encode(loop.settings.response(for: error), exchange.context)
+        let error = loop.isStopping ? ProtocolError.stopping : .notMade
+        encode(loop.settings.response(for: error), exchange.context, exchange.account)
         end()
       }
     }
@@ -72,8 +74,8 @@ extension HTTP1Conversation {
 
   /// Nothing was sent for a while.
   func beat() {
-    guard let exchange, let heartbeat = exchange.heartbeat else { return }
-    append(heartbeat.bytes, to: exchange)
+    guard let heartbeat = exchange?.heartbeat else { return }
+    append(heartbeat.bytes)
   }
 
   private func begin(_ response: Response, _ heartbeat: PushChannel.Heartbeat?, _ exchange: Exchange) {
@@ -81,16 +83,19 @@ extension HTTP1Conversation {
     let coding: ResponseEncoder.Coding = exchange.context.version == .http1_0 ? .untilClose : .chunked
     var context = settled(exchange.context, response)
     if coding == .untilClose { context.persists = false }
-    exchange.begun = (context, coding)
+    exchange.begun = (response.status, context, coding)
     exchange.heartbeat = heartbeat
     self.exchange = exchange
+    loop.metrics?.openStreams.add(1)
     loop.encoder.appendHead(of: response, context, coding, to: &loop.output)
     guard ResponseEncoder.sendsBody(response, context) else { return end() }
     if exchange.answer.isEndless { connection.preferFreshness() }
-    append(response.body, to: exchange)
+    append(response.body)
   }
 
-  private func append(_ piece: [UInt8], to exchange: Exchange) {
+  private func append(_ piece: [UInt8]) {
+    guard let exchange else { return }
+    self.exchange?.bodyBytes += piece.count
     if exchange.begun?.coding == .untilClose {
       loop.output.append(contentsOf: piece)
     } else if !piece.isEmpty {
@@ -102,12 +107,28 @@ extension HTTP1Conversation {
     if let interval = exchange.heartbeat?.interval { enter(.answering, until: loop.events.now + interval) }
   }
 
-  /// The answer is complete.
-  private func end() {
-    exchange?.answer.cancel()
-    if let exchange, let begun = exchange.begun { conclude(exchange.context, begun.context) }
-    exchange = nil
+  /// The pending answer is complete, or will not be.
+  func end(isComplete: Bool = true) {
+    guard let exchange else { return }
+    self.exchange = nil
+    exchange.answer.cancel()
     enter(.idle)
+    guard let begun = exchange.begun else {
+      // What came of it was noted with its answer, if there was one.
+      if !isComplete {
+        loop.closeAccount(exchange.account, status: .clientGone, bodyBytes: 0, isComplete: false)
+      }
+      return
+    }
+    conclude(exchange.context, begun.context)
+    loop.metrics?.openStreams.add(-1)
+    loop.closeAccount(
+      exchange.account,
+      status: begun.status,
+      bodyBytes: exchange.bodyBytes,
+      isComplete: isComplete,
+      isEndless: exchange.answer.isEndless
+    )
   }
 
   /// What the answer says of the connection, in `context`, which says what the request wants.

@@ -26,8 +26,10 @@ final class HTTP1Conversation: Conversation {
     /// What the request wants.
     let context: ResponseEncoder.Context
     /// What the head said, once it is sent, and how the body is delimited.
-    var begun: (context: ResponseEncoder.Context, coding: ResponseEncoder.Coding)?
+    var begun: (status: Status, context: ResponseEncoder.Context, coding: ResponseEncoder.Coding)?
     var heartbeat: PushChannel.Heartbeat?
+    let account: RequestAccount?
+    var bodyBytes = 0
   }
 
   /// Output beyond which no further request is parsed until it is sent.
@@ -35,7 +37,8 @@ final class HTTP1Conversation: Conversation {
   /// How often in one turn an answer in pieces may fill the output.
   static let roundsPerTurn = 4
 
-  unowned let connection: Connection
+  /// It owns this conversation, and ends after it; counting references to it for each use would cost more than parsing.
+  unowned(unsafe) let connection: Connection
   let loop: ServerLoop
   var parser: RequestParser
   var exchange: Exchange?
@@ -130,21 +133,17 @@ final class HTTP1Conversation: Conversation {
     proceed()
   }
 
-  func cancel() {
-    exchange?.answer.cancel()
-    exchange = nil
-  }
+  func cancel() { end(isComplete: false) }
 
   // MARK: Parsing
 
   func enter(_ stage: Stage, until deadline: Instant? = nil) {
-    let limits = loop.settings.limits
-    let now = loop.events.now
+    let spans = loop.spans
     self.stage = stage
     switch stage {
-    case .idle: self.deadline = now + limits.idle
-    case .head: self.deadline = now + limits.header
-    case .content: self.deadline = now + limits.body
+    case .idle: self.deadline = loop.events.now + spans.idle
+    case .head: self.deadline = loop.events.now + spans.header
+    case .content: self.deadline = loop.events.now + spans.body
     case .answering: self.deadline = deadline ?? .never
     }
   }
@@ -153,7 +152,7 @@ final class HTTP1Conversation: Conversation {
   func refuse(_ error: ProtocolError) {
     loop.noteRefusal(error, peer: connection.peer)
     let context = ResponseEncoder.Context(method: parser.method, version: .http1_1, persists: false)
-    encode(loop.settings.response(for: error), context)
+    encode(loop.settings.response(for: error), context, loop.openAccount(nil, peer: connection.peer))
     connection.ending = .linger
   }
 

@@ -1,9 +1,14 @@
 import HTTP
+import Sockets
 
 /// What the server gives to one client, and to all together. The defaults suit the open internet.
 public struct Limits: Sendable {
   /// How large a request may be.
   public var request = RequestLimits()
+  /// What one HTTP/2 connection may use besides. The times below hold for it too, in place of its own.
+  public var http2 = HTTP2Limits()
+  /// From a connection's start to the end of its TLS handshake.
+  public var handshake = Duration.seconds(10)
   /// From a connection's start, or a request's first byte, to the end of its header section; then 408.
   public var header = Duration.seconds(10)
   /// From the end of the header section to the end of the content; then 408.
@@ -28,4 +33,34 @@ public struct Limits: Sendable {
 
   /// The defaults.
   public init() {}
+
+  /// Those of an HTTP/2 session.
+  var http2Session: HTTP2Limits {
+    var session = http2
+    session.header = header
+    session.body = body
+    session.write = write
+    session.minimumWriteRate = minimumWriteRate
+    session.idle = idle
+    return session
+  }
+}
+
+/// The deadlines of `Limits`, ready to be added to an instant.
+struct Spans {
+  let header: Instant.Span
+  let body: Instant.Span
+  let idle: Instant.Span
+  let linger: Instant.Span
+  let write: Instant.Span
+  let minimumWriteRate: Int
+
+  init(_ limits: Limits) {
+    header = .init(limits.header)
+    body = .init(limits.body)
+    idle = .init(limits.idle)
+    linger = .init(limits.linger)
+    write = .init(limits.write)
+    minimumWriteRate = max(1, limits.minimumWriteRate)
+  }
 }

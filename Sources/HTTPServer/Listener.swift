@@ -61,6 +61,9 @@ final class Listener: EventSource {
     if let suppressed = refusals.admit(at: loop.events.now) {
       loop.settings.observe(.refusedConnection(met, peer: accepted.peer, suppressed: suppressed))
     }
+    loop.metrics?.refused.add(1)
+    // Who speaks TLS does not understand more before the handshake than that the connection is closed.
+    guard loop.settings.certificate == nil else { return }
     let error = ProtocolError(.serviceUnavailable, "too many connections")
     var bytes: [UInt8] = []
     loop.encoder.append(

@@ -9,8 +9,8 @@ struct Output {
   private var bodySent = 0
   private var account: Patience
 
-  init(_ limits: Limits) {
-    account = Patience(limits)
+  init(_ spans: Spans) {
+    account = Patience(spans)
   }
 
   var isEmpty: Bool { bufferSent == buffer.count && bodySent == body.count }
@@ -20,7 +20,7 @@ struct Output {
 
   /// What comes now is another answer. One in pieces has one account for all of them, so that reading a little now
   /// and then does not hold its worker for ever.
-  mutating func beginAccount(_ limits: Limits) { account = Patience(limits) }
+  mutating func beginAccount(_ spans: Spans) { account = Patience(spans) }
 
   /// Sends `fresh` and then `freshBody`, after what is left from before, and keeps what the kernel does not take.
   mutating func send(
@@ -28,7 +28,7 @@ struct Output {
     body freshBody: [UInt8],
     on socket: borrowing Socket,
     at now: Instant,
-    _ limits: Limits
+    _ spans: Spans
   ) throws(SystemError) {
     guard isEmpty else {
       // More came while there is something on its way.
@@ -43,20 +43,20 @@ struct Output {
     case .bytes(let count): taken = count
     case .wouldBlock: taken = 0
     }
-    guard taken < fresh.count + freshBody.count else { return account.add(taken, limits) }
+    guard taken < fresh.count + freshBody.count else { return account.add(taken, spans) }
     buffer = Array(fresh.dropFirst(taken))
     bufferSent = 0
     body = freshBody
     bodySent = max(0, taken - fresh.count)
     account.begin(at: now)
-    account.add(taken, limits)
+    account.add(taken, spans)
   }
 
   /// Sends what it can of what is left.
   mutating func sendRest(
     on socket: borrowing Socket,
     at now: Instant,
-    _ limits: Limits
+    _ spans: Spans
   ) throws(SystemError) {
     guard case .bytes(let count) = try Output.send(buffer[bufferSent...], body[bodySent...], on: socket)
     else { return }
@@ -64,7 +64,7 @@ struct Output {
     bufferSent += ofBuffer
     bodySent += count - ofBuffer
     account.spend(until: now)
-    account.add(count, limits)
+    account.add(count, spans)
     if isEmpty { (buffer, bufferSent, body, bodySent) = ([], 0, [], 0) }
   }
 
@@ -84,11 +84,14 @@ struct Patience {
   private var left: UInt64
   private var since = Instant(nanoseconds: 0)
 
-  init(_ limits: Limits) {
-    left = Patience.nanoseconds(limits.write)
+  init(_ spans: Spans) {
+    left = spans.write.nanoseconds
   }
 
-  var end: Instant { since + .nanoseconds(Int64(clamping: left)) }
+  var end: Instant {
+    let (sum, overflow) = since.nanoseconds.addingReportingOverflow(left)
+    return overflow ? .never : Instant(nanoseconds: sum)
+  }
 
   /// From now on something waits.
   mutating func begin(at now: Instant) { since = now }
@@ -98,14 +101,11 @@ struct Patience {
     since = now
   }
 
-  mutating func add(_ bytes: Int, _ limits: Limits) {
-    let earned = bytes.multipliedReportingOverflow(by: 1_000_000_000)
-    let time = earned.overflow ? UInt64.max : UInt64(earned.partialValue / max(1, limits.minimumWriteRate))
-    let (sum, overflow) = left.addingReportingOverflow(time)
-    left = min(overflow ? .max : sum, Patience.nanoseconds(limits.write))
-  }
-
-  private static func nanoseconds(_ duration: Duration) -> UInt64 {
-    (Instant(nanoseconds: 0) + duration).nanoseconds
+  mutating func add(_ bytes: Int, _ spans: Spans) {
+    let most = spans.write.nanoseconds
+    guard left < most else { return }
+    let (earned, overflow) = bytes.multipliedReportingOverflow(by: 1_000_000_000)
+    let time = overflow ? UInt64.max : UInt64(earned / spans.minimumWriteRate)
+    left = time < most - left ? left + time : most
   }
 }

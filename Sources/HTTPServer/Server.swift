@@ -2,8 +2,9 @@ import Glibc
 import HTTP
 import Sockets
 import Synchronization
+import TLS
 
-/// An HTTP/1.1 server on raw sockets: one event loop per core, each with its own listener at the same port, so that the
+/// A server of HTTP/1.1 and HTTP/2 on raw sockets, in plain text or over TLS: one event loop per core, each with its own listener at the same port, so that the
 /// kernel spreads the connections (SO_REUSEPORT); a connection stays on its loop.
 ///
 /// A started server lives until it is stopped, whoever keeps a reference.
@@ -32,10 +33,15 @@ public final class Server: Sendable {
   ///
   /// - Parameters:
   ///   - address: where to listen; with port 0 the kernel chooses one, see `boundAddress`.
+  ///   - certificate: for TLS, which chooses between HTTP/1.1 and HTTP/2 (ALPN); nil: plain text, with both too
+  ///     (HTTP/2 with prior knowledge).
   ///   - limits: what one client, and all together, may use.
   ///   - loops: threads with an event loop each; a loop for each core is best.
   ///   - workers: threads that run `Reply.blocking`.
   ///   - observe: is told what happens. It runs on the loops' threads and does not wait.
+  ///   - logsRequests: whether it is told of each request, with `ServerObservation.answered`.
+  ///   - metrics: where figures are kept; nil: nowhere.
+  ///   - route: names the kind of a request, for metrics and logs. There must be few names, whatever clients ask for.
   ///   - errorResponse: makes the answers to what never reaches the handler, from a status and a clause for people.
   ///   - contentLimit: how many bytes of content a request may have, asked when its head is known; the body is still
   ///     empty then. More is a 413, and `RequestLimits.bodyBytes` bounds all. With 0, the default, content is not
@@ -43,10 +49,14 @@ public final class Server: Sendable {
   ///   - handler: answers requests. It runs on the loops' threads and does not wait: see `Reply`.
   public init(
     address: SocketAddress,
+    certificate: ServerCertificate? = nil,
     limits: Limits = Limits(),
     loops: Int = Server.coreCount,
     workers: Int = 8,
     observe: @escaping @Sendable (ServerObservation) -> Void = { _ in },
+    logsRequests: Bool = false,
+    metrics: ServerMetrics? = nil,
+    route: @escaping @Sendable (Request) -> String = { _ in "all" },
     errorResponse: @escaping @Sendable (Status, String) -> Response = {
       Response(status: $0, text: "\($1)\n")
     },
@@ -59,11 +69,15 @@ public final class Server: Sendable {
     workerCount = workers
     settings = ServerSettings(
       limits: limits,
+      certificate: certificate,
       workers: WorkerPool(capacity: limits.waitingForWorker),
       quota: ConnectionQuota(total: limits.connections, perAddress: limits.connectionsPerAddress),
       observe: observe,
       errorResponse: errorResponse,
       contentLimit: contentLimit,
+      logsRequests: logsRequests,
+      metrics: metrics,
+      route: route,
       handler: handler
     )
   }
@@ -83,6 +97,7 @@ public final class Server: Sendable {
     var inboxes: [Inbox<ServerLoop.Message>] = []
     do throws(SystemError) {
       try settings.workers.start(threads: workerCount)
+      settings.metrics?.watch(settings.workers)
       for number in 0..<loops {
         let socket = try ListeningSocket(at: bound, sharesPort: true, userTimeout: settings.limits.write)
         bound = try socket.socket.localAddress()
@@ -103,6 +118,21 @@ public final class Server: Sendable {
     let inboxes = started.withLock { $0?.inboxes } ?? []
     let instant = Instant.now() + deadline
     for inbox in inboxes { inbox.post(.stop(instant)) }
+  }
+
+  /// Reads the certificate's files anew, and observes what came of it. New connections use the new certificate; those
+  /// that are open go on undisturbed. Files that cannot be used change nothing.
+  ///
+  /// - Parameter always: also when none of the files has changed since they were last read. Without it, asking every
+  ///   few seconds costs next to nothing. It reads files: not for an event loop's thread.
+  public func reloadCertificate(always: Bool) {
+    guard let certificate = settings.certificate else { return }
+    do throws(TLSError) {
+      guard let expiry = try certificate.reload(always: always) else { return }
+      settings.observe(.certificateChanged(expiry: expiry))
+    } catch {
+      settings.observe(.certificateRejected(error))
+    }
   }
 
   /// Runs work on a worker thread that belongs to no client, such as an answer that many wait for; nobody's leaving stops

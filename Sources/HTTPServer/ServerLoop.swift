@@ -1,5 +1,6 @@
 import HTTP
 import Sockets
+import TLS
 
 /// One thread of a server: its event loop, its listener, its connections, and the buffers that these share.
 final class ServerLoop {
@@ -12,10 +13,15 @@ final class ServerLoop {
   }
 
   let settings: ServerSettings
+  let spans: Spans
+  let metrics: LoopMetrics?
   let events: EventLoop
   let inbox: Inbox<Message>
   /// Where connections read to; used up before the next one reads.
   let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
+  /// What TLS makes of the input, and of the output.
+  let plaintext: UnsafeMutableRawBufferPointer
+  var ciphertext: [UInt8] = []
   /// Where answers are written to, sent before the next connection's turn.
   var output: [UInt8] = []
   var encoder = ResponseEncoder(second: currentSecond())
@@ -29,6 +35,10 @@ final class ServerLoop {
 
   init(_ socket: consuming ListeningSocket, settings: ServerSettings) throws(SystemError) {
     self.settings = settings
+    spans = Spans(settings.limits)
+    let room = settings.certificate == nil ? 0 : input.count + TLSSession.headroom
+    plaintext = .allocate(byteCount: room, alignment: 16)
+    metrics = settings.metrics?.addLoop()
     events = try EventLoop()
     inbox = try Inbox()
     let source = InboxSource(self)
@@ -41,6 +51,7 @@ final class ServerLoop {
 
   deinit {
     input.deallocate()
+    plaintext.deallocate()
   }
 
   /// Serves until stopped. Returns how many connections were cut at the deadline.
@@ -63,6 +74,7 @@ final class ServerLoop {
     do throws(SystemError) {
       let connection = try Connection(accepted, loop: self)
       connections[ObjectIdentifier(connection)] = connection
+      metrics?.accepted.add(1)
     } catch {
       settings.quota.release(peer)
       throw error
@@ -110,12 +122,18 @@ final class ServerLoop {
   func remove(_ connection: Connection) {
     connections[ObjectIdentifier(connection)] = nil
     settings.quota.release(connection.peer)
+    metrics?.closed.add(1)
     endIfDone()
   }
 
   func noteRefusal(_ error: ProtocolError, peer: SocketAddress) {
     guard let suppressed = refusals.admit(at: events.now) else { return }
     settings.observe(.refusedRequest(error, peer: peer, suppressed: suppressed))
+  }
+
+  func noteRefusal(_ error: TLSError, peer: SocketAddress) {
+    guard let suppressed = refusals.admit(at: events.now) else { return }
+    settings.observe(.refusedTLS(error, peer: peer, suppressed: suppressed))
   }
 
   // MARK: Messages

@@ -3,11 +3,17 @@ import HTTP
 /// What all loops of a server share.
 struct ServerSettings: Sendable {
   let limits: Limits
+  /// Nil: in plain text.
+  let certificate: ServerCertificate?
   let workers: WorkerPool
   let quota: ConnectionQuota
   let observe: @Sendable (ServerObservation) -> Void
   let errorResponse: @Sendable (Status, String) -> Response
   let contentLimit: @Sendable (Request) -> Int
+  /// Whether `.answered` is observed.
+  let logsRequests: Bool
+  let metrics: ServerMetrics?
+  let route: @Sendable (Request) -> String
   let handler: @Sendable (Request) -> Reply
 
   /// The answer to what the server itself refuses.

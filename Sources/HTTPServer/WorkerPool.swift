@@ -16,6 +16,8 @@ final class WorkerPool: Sendable {
     var waiting: [Job] = []
     /// The first of `waiting` that is not taken; taking from the front of an array would move all others.
     var first = 0
+    /// Threads that run a job.
+    var busy = 0
     var isClosed = false
 
     var count: Int { waiting.count - first }
@@ -23,6 +25,7 @@ final class WorkerPool: Sendable {
     /// What a thread does next; nil: it waits.
     mutating func next() -> Step? {
       guard first < waiting.count else { return isClosed ? .end : nil }
+      busy += 1
       let job = waiting[first]
       first += 1
       if first == waiting.count || first >= 256 {
@@ -44,10 +47,16 @@ final class WorkerPool: Sendable {
   func start(threads: Int) throws(SystemError) {
     for number in 0..<threads {
       try startThread(name: "http-worker-\(number)") { [queue] in
-        while case .job(let job) = queue.wait(for: { $0.next() }) { job() }
+        while case .job(let job) = queue.wait(for: { $0.next() }) {
+          job()
+          queue.change { $0.busy -= 1 }
+        }
       }
     }
   }
+
+  /// Threads that run a job, and jobs that wait for one.
+  var load: (busy: Int, waiting: Int) { queue.read { ($0.busy, $0.count) } }
 
   /// Queues a job; false if too many wait already.
   func submit(_ job: @escaping Job) -> Bool {

@@ -18,6 +18,10 @@ struct BatchBuilder: ~Copyable {
 
   /// Messages in the batch, of whatever fate.
   private(set) var messages = 0
+  /// Those of them that the database has refused, and that are to be dead letters.
+  private var rejected = 0
+  /// The message that was added last.
+  private(set) var last: (part: Int32, offset: Int64)?
 
   init(_ options: IngestionOptions) {
     decoder = EventDecoder(maximumBytes: options.maximumMessageBytes, timestampUnit: options.timestampUnit)
@@ -32,6 +36,10 @@ struct BatchBuilder: ~Copyable {
 
   /// Whether the batch has reached the bound of its memory.
   var isHeavy: Bool { contentBytes >= batchBytes }
+
+  /// Whether the batch would bury messages that the database has refused without anything that shows that the fault
+  /// is theirs: it must take another event in the same transaction.
+  var isUnproven: Bool { rejected > 0 && batch.detections.isEmpty }
 
   /// How many oids are remembered.
   var remembered: Int { recent.count }
@@ -57,6 +65,8 @@ struct BatchBuilder: ~Copyable {
     batch.parts[Int(part)].fates[fate] += 1
     batch.parts[Int(part)].next = message.offset + 1
     messages += 1
+    if rejection != nil { rejected += 1 }
+    last = (part, message.offset)
   }
 
   private mutating func judge(
@@ -183,5 +193,7 @@ struct BatchBuilder: ~Copyable {
     batch.startsGeneration = items.isEmpty
     contentBytes = 0
     messages = 0
+    rejected = 0
+    last = nil
   }
 }

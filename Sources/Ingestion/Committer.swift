@@ -9,12 +9,16 @@ enum CommitterJob: Sendable {
   case claim([ClaimRequest])
   /// Try once to write a batch.
   case commit(Batch)
+  /// See whether these positions are still the stored ones.
+  case check([PartitionClaim])
 }
 
 /// What became of a job.
 enum CommitterResult: Sendable {
   case claimed([PartitionClaim], EventTimeBounds)
   case committed(BatchReport)
+  /// The positions that were checked are the stored ones.
+  case unmoved
   /// The stored position is not the one that the batch builds on.
   case fenced([PartitionKey])
   /// The batch was built on a floor, or on ids of items, that no longer hold: it must be read again.
@@ -42,12 +46,12 @@ final class Committer: @unchecked Sendable {
   private var itemGeneration = -1
   /// The end of the time that there are partitions for, as far as is known here.
   private var coveredUntil = Timestamp(microseconds: .min)
-  private var cameras: CameraRoster
+  private var cameras: CameraLedger
 
   init(_ options: IngestionOptions, observe: @escaping @Sendable (IngestionObservation) -> Void) {
     self.options = options
     self.observe = observe
-    cameras = CameraRoster(limit: options.maximumCameras)
+    cameras = CameraLedger(limit: options.maximumCameras)
   }
 
   // MARK: The reading thread's side
@@ -90,6 +94,8 @@ final class Committer: @unchecked Sendable {
         results.put(result)
       case .commit(let batch):
         results.put(commit(batch))
+      case .check(let positions):
+        results.put(check(positions))
       }
     }
     connection?.close()
@@ -126,24 +132,25 @@ final class Committer: @unchecked Sendable {
   }
 
   private func commit(_ batch: Batch) -> CommitterResult {
+    var times = PhaseTimes()
     let began = DatabaseClock.monotonicMicroseconds()
     do {
       let store = try store()
       guard try intern(batch, in: store) else { return .outdated }
       try store.admit(batch.cameras, to: &cameras)
       try coverWindows(of: batch, in: store)
-      let interned = DatabaseClock.monotonicMicroseconds()
-      let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next, cameras: cameras)
+      times.end(.items)
+      let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next, cameras: &cameras)
       switch outcome {
-      case .committed(let revision, let parts, let bounds, let usedCarefulPath):
-        let ended = DatabaseClock.monotonicMicroseconds()
+      case .committed(let applied):
+        times.merge(applied.times)
         let report = BatchReport(
-          revision: revision,
-          parts: parts,
-          bounds: bounds,
-          microseconds: ended - began,
-          phases: [.items: interned - began, .transaction: ended - interned],
-          usedCarefulPath: usedCarefulPath
+          revision: applied.revision,
+          parts: applied.parts,
+          bounds: applied.bounds,
+          microseconds: DatabaseClock.monotonicMicroseconds() - began,
+          times: times,
+          usedCarefulPath: applied.usedCarefulPath
         )
         batchBackoff = Backoff()
         path.learn(from: report, detections: batch.detections.count)
@@ -153,7 +160,18 @@ final class Committer: @unchecked Sendable {
       }
     } catch {
       dropUnusableConnection()
-      return .failed(error, retryingAfter: batchBackoff.next())
+      // What is at fault is searched for by smaller batches, which need not wait.
+      return .failed(error, retryingAfter: error.isDataFault ? 0 : batchBackoff.next())
+    }
+  }
+
+  private func check(_ positions: [PartitionClaim]) -> CommitterResult {
+    do {
+      let moved = try store().moved(positions)
+      return moved.isEmpty ? .unmoved : .fenced(moved)
+    } catch {
+      dropUnusableConnection()
+      return .failed(error, retryingAfter: 0)
     }
   }
 

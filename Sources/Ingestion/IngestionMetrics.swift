@@ -8,7 +8,7 @@ public struct IngestionMetrics: Sendable {
   private var fates = FateCounts()
   private var batches: [(path: String, count: Int)] = [("optimistic", 0), ("careful", 0)]
   private var batchMessages = Histogram(bounds: [1, 10, 100, 1000, 5000, 10_000, 20_000, 50_000, 100_000])
-  private var phases: [ApplyPhase: Histogram] = [:]
+  private var phases: [BatchPhase: Histogram] = [:]
   private var lags: [PartitionKey: Int64] = [:]
   private var newestEvents: [PartitionKey: Timestamp] = [:]
   private var remembered = 0
@@ -55,7 +55,7 @@ public struct IngestionMetrics: Sendable {
     clock = DatabaseClock(report.bounds)
     batches[report.usedCarefulPath ? 1 : 0].count += 1
     batchMessages.record(Double(report.fates.total))
-    for (phase, microseconds) in report.phases {
+    for (phase, microseconds) in report.times.microseconds {
       phases[phase, default: Histogram(bounds: Self.seconds)].record(Double(microseconds) / 1_000_000)
     }
     for part in report.parts {

@@ -49,8 +49,8 @@ public struct BatchReport: Sendable {
   public var bounds: EventTimeBounds
   /// From the first statement to the end of COMMIT.
   public var microseconds: Int64
-  /// How long each phase of it took, in microseconds.
-  public var phases: [ApplyPhase: Int64]
+  /// How long each phase of it took.
+  public var times: PhaseTimes
   /// Whether detections were inserted one by one because some were stored already.
   public var usedCarefulPath: Bool
 

@@ -34,14 +34,15 @@ public struct IngestionOptions: Sendable {
   /// How much of a dead letter's payload is kept.
   public var deadLetterBytes = 64 << 10
   /// How many messages one transaction covers at most.
-  public var batchMessages = 50_000
+  public var batchMessages = 100_000
   /// How many bytes of names and payloads one batch holds at most (what is over it begins the next batch).
   public var batchBytes = 16 << 20
-  /// How many accepted oids are remembered, to drop near duplicates without asking PostgreSQL.
-  public var rememberedDetections = 1 << 20
+  /// How many accepted oids are remembered, to drop near duplicates without asking PostgreSQL: some 24 bytes each. While
+  /// a backlog is read, partitions may be far apart, and so may be a message and its resend.
+  public var rememberedDetections = 1 << 21
 
   /// How many cameras have counters of their own; the others share one row.
-  public var maximumCameras = CameraRoster.defaultLimit
+  public var maximumCameras = CameraLedger.defaultLimit
 
   /// The defaults, for these topics and this database.
   public init(database: ConnectionOptions, topics: [String], kafka: Configuration) {

@@ -11,6 +11,8 @@ public enum IngestionError: Error, Sendable, CustomStringConvertible {
   case database(PostgresError)
   /// The database refuses more messages than can be bad luck.
   case tooManyRejected(PostgresError)
+  /// `--drain` came to an end, and the database has taken nothing that would show that the fault is not its own.
+  case nothingAccepted(PostgresError)
   /// `--drain` came to an end, but these partitions had been stopped.
   case halted(String)
 
@@ -21,6 +23,8 @@ public enum IngestionError: Error, Sendable, CustomStringConvertible {
     case .database(let error): "PostgreSQL refuses the batch, which is rolled back: \(error)"
     case .tooManyRejected(let error):
       "PostgreSQL refuses more than 10 messages of a batch; the last time: \(error)"
+    case .nothingAccepted(let error):
+      "PostgreSQL refuses all that is left to read, so that the fault may be its own: \(error)"
     case .halted(let reason): "a partition is stopped: \(reason)"
     }
   }
@@ -43,7 +47,10 @@ public final class IngestionWorker {
   private var clock: DatabaseClock?
   /// The job that the committer has in hand.
   private var inHand: InHand?
+  /// A full batch that waits for the committer, while the one behind it is filled.
+  private var ready: SealedBatch?
   private var rejections = Rejections()
+  private var lastRefusal: PostgresError?
   private var batchLimit: Int
   private var fates = FateCounts()
   private var reportedToKafka: Int64 = 0
@@ -53,6 +60,11 @@ public final class IngestionWorker {
   /// Since when the batch in hand holds up a full one, on the monotonic clock (µs).
   private var fullSince: Int64?
   private var isHolding = false
+  /// Spent on the messages of the batch that is being filled, in microseconds.
+  private var readingTime: Int64 = 0
+
+  /// When the committer last answered, on the monotonic clock (µs).
+  private var answeredAt = DatabaseClock.monotonicMicroseconds()
 
   /// A partition could not be read on during the last poll.
   private var needsPositions = false
@@ -63,8 +75,18 @@ public final class IngestionWorker {
 
   private enum InHand {
     case claim(keys: Set<PartitionKey>, version: Int)
-    /// `ends` are the offsets behind the batch's parts.
-    case commit(messages: Int, ends: [PartitionKey: Int64])
+    case check
+    /// `ends` are the offsets behind the batch's parts, `last` is where its last message was.
+    case commit(messages: Int, ends: [PartitionKey: Int64], last: LastMessage, times: PhaseTimes)
+  }
+
+  private typealias LastMessage = (key: PartitionKey, offset: Int64)
+
+  private struct SealedBatch {
+    var batch: Batch
+    var messages: Int
+    var last: LastMessage
+    var times: PhaseTimes
   }
 
   /// - Parameters:
@@ -133,25 +155,39 @@ public final class IngestionWorker {
       let count = isFull && !isHolding ? 0 : try read(consumer)
       recoverPositions(consumer)
       submitIfDue(moreIsWaiting: count > 0 && count == pollMessages, consumer)
-      if options.drain, inHand == nil, builder.messages == 0, assignment.isDrained {
+      checkIfIdle()
+      if options.drain, inHand == nil, ready == nil, builder.messages == 0, assignment.isDrained {
         if let reason = assignment.haltReason { throw IngestionError.halted(reason) }
         return
+      }
+      if options.drain, inHand == nil, builder.isUnproven, assignment.isDrained, let error = lastRefusal {
+        throw IngestionError.nothingAccepted(error)
       }
     }
   }
 
   private let pollMessages = 1000
 
-  private var isFull: Bool { builder.messages >= batchLimit || builder.isHeavy }
+  /// No more can be taken before a batch is handed over.
+  private var isFull: Bool { ready != nil && isBatchFull }
+
+  private var isBatchFull: Bool {
+    builder.messages >= (builder.isUnproven ? options.batchMessages : batchLimit) || builder.isHeavy
+  }
 
   /// Reads what is there; waits only when there is nothing else to do.
   private func read(_ consumer: Consumer) throws(KafkaError) -> Int {
     let now = clock?.estimate() ?? Timestamp(microseconds: 0)
-    let timeout: Int32 = builder.messages > 0 ? 2 : inHand == nil ? 50 : 10
+    let timeout: Int32 = builder.messages > 0 && !builder.isUnproven ? 2 : inHand == nil ? 50 : 10
     let room = max(1, min(pollMessages, batchLimit - builder.messages))
-    return try consumer.poll(maximum: room, timeout: timeout) { message in
+    var began: Int64?
+    let count = try consumer.poll(maximum: room, timeout: timeout) { message in
+      // Not from before: the time in which nothing came is nobody's.
+      if began == nil { began = DatabaseClock.monotonicMicroseconds() }
       take(message, now: now)
     }
+    if let began { readingTime += DatabaseClock.monotonicMicroseconds() - began }
+    return count
   }
 
   private func take(_ message: borrowing Message, now: Timestamp) {
@@ -190,7 +226,8 @@ public final class IngestionWorker {
       // The end of an older fetch may lie behind the position that was sought since.
       guard assignment[index].standing == .reading else { return }
       if message.offset >= assignment[index].next {
-        assignment[index].reachedEnd = true
+        // Not where a broker that is slow to look has found nothing yet: Tansu calls that an end.
+        assignment[index].reachedEnd = message.offset >= assignment[index].logEnd
       } else if assignment[index].shortfall == .probed {
         halt(index, Self.shorterLog(position: assignment[index].next, end: message.offset))
       }
@@ -259,9 +296,22 @@ public final class IngestionWorker {
     }
   }
 
-  /// Hands the batch over when the committer is free: at once when little is waiting, and full when much is.
+  /// Hands a batch over when the committer is free: at once when little is waiting, and full when much is. A full one
+  /// is made ready while the committer is busy, so that the database does not wait for the sorting.
   private func submitIfDue(moreIsWaiting: Bool, _ consumer: Consumer) {
-    guard inHand == nil, builder.messages > 0, isFull || !moreIsWaiting else { return }
+    if ready == nil, let last = builder.last,
+      isBatchFull || (inHand == nil && !moreIsWaiting && !builder.isUnproven)
+    {
+      ready = seal(last: last, consumer)
+    }
+    guard inHand == nil, let next = ready else { return }
+    ready = nil
+    let ends = Dictionary(next.batch.parts.map { ($0.key, $0.next) }) { max($0, $1) }
+    inHand = .commit(messages: next.messages, ends: ends, last: next.last, times: next.times)
+    committer.submit(.commit(next.batch))
+  }
+
+  private func seal(last: (part: Int32, offset: Int64), _ consumer: Consumer) -> SealedBatch {
     for entry in assignment.entries {
       guard let part = entry.part, let log = consumer.cachedWatermarks(of: entry.key.topicPartition) else {
         continue
@@ -269,11 +319,28 @@ public final class IngestionWorker {
       builder.setLogEnd(log.high, of: part)
     }
     let messages = builder.messages
+    var times = PhaseTimes()
     let batch = builder.seal()
+    times.end(.sort)
+    times.add(.decode, microseconds: readingTime)
+    readingTime = 0
     assignment.endParts()
-    let ends = Dictionary(batch.parts.map { ($0.key, $0.next) }) { max($0, $1) }
-    inHand = .commit(messages: messages, ends: ends)
-    committer.submit(.commit(batch))
+    let lastPlace = (key: batch.parts[Int(last.part)].key, offset: last.offset)
+    return SealedBatch(batch: batch, messages: messages, last: lastPlace, times: times)
+  }
+
+  /// A crash or failover of PostgreSQL may lose what was committed: without a batch that would meet it, the counts
+  /// would stay behind until the next event.
+  private func checkIfIdle() {
+    guard inHand == nil, ready == nil, builder.messages == 0,
+      DatabaseClock.monotonicMicroseconds() - answeredAt > 5_000_000
+    else { return }
+    let positions = assignment.reading.compactMap { entry in
+      entry.epoch.map { PartitionClaim(key: entry.key, epoch: $0, nextOffset: entry.next) }
+    }
+    guard !positions.isEmpty else { return }
+    inHand = .check
+    committer.submit(.check(positions))
   }
 
   // MARK: Results
@@ -281,6 +348,7 @@ public final class IngestionWorker {
   private func handle(_ result: CommitterResult, _ consumer: Consumer) throws {
     let job = inHand
     inHand = nil
+    answeredAt = DatabaseClock.monotonicMicroseconds()
     switch result {
     case .claimed(let claims, let bounds):
       clock = DatabaseClock(bounds)
@@ -291,10 +359,12 @@ public final class IngestionWorker {
         return
       }
       begin(claims, asked: asked, consumer)
-    case .committed(let report):
+    case .committed(var report):
       clock = DatabaseClock(report.bounds)
       batchLimit = min(batchLimit * 2, options.batchMessages)
+      if case .commit(_, _, _, let times) = job { report.times.merge(times) }
       note(report, consumer)
+    case .unmoved: break
     case .fenced(let keys):
       observe(.fenced(keys))
       startOver(consumer)
@@ -311,12 +381,13 @@ public final class IngestionWorker {
     _ job: InHand?,
     _ consumer: Consumer
   ) throws {
-    if case .commit(let messages, let ends) = job, error.isDataFault {
-      try narrowDown(error, messages: messages, ends: ends)
+    if case .commit(let messages, let ends, let last, _) = job, error.isDataFault {
+      rejections.suspect(ends)
+      try narrowDown(error, messages: messages, last: last)
     } else if error.isWorthRetrying {
       observe(.retrying(error, afterMilliseconds: wait))
       // A batch that takes longer than a statement may will not get through by trying again.
-      if case .commit(let messages, _) = job, error.sqlState == .queryCanceled {
+      if case .commit(let messages, _, _) = job, error.sqlState == .queryCanceled {
         batchLimit = max(1, messages / 2)
       }
     } else {
@@ -326,16 +397,23 @@ public final class IngestionWorker {
   }
 
   /// Messages are validated before any SQL, so this is rare: halve the batches until the one message that the
-  /// database refuses is alone in one, then make it a dead letter.
-  private func narrowDown(_ error: PostgresError, messages: Int, ends: [PartitionKey: Int64]) throws {
-    rejections.suspect(ends)
-    guard messages == 1, let (key, end) = ends.first else {
-      batchLimit = max(1, messages / 2)
+  /// database refuses is alone in one, or alone with earlier ones that it has refused.
+  ///
+  /// It becomes a dead letter in a batch that holds another event, which the database takes: where it refuses
+  /// everything, no message is at fault, however often the worker is started again.
+  private func narrowDown(
+    _ error: PostgresError,
+    messages: Int,
+    last: (key: PartitionKey, offset: Int64)
+  ) throws {
+    guard messages == 1 || batchLimit == 1 else {
+      batchLimit = max(1, min(messages, batchLimit) / 2)
       return
     }
     let code = error.sqlState?.rawValue ?? "unknown"
-    rejections.add(key, offset: end - 1, reason: "database_rejected_\(code)")
-    observe(.rejected(key, offset: end - 1, error))
+    rejections.add(last.key, offset: last.offset, reason: "database_rejected_\(code)")
+    lastRefusal = error
+    observe(.rejected(last.key, offset: last.offset, error))
     if rejections.areTooMany { throw IngestionError.tooManyRejected(error) }
   }
 
@@ -395,6 +473,8 @@ public final class IngestionWorker {
   /// Forgets all that is not committed; every partition waits for its position.
   private func startOver(_ consumer: Consumer) {
     builder.reset()
+    ready = nil
+    readingTime = 0
     isHolding = false
     // Halted ones too: nothing of them is wanted any more.
     let all = assignment.entries.map(\.key.topicPartition)
@@ -545,7 +625,7 @@ public final class IngestionWorker {
       switch result {
       case .committed(let report): note(report, consumer)
       case .failed(let error, let wait): observe(.retrying(error, afterMilliseconds: wait))
-      case .claimed, .fenced, .outdated: break
+      case .claimed, .unmoved, .fenced, .outdated: break
       }
     }
     reportProgress(consumer)

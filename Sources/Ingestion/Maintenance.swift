@@ -3,8 +3,9 @@ import Counting
 import Glibc
 import Postgres
 
-/// The thread that does what `Retention` does, and releases quarantined events that are due, once a minute and on a connection of its own, so that no batch waits
-/// for it. Whatever goes wrong is observed and tried again; it never stops the counting.
+/// The thread that does what `Retention` does, once a minute, and every few seconds what waits in quarantine for its
+/// time; on a connection of its own, so that no batch waits for it. Whatever goes wrong is observed and tried again;
+/// it never stops the counting.
 ///
 /// - Note: `@unchecked Sendable`: `retention` and `connection` are touched only by the thread that `start` makes; the
 ///   mailboxes are the only way in and out.
@@ -20,6 +21,8 @@ final class Maintenance: @unchecked Sendable {
 
   /// Between the end of a run and the next one.
   private static let pause: Int64 = 60_000
+  /// Between two looks at what cannot wait as long.
+  private static let shortPause: Int64 = 5_000
 
   init(
     _ options: IngestionOptions,
@@ -29,11 +32,12 @@ final class Maintenance: @unchecked Sendable {
     // Each step is short, but a vacuum or a chunk of a large fold may take longer than a batch's statement may.
     var database = options.database
     database.settings.append(("statement_timeout", "10min"))
+    database.answerTimeout = 10 * 60 + 15
     self.options = database
     self.observe = observe
     self.isStopping = isStopping
-    retention = Retention(options.retention)
     maximumCameras = options.maximumCameras
+    retention = Retention(options.retention)
   }
 
   func start() {
@@ -62,7 +66,10 @@ final class Maintenance: @unchecked Sendable {
   private func work() {
     while !stopping.hasClosed {
       run()
-      stopping.sleep(milliseconds: Self.pause)
+      for _ in 0..<Self.pause / Self.shortPause where !stopping.hasClosed {
+        tidy()
+        stopping.sleep(milliseconds: Self.shortPause)
+      }
     }
     connection?.close()
     ended.put(true)
@@ -73,23 +80,31 @@ final class Maintenance: @unchecked Sendable {
       let connection = try usableConnection()
       let report = try retention.run(on: connection) { stopping.hasClosed || isStopping() }
       if !report.isEmpty, !report.isBusyElsewhere { observe(.maintained(report)) }
-      try releaseDue(CountStore(connection))
     } catch {
       observe(.maintenanceFailed(error))
       if let connection, !connection.isUsable { self.connection = nil }
     }
   }
 
-  /// Counts the quarantined events whose time has come since; several workers may do so at once.
-  private func releaseDue(_ store: CountStore) throws(PostgresError) {
-    var sum = ReleaseReport()
-    while !stopping.hasClosed, !isStopping() {
-      let report = try store.releaseDueQuarantine(limit: .max, maximumCameras: maximumCameras)
-      sum += report
-      // What is left is somebody else's, or refused by the database: it is tried again with the next run.
-      if report.readmitted.fates.total == 0 { break }
+  /// Counts quarantined events whose time has come, and what ended workers have noted of cameras. Cheap when there is
+  /// none of either, and every worker may do it at once.
+  private func tidy() {
+    // A lost connection is left to the next run: this is no reason to knock every five seconds.
+    guard !stopping.hasClosed, !isStopping(), let connection, connection.isUsable else { return }
+    do {
+      let store = CountStore(connection)
+      var released = ReleaseReport()
+      repeat {
+        let report = try store.releaseDueQuarantine(limit: .max, maximumCameras: maximumCameras)
+        released += report
+        // What stays would be found again and again.
+        if report.readmitted.fates.total == 0 { break }
+      } while !stopping.hasClosed && !isStopping()
+      if released.readmitted.fates.total > 0 { observe(.released(released.readmitted)) }
+      try store.addForgottenCameraChanges()
+    } catch {
+      observe(.maintenanceFailed(error))
     }
-    if sum.readmitted.fates.total > 0 { observe(.released(sum.readmitted)) }
   }
 
   private func usableConnection() throws(PostgresError) -> Connection {

@@ -27,6 +27,7 @@ struct RecentDetections {
   /// Remembers an oid with its payload's hash.
   /// - Returns: whether it is new; a remembered one stays as it is.
   mutating func insert(_ oid: Int64, hash: Int64) -> Memory {
+    let hash = UInt32(truncatingIfNeeded: hash)
     if let known = old.hash(of: oid) { return known == hash ? .known : .conflicting }
     if let known = young.insert(oid, hash: hash) { return known == hash ? .known : .conflicting }
     if young.isFull {
@@ -44,18 +45,14 @@ struct RecentDetections {
 
 /// Oids with their payloads' hashes, of fixed capacity and at most half full, so that a probe is short.
 private struct OidTable {
-  /// Side by side, as they are read together.
-  private struct Slot {
-    var oid: Int64 = 0
-    var hash: Int64 = 0
-  }
-
-  private var slots: [Slot]
+  private var oids: [Int64]
+  /// Half of each hash, by slot: enough to tell payloads apart, and memory is what this costs.
+  private var hashes: [UInt32]
   private let mask: Int
   private let shift: UInt64
   private let capacity: Int
   /// The hash of the oid 0, which marks a free slot.
-  private var hashOfZero: Int64?
+  private var hashOfZero: UInt32?
   private(set) var count = 0
 
   /// Multiplying by an odd random number before taking the top bits keeps chosen oids from sharing a slot.
@@ -64,7 +61,8 @@ private struct OidTable {
   init(capacity: Int) {
     var bits = 5
     while 1 << bits < capacity * 2 { bits += 1 }
-    slots = [Slot](repeating: Slot(), count: 1 << bits)
+    oids = [Int64](repeating: 0, count: 1 << bits)
+    hashes = [UInt32](repeating: 0, count: 1 << bits)
     mask = (1 << bits) - 1
     shift = UInt64(64 - bits)
     self.capacity = capacity
@@ -72,21 +70,22 @@ private struct OidTable {
 
   var isFull: Bool { count >= capacity }
 
-  func hash(of oid: Int64) -> Int64? {
+  func hash(of oid: Int64) -> UInt32? {
     if oid == 0 { return hashOfZero }
-    let slot = slots[slot(of: oid)]
-    return slot.oid == oid ? slot.hash : nil
+    let slot = slot(of: oid)
+    return oids[slot] == oid ? hashes[slot] : nil
   }
 
   /// - Returns: the hash of the oid that is there already; nil when it was not.
-  mutating func insert(_ oid: Int64, hash: Int64) -> Int64? {
+  mutating func insert(_ oid: Int64, hash: UInt32) -> UInt32? {
     if oid == 0 {
       if let hashOfZero { return hashOfZero }
       hashOfZero = hash
     } else {
       let slot = slot(of: oid)
-      if slots[slot].oid == oid { return slots[slot].hash }
-      slots[slot] = Slot(oid: oid, hash: hash)
+      if oids[slot] == oid { return hashes[slot] }
+      oids[slot] = oid
+      hashes[slot] = hash
     }
     count += 1
     return nil
@@ -94,16 +93,16 @@ private struct OidTable {
 
   mutating func removeAll() {
     guard count > 0 else { return }
-    slots.withUnsafeMutableBufferPointer { $0.update(repeating: Slot()) }
+    oids.withUnsafeMutableBufferPointer { $0.update(repeating: 0) }
     hashOfZero = nil
     count = 0
   }
 
   /// The slot that holds the oid, or the free one where it belongs.
   private func slot(of oid: Int64) -> Int {
-    slots.withUnsafeBufferPointer { slots in
+    oids.withUnsafeBufferPointer { oids in
       var slot = Int(truncatingIfNeeded: (UInt64(bitPattern: oid) &* multiplier) >> shift)
-      while slots[slot].oid != 0 && slots[slot].oid != oid { slot = (slot + 1) & mask }
+      while oids[slot] != 0 && oids[slot] != oid { slot = (slot + 1) & mask }
       return slot
     }
   }

@@ -3,8 +3,8 @@ import Counting
 
 /// Messages that the database refuses although they were validated.
 ///
-/// One that was refused while it was alone in a batch becomes a dead letter when it is read again. Many are no bad luck
-/// but a fault of the database, which must not make dead letters of good messages.
+/// One that was refused while it was alone in a batch becomes a dead letter when it is read again, together with one
+/// that is taken. Many are no bad luck but a fault of the database, which must not make dead letters of good messages.
 struct Rejections {
   /// How many messages of one refused batch may become dead letters.
   static let limit = 10

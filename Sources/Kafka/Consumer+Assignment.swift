@@ -81,11 +81,18 @@ extension Consumer {
     _ positions: [(TopicPartition, offset: Int64)],
     timeout milliseconds: Int32
   ) throws(KafkaError) {
-    // The first seek, or the fetcher would begin at the offset that was assigned; where that one is not in the log, it
-    // gives the partition up for good. The second, as only a seek wakes librdkafka's thread after resuming.
+    // First the seek, or the fetcher would begin at the offset that was assigned; where that one is not in the log, it
+    // gives the partition up for good.
     try seek(positions, timeout: milliseconds)
     try resume(positions.map(\.0))
-    try seek(positions, timeout: milliseconds)
+    wakeFetchers(of: positions.map(\.0))
+  }
+
+  /// librdkafka's thread for a broker sleeps for up to a second while all its partitions are paused, and resuming does
+  /// not wake it; that there is something to send does. So the brokers are asked something, whatever they answer.
+  private func wakeFetchers(of partitions: [TopicPartition]) {
+    let latest = TopicPartitionList(partitions.map { ($0, offset: Int64(RD_KAFKA_OFFSET_END)) })
+    _ = latest.withPointer { rd_kafka_offsets_for_times(client, $0, 100) }
   }
 
   /// Moves assigned partitions to other offsets; when it returns, no message from before arrives any more.

@@ -31,9 +31,28 @@ extension Connection {
       PQfinish(handle)
       throw PostgresError(.connection, "cannot connect to \(target): \(reason)")
     }
+    do {
+      try requireUnicode(handle)
+    } catch {
+      PQfinish(handle)
+      throw error
+    }
     // Notices ("relation exists, skipping") would go to stderr.
     PQsetNoticeReceiver(handle, { _, _ in }, nil)
     return handle
+  }
+
+  /// In another encoding (SQL_ASCII above all) the server would refuse some characters, or store bytes that it cannot
+  /// read back as text.
+  private static func requireUnicode(_ handle: OpaquePointer) throws(PostgresError) {
+    guard let encoding = PQparameterStatus(handle, "server_encoding").map({ String(cString: $0) }),
+      encoding != "UTF8"
+    else { return }
+    throw PostgresError(
+      .configuration,
+      "the database \(PQdb(handle).map { String(cString: $0) } ?? "") is encoded in \(encoding), UTF8 is needed: "
+        + "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+    )
   }
 }
 

@@ -7,10 +7,12 @@ extension Connection {
   /// be rolled back, at least to a savepoint. If the body throws, the server is told to give up and the body's
   /// error is passed on.
   ///
+  /// - Parameter meanwhile: what this side can do while the server works on what has been sent.
   /// - Throws: `.server` (e.g. SQLSTATE 23505), `.connection`, `.value`, or the body's error.
   @discardableResult
   public func copyIn(
     _ sql: String,
+    meanwhile: () -> Void = {},
     _ body: (inout CopyIn) throws(PostgresError) -> Void
   ) throws(PostgresError) -> Int {
     guard let handle else { throw .closed(sql: sql) }
@@ -28,6 +30,7 @@ extension Connection {
     guard PQputCopyEnd(handle, nil) == 1 else {
       throw abandonCopy(sql, because: PostgresError(handle: handle, sql: sql))
     }
+    meanwhile()
     return try collect(sent: 1, sql: sql).affectedRows
   }
 

@@ -17,8 +17,8 @@ public final class Connection {
   /// Connects and sets the session up: client encoding UTF8, time zone UTC, ISO dates, standard strings, then
   /// the options' settings.
   ///
-  /// - Throws: `.configuration` for a malformed URL, `.connection` when no server can be reached or it refuses
-  ///   the user, `.server` when it refuses a setting.
+  /// - Throws: `.configuration` for a malformed URL or a database whose encoding is not UTF8, `.connection` when no
+  ///   server can be reached or it refuses the user, `.server` when it refuses a setting.
   public convenience init(_ options: ConnectionOptions) throws(PostgresError) {
     try self.init(options, connectTimeoutLimit: nil)
   }
@@ -37,6 +37,7 @@ public final class Connection {
       (name: "jit", value: "off"),
     ]
     do {
+      try requireUTF8()
       try apply(settings + options.settings)
     } catch {
       close()
@@ -100,6 +101,17 @@ public final class Connection {
   /// The results are dropped.
   public func run(script: String) throws(PostgresError) {
     _ = try simple(script)
+  }
+
+  /// In another encoding some text could not be stored, and SQL_ASCII stores any bytes as text.
+  private func requireUTF8() throws(PostgresError) {
+    guard let name = PQparameterStatus(handle, "server_encoding").map({ String(cString: $0) }), name != "UTF8"
+    else { return }
+    throw PostgresError(
+      .configuration,
+      "the database's encoding is \(name), but it must be UTF8",
+      hint: "CREATE DATABASE … ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0"
+    )
   }
 
   private func prepared<Answer: ~Copyable>(

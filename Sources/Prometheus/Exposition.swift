@@ -104,6 +104,14 @@ public struct Histogram: Sendable {
     counts = [Int](repeating: 0, count: bounds.count)
   }
 
+  /// Adds the counts of another one with the same bounds.
+  public mutating func merge(_ other: Histogram) {
+    precondition(bounds == other.bounds, "the bounds are the same")
+    for bucket in counts.indices { counts[bucket] += other.counts[bucket] }
+    count += other.count
+    sum += other.sum
+  }
+
   /// Counts a value.
   public mutating func record(_ value: Double) {
     count += 1

@@ -20,14 +20,27 @@ public struct Instant: Comparable, Hashable, Sendable {
     return Instant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
   }
 
+  /// A time to wait, in a form that costs nothing to add: a `Duration` is 128 bits of attoseconds.
+  public struct Span: Sendable, Hashable {
+    /// `.max` stands for ever.
+    public let nanoseconds: UInt64
+
+    /// A negative duration is none.
+    public init(_ duration: Duration) {
+      let (seconds, attoseconds) = duration.components
+      let (whole, overflow) = UInt64(max(0, seconds)).multipliedReportingOverflow(by: 1_000_000_000)
+      let (sum, overflow2) = whole.addingReportingOverflow(UInt64(max(0, attoseconds) / 1_000_000_000))
+      nanoseconds = overflow || overflow2 ? .max : sum
+    }
+  }
+
   /// So much later; `never` where that is beyond all numbers. A negative duration adds nothing.
-  public static func + (instant: Instant, duration: Duration) -> Instant {
-    let (seconds, attoseconds) = duration.components
-    guard seconds >= 0, attoseconds >= 0 else { return instant }
-    let (whole, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
-    let (span, overflow2) = whole.addingReportingOverflow(UInt64(attoseconds / 1_000_000_000))
-    let (sum, overflow3) = instant.nanoseconds.addingReportingOverflow(span)
-    return overflow || overflow2 || overflow3 ? .never : Instant(nanoseconds: sum)
+  public static func + (instant: Instant, duration: Duration) -> Instant { instant + Span(duration) }
+
+  /// So much later; `never` where that is beyond all numbers.
+  public static func + (instant: Instant, span: Span) -> Instant {
+    let (sum, overflow) = instant.nanoseconds.addingReportingOverflow(span.nanoseconds)
+    return overflow ? .never : Instant(nanoseconds: sum)
   }
 
   /// Earlier before later.

@@ -22,7 +22,8 @@ public struct ListeningSocket: ~Copyable, Sendable {
   ///
   /// Accepted sockets inherit what is set here, which saves a system call each: TCP_NODELAY, as answers must not wait
   /// for acknowledgements (Nagle's algorithm), and TCP_USER_TIMEOUT, which bounds how long sent bytes
-  /// may stay unacknowledged, so that a peer that vanished does not hold kernel memory.
+  /// may stay unacknowledged, so that a peer that vanished does not hold kernel memory; and TCP_NOTSENT_LOWAT, so that
+  /// one that reads slowly holds little of it.
   public init(
     at address: SocketAddress,
     sharesPort: Bool,
@@ -33,6 +34,7 @@ public struct ListeningSocket: ~Copyable, Sendable {
     try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1, "TCP_NODELAY")
     let milliseconds = Int32(min(userTimeout, .seconds(86_400)) / .milliseconds(1))
     try socket.setOption(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, milliseconds, "TCP_USER_TIMEOUT")
+    socket.limitUnsent(bytes: 128 * 1024)
     let descriptor = socket.descriptor.rawValue
     _ = try call("listen \(address)") { listen(descriptor, backlog) }
     self.socket = socket

@@ -44,6 +44,11 @@ public struct SocketAddress: Sendable, Hashable {
     SocketAddress(host: [127, 0, 0, 1], port: port)
   }
 
+  /// Whether only this machine can reach it: 127.0.0.0/8 or ::1.
+  public var isLoopback: Bool {
+    host.count == 4 ? host[0] == 127 : host.dropLast().allSatisfy { $0 == 0 } && host.last == 1
+  }
+
   /// The address that the kernel filled in; nil for another family.
   init?(_ storage: sockaddr_storage) {
     switch Int32(storage.ss_family) {

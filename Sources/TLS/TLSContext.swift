@@ -78,7 +78,8 @@ public final class TLSContext: @unchecked Sendable {
   private static func require(_ authorities: String, _ context: OpaquePointer) throws(TLSError) {
     try requireReadable(authorities)
     ErrorQueue.clear()
-    guard SSL_CTX_load_verify_file(context, authorities) == 1, let names = SSL_load_client_CA_file(authorities)
+    guard SSL_CTX_load_verify_file(context, authorities) == 1,
+      let names = SSL_load_client_CA_file(authorities)
     else { throw .file(authorities, reason: "no certificates in PEM form: \(ErrorQueue.reason)") }
     SSL_CTX_set_client_CA_list(context, names)
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)

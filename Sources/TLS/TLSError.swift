@@ -20,7 +20,8 @@ extension TLSError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .file(let path, let reason): "\(path): \(reason)"
-    case .keyMismatch(let certificate, let key): "the key in \(key) does not belong to the certificate in \(certificate)"
+    case .keyMismatch(let certificate, let key):
+      "the key in \(key) does not belong to the certificate in \(certificate)"
     case .plainHTTP: "plain HTTP where TLS is spoken"
     case .protocolViolation(let reason): "TLS: \(reason)"
     case .library(let reason): "OpenSSL: \(reason)"

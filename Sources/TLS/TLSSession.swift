@@ -31,14 +31,10 @@ public final class TLSSession {
   fileprivate var output: UnsafeMutablePointer<[UInt8]>?
 
   /// A session that awaits a client's first bytes.
-  ///
-  /// - Throws: `TLSError.library` when there is no memory.
-  public init(_ context: TLSContext) throws(TLSError) {
-    ErrorQueue.clear()
-    guard let session = SSL_new(context.pointer) else { throw .library(ErrorQueue.reason) }
-    guard let bio = BIO_new(callerBuffers) else {
-      SSL_free(session)
-      throw .library(ErrorQueue.reason)
+  public init(_ context: TLSContext) {
+    // Both fail only without memory, with which Swift cannot go on either.
+    guard let session = SSL_new(context.pointer), let bio = BIO_new(callerBuffers) else {
+      preconditionFailure("OpenSSL: no memory for a session")
     }
     self.session = session
     BIO_set_data(bio, Unmanaged.passUnretained(self).toOpaque())
@@ -101,15 +97,15 @@ public final class TLSSession {
   /// Encrypts the plaintext, all of it, and appends it to `output`. Only for an established session.
   ///
   /// - Throws: `TLSError.protocolViolation` after the session has failed.
-  public func write(_ plaintext: UnsafeRawBufferPointer, output: inout [UInt8]) throws(TLSError) {
-    guard plaintext.count > 0 else { return }
+  public func write(_ plaintext: RawSpan, output: inout [UInt8]) throws(TLSError) {
+    guard !plaintext.isEmpty else { return }
     guard !hasFailed, isEstablished else { throw .protocolViolation("there is no session to write to") }
     var count = 0
     // Records have at most 16 KiB; OpenSSL makes as many as are needed, because our side never refuses bytes.
-    let result = writing(to: &output) {
-      SSL_write_ex(session, plaintext.baseAddress, plaintext.count, &count)
+    let result = plaintext.withUnsafeBytes { bytes in
+      writing(to: &output) { SSL_write_ex(session, bytes.baseAddress, bytes.count, &count) }
     }
-    guard result == 1, count == plaintext.count else { throw failure() }
+    guard result == 1, count == plaintext.byteCount else { throw failure() }
   }
 
   /// Says that no more will be sent (`close_notify`). Nothing may be written afterwards.

@@ -229,7 +229,7 @@ enum APIError: Error, Equatable {
   }
 
   /// A hostile name would otherwise fill the answer.
-  private static func clipped(_ name: String) -> String {
+  static func clipped(_ name: String) -> String {
     name.unicodeScalars.count <= 64
       ? name : String(String.UnicodeScalarView(name.unicodeScalars.prefix(64))) + "…"
   }

@@ -9,4 +9,6 @@ public enum APIObservation: Sendable {
   case readinessFailed(CountStoreError)
   /// The database did not tell how the system stands.
   case statusFailed(CountStoreError)
+  /// The database did not give the rows of a view.
+  case tableFailed(CountStoreError)
 }

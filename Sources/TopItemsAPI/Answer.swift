@@ -15,8 +15,8 @@ struct Answer: Sendable {
     case ready(Answer)
     /// It takes the database, and so a worker thread.
     case blocking(@Sendable () throws(APIError) -> Answer)
-    /// As `blocking`; and the answer serves everybody who asks the same.
-    case shared(@Sendable () throws(APIError) -> Answer)
+    /// As `blocking`; and the answer serves everybody who asks the same in that format.
+    case shared(Format, @Sendable () throws(APIError) -> Answer)
     /// It may be of any length, and leaves in pieces unless it is short. What is thrown is an `APIError` or a
     /// `StreamBroken`.
     case streaming(@Sendable (inout AnswerPieces) throws -> Void)

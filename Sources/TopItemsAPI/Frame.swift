@@ -5,19 +5,29 @@ struct Frame: Sendable {
   private let start = ContinuousClock.now
   private let instance: String?
   private let ifNoneMatch: [String]
+  /// Whether the client takes gzip.
+  let acceptsGzip: Bool
 
   init() {
     instance = nil
     ifNoneMatch = []
+    acceptsGzip = false
   }
 
   init(_ request: Request) {
     instance = String(request.target.rawPathAndQuery.prefix { $0 != "?" })
     ifNoneMatch = request.fields.values(of: "If-None-Match")
+    acceptsGzip = ContentCoding.acceptsGzip(request.fields)
   }
 
-  /// 200, or 304 if the client has this body already.
+  /// 200, as gzip if the client takes it, or 304 if it has this body already. Compressing takes a moment, which an
+  /// event loop does not have for a long body.
   func response(_ answer: Answer) -> Response {
+    let plain = plainResponse(answer)
+    return acceptsGzip ? ContentCoding.gzip(plain) ?? plain : plain
+  }
+
+  private func plainResponse(_ answer: Answer) -> Response {
     guard answer.isRevalidated else {
       return Response(
         status: .ok,
@@ -38,7 +48,9 @@ struct Frame: Sendable {
 
   /// The head of an answer that goes out in pieces: nobody knows yet what could tag it.
   func pieces(contentType: String) -> Response {
-    Response(status: .ok, fields: fields(contentType: contentType, cacheControl: "private, no-cache"))
+    var fields = fields(contentType: contentType, cacheControl: "private, no-cache")
+    if acceptsGzip { fields.append("Content-Encoding", "gzip") }
+    return Response(status: .ok, fields: fields)
   }
 
   /// Status and fields of a stream of Server-Sent Events.
@@ -63,7 +75,7 @@ struct Frame: Sendable {
     return Response(status: .noContent, fields: fields)
   }
 
-  private func fields(
+  func fields(
     contentType: String?,
     cacheControl: String,
     timings: [(name: String, duration: Duration)] = []
@@ -81,7 +93,7 @@ struct Frame: Sendable {
     return fields
   }
 
-  private static func list(_ methods: [Method]) -> String {
+  static func list(_ methods: [Method]) -> String {
     methods.map(\.rawValue).joined(separator: ", ")
   }
 

@@ -31,10 +31,10 @@ struct Listing<Row: Record & Sendable>: Sendable {
     guard format != .page else {
       // A page depends on the host that it was asked from, through the link to the next one.
       return paging == Paging()
-        ? .shared { () throws(APIError) in try page(paging, question: question) }
+        ? .shared(format) { () throws(APIError) in try page(paging, question: question) }
         : .blocking { () throws(APIError) in try page(paging, question: question) }
     }
-    guard !isShort else { return .shared { () throws(APIError) in try short() } }
+    guard !isShort else { return .shared(format) { () throws(APIError) in try short() } }
     return .streaming { pieces in
       pieces.begin(contentType: format.contentType)
       try write(.client, begin: { _ in }, piece: { try pieces.write($0) })

@@ -37,7 +37,8 @@ extension Route {
       // The database is not asked: restarting this process would not mend it.
       "/healthz": Route { _ in .ready(.status("ok")) },
       "/readyz": Route { _ in readiness.answer() },
-      "/openapi.json": Route { _ in .ready(openAPI) },
+      // Not ready: it is long, and compressed on a worker thread for those who want it so.
+      "/openapi.json": Route { _ in .blocking { openAPI } },
     ]
     routes.add("/v1/top-items", suffixes: true, TopItemsParameters.names, topItems.answer)
     routes.add("/v1/top-items/series", suffixes: false, SeriesEndpoint.names, series.answer)

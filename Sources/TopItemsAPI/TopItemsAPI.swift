@@ -23,20 +23,24 @@ public struct TopItemsAPI: Sendable {
   }
 
   let routes: [String: Route]
+  let odata: ODataService?
   let shared: SharedAnswers?
   private let settings: Settings
   private static let methods: [Method] = [.get, .head, .options]
 
   /// - Parameters:
+  ///   - odata: what answers under `/odata/v4/`; nil for nothing.
   ///   - shared: answers in memory, and live push; without it every question is asked anew, and nothing is pushed.
   ///   - observe: receives what happens; it must not block for long.
   public init(
     backend: Backend,
     settings: Settings = Settings(),
+    odata: ODataService? = nil,
     shared: SharedAnswers? = nil,
     observe: @escaping Observe = { _ in }
   ) {
     self.settings = settings
+    self.odata = odata
     self.shared = shared
     routes = Route.all(
       backend: backend,
@@ -52,6 +56,7 @@ public struct TopItemsAPI: Sendable {
   }
 
   private func reply(to request: Request) -> Reply {
+    if let odata, ODataService.owns(request.target.decodedPath) { return odata.handle(request) }
     if let hit = shared?.cache.hit(request) { return .ready(hit) }
     let frame = Frame(request)
     do throws(APIError) {
@@ -71,8 +76,8 @@ public struct TopItemsAPI: Sendable {
       switch try route.answer(asked) {
       case .ready(let answer): return .ready(frame.response(answer))
       case .blocking(let work): return Self.blocking(work, frame)
-      case .shared(let work):
-        return sharedReply(to: request, route, asked, frame, work) ?? Self.blocking(work, frame)
+      case .shared(let format, let work):
+        return sharedReply(to: request, route, asked, format, frame, work) ?? Self.blocking(work, frame)
       case .streaming(let work): return Self.streaming(work, frame)
       }
     } catch {
@@ -98,11 +103,13 @@ public struct TopItemsAPI: Sendable {
     _ frame: Frame
   ) -> Reply {
     .streaming { stream throws(StreamBroken) in
-      var pieces = AnswerPieces(stream: stream) { frame.pieces(contentType: $0) }
+      var pieces = AnswerPieces(stream: stream, isCompressed: frame.acceptsGzip) {
+        frame.pieces(contentType: $0)
+      }
       let response: Response
       do {
         try work(&pieces)
-        guard let answer = pieces.whole() else { return }
+        guard let answer = try pieces.finish() else { return }
         response = frame.response(answer)
       } catch let broken as StreamBroken {
         throw broken
@@ -120,11 +127,16 @@ public struct TopItemsAPI: Sendable {
     to request: Request,
     _ route: Route,
     _ asked: Asked,
+    _ format: Format,
     _ frame: Frame,
     _ work: @escaping @Sendable () throws(APIError) -> Answer
   ) -> Reply? {
     guard let shared else { return nil }
-    let key = Question.Key(path: route.follows ?? asked.path, parameters: asked.parameters.items)
+    let key = Question.Key(
+      path: route.follows ?? asked.path,
+      format: format,
+      parameters: asked.parameters.items
+    )
     let question = Question(key: key) { () throws(APIError) in
       let frame = Frame()
       let answer = try work()

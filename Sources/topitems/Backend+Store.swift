@@ -46,6 +46,13 @@ extension Backend {
     )
   }
 
+  /// Rows of the views, one after another.
+  static func rows(_ pool: ConnectionPool) -> ODataService.Read {
+    { query, body throws(CountStoreError) in
+      try answer(pool) { store throws(CountStoreError) in try store.read(query, body) }
+    }
+  }
+
   private static func answer<Value: Sendable>(
     _ pool: ConnectionPool,
     _ body: (CountStore) throws(CountStoreError) -> Value

@@ -69,7 +69,7 @@ struct Ingest: ParsableCommand {
     )
   )
   var onGap: GapPolicy?
-  @Option(help: .option("batch-messages", "Messages in one transaction at most.", default: "50000"))
+  @Option(help: .option("batch-messages", "Messages in one transaction at most.", default: "100000"))
   var batchMessages: Int?
   @Option(
     help: .option(
@@ -88,8 +88,8 @@ struct Ingest: ParsableCommand {
   @Option(
     help: .option(
       "remember",
-      "Detections remembered to drop near duplicates early (32 bytes each).",
-      default: "1048576"
+      "Detections remembered to drop near duplicates early (24 bytes each).",
+      default: "2097152"
     )
   )
   var remember: Int?

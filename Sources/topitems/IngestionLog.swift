@@ -46,16 +46,22 @@ final class IngestionLog: Sendable {
     case .maintained(let report):
       for line in RetentionText.lines(report) { logger.info("\(line)") }
     case .released(let report):
-      logger.info("released quarantined events that are due", metadata: Self.metadata(report.fates))
-    case .maintenanceFailed(let error): logger.warning("retention, tried again in a minute: \(error)")
+      logger.info(
+        "released \(report.fates.total) quarantined events that are due",
+        metadata: Self.metadata(report.fates)
+      )
+    case .maintenanceFailed(let error): logger.warning("background work, tried again soon: \(error)")
     case .lag, .remembered: break
     case .stopped(let fates): logger.info("stopped", metadata: Self.metadata(fates))
     }
   }
 
   private func add(_ report: BatchReport) {
+    let phases = BatchPhase.allCases.compactMap { phase in
+      report.times.microseconds[phase].map { "\(phase.rawValue) \($0)" }
+    }
     logger.debug(
-      "committed revision \(report.revision) in \(report.microseconds) µs",
+      "committed revision \(report.revision) in \(report.microseconds) µs: \(phases.joined(separator: ", "))",
       metadata: Self.metadata(report.fates)
     )
     let due: Sums? = sums.withLock { sums in

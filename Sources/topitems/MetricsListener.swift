@@ -38,11 +38,7 @@ final class MetricsListener: Sendable {
   }
 
   private func answer(_ request: Request) -> Response {
-    guard request.method == .get || request.method == .head else {
-      var response = Response(status: .methodNotAllowed, text: "only GET and HEAD\n")
-      response.fields.append("Allow", "GET, HEAD")
-      return response
-    }
+    if let refusal = Response.refusal(ofWriting: request) { return refusal }
     switch request.target.decodedPath {
     case "/metrics":
       let text = state.withLock { $0.metrics.exposition() }

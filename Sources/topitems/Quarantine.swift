@@ -104,7 +104,7 @@ struct Quarantine: ParsableCommand {
       let filter = try filter.filter(reason: nil)
       let limit = try Pages.limit(limit) ?? .max
       let cameras =
-        try NumberOption.value("max-cameras", maxCameras, in: 0...10_000_000) ?? CameraRoster.defaultLimit
+        try NumberOption.value("max-cameras", maxCameras, in: 0...10_000_000) ?? CameraLedger.defaultLimit
       let connection = try Connection(database.connection(for: "quarantine", statementTimeoutSeconds: 60))
       defer { connection.close() }
       let store = CountStore(connection)

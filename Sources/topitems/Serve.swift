@@ -1,11 +1,14 @@
 import ArgumentParser
 import CountStore
 import Glibc
+import HTTP
 import HTTPServer
 import Logging
 import Postgres
+import Prometheus
 import Sockets
 import TopItemsAPI
+import WebPages
 
 /// `topitems serve`: the HTTP server.
 struct Serve: ParsableCommand {
@@ -18,8 +21,9 @@ struct Serve: ParsableCommand {
         topitems serve --listen 127.0.0.1:8080
         curl 'http://127.0.0.1:8080/v1/top-items?n=5&window=PT15M'
 
-      There is no TLS and no access control yet: listen on a loopback address, or behind a proxy that has both.
-      SIGTERM and SIGINT finish the requests in progress, for 8 seconds at most.
+      There is no access control yet: listen on a loopback address, or behind a proxy that has it. With --tls-cert \
+      and --tls-key it speaks TLS 1.2 and 1.3; changed files are noticed within seconds, or at once on SIGHUP. Both \
+      with and without TLS it speaks HTTP/1.1 and HTTP/2. SIGTERM and SIGINT finish the requests in progress, for 8 seconds at most.
       """
   )
 
@@ -32,6 +36,7 @@ struct Serve: ParsableCommand {
     )
   )
   var listen: String?
+  @OptionGroup var encryption: TLSOptions
   @Option(
     help: .option("workers", "Threads, and connections to PostgreSQL, that answer queries.", default: "4")
   )
@@ -52,6 +57,14 @@ struct Serve: ParsableCommand {
   var maxRows: Int?
   @Option(
     help: .option(
+      "tableau-script",
+      "Where the connector /wdc/ loads Tableau's script from: an address, or a path on this server's origin.",
+      default: WebPages.tableauScript
+    )
+  )
+  var tableauScript: String?
+  @Option(
+    help: .option(
       "cors-origin",
       "Origins whose pages may read answers in browsers, such as https://dashboards.example, with commas; or *.",
       default: "none"
@@ -66,6 +79,14 @@ struct Serve: ParsableCommand {
     )
   )
   var publicURL: String?
+  @Option(
+    help: .option(
+      "access-log-format",
+      "A line for each request on standard output: common, json or off.",
+      default: "off"
+    )
+  )
+  var accessLogFormat: AccessLogOption?
   @Option(
     help: .option(
       "answer-memory",
@@ -89,10 +110,12 @@ struct Serve: ParsableCommand {
 
   func run() throws {
     StopSignal.listen()
+    ReloadSignal.listen()
     let listen = try EnvironmentOption.value("listen", listen) ?? "127.0.0.1:8080"
     guard let address = SocketAddress(listen) else {
       throw ValidationError("--listen must be an address and a port, such as 127.0.0.1:8080 or [::1]:8080.")
     }
+    let certificate = try encryption.certificate()
     let workers = try NumberOption.value("workers", workers, in: 1...1000) ?? 4
     let seconds = try NumberOption.value("query-timeout", queryTimeout, in: 1...3600) ?? 10
     var limits = Limits()
@@ -102,6 +125,12 @@ struct Serve: ParsableCommand {
       try NumberOption.value("max-connections-per-address", maxConnectionsPerAddress, in: 1...1_000_000)
       ?? limits.connectionsPerAddress
     let maximumRows = try NumberOption.value("max-rows", maxRows, in: 1...10_000_000) ?? 100_000
+    let script = try EnvironmentOption.value("tableau-script", tableauScript) ?? WebPages.tableauScript
+    guard let pages = WebPages(tableauScript: script) else {
+      throw ValidationError(
+        "--tableau-script must be an address without a query, such as \(WebPages.tableauScript)."
+      )
+    }
     let corsOrigins = (try EnvironmentOption.value("cors-origin", corsOrigin) ?? "").split(separator: ",")
       .map { $0.trimmingPrefix(while: \.isWhitespace) }.map(String.init)
     let publicURL = try Self.publicURL(try EnvironmentOption.value("public-url", publicURL))
@@ -115,8 +144,12 @@ struct Serve: ParsableCommand {
         "serve",
         level: EnvironmentOption.value("log-level", logLevel),
         format: EnvironmentOption.value("log-format", logFormat)
-      )
+      ),
+      isEncrypted: certificate != nil
     )
+    if let warning = try encryption.warning(for: address) { log.warn(warning) }
+    let accessLog = try accessLog()
+    let metrics = ServerMetrics()
     // A request waits in the server's queue for a worker; a worker never waits for a connection.
     let pool = ConnectionPool(options, size: workers, queueBound: workers)
     // A client that is slow to take rows must neither be cut off by the time limit of a statement nor keep the others
@@ -133,16 +166,41 @@ struct Serve: ParsableCommand {
     let api = TopItemsAPI(
       backend: Backend(pool: pool, streams: streams),
       settings: settings,
+      odata: ODataService(read: Backend.rows(streams), observe: { log.observe($0) }),
       shared: answers.shared,
       observe: { log.observe($0) }
     )
     let server = Server(
       address: address,
+      certificate: certificate,
       limits: limits,
       workers: workers,
-      observe: { log.observe($0) },
+      observe: { observation in
+        if case .answered(let request) = observation {
+          accessLog?.add(request)
+        } else {
+          log.observe(observation)
+        }
+      },
+      logsRequests: accessLog != nil,
+      metrics: metrics,
+      route: { $0.target.decodedPath == "/metrics" ? "/metrics" : api.routeName(of: $0) },
       errorResponse: TopItemsAPI.problem,
-      handler: { api.handle($0) }
+      handler: { request in
+        if let page = pages.response(to: request) { return .ready(page) }
+        guard request.target.decodedPath == "/metrics" else { return api.handle(request) }
+        return .ready(
+          .metrics(request) { page in
+            metrics.write(to: &page, prefix: "topitems_http")
+            page.counter(
+              "topitems_access_log_dropped_total",
+              "Lines that the reader of the access log was too slow for.",
+              [.init(Double(accessLog?.dropped ?? 0))]
+            )
+            certificate?.write(to: &page)
+          }
+        )
+      }
     )
 
     do {
@@ -151,11 +209,26 @@ struct Serve: ParsableCommand {
       throw InputError(description: "cannot listen on \(listen): \(error)")
     }
     try answers.start(on: server, options) { log.observe($0) }
-    while !StopSignal.isRequested { usleep(50_000) }
+    var turns = 0
+    while !StopSignal.isRequested {
+      usleep(50_000)
+      turns += 1
+      let isAsked = ReloadSignal.take()
+      if isAsked || turns % 40 == 0 { server.reloadCertificate(always: isAsked) }
+    }
     server.stop(deadline: .seconds(8))
     server.wait()
     pool.close()
     streams.close()
+    accessLog?.close()
+  }
+
+  private func accessLog() throws -> AccessLog? {
+    switch try EnvironmentOption.value("access-log-format", accessLogFormat) ?? .off {
+    case .off: nil
+    case .common: try AccessLog(.common, descriptor: STDOUT_FILENO)
+    case .json: try AccessLog(.json, descriptor: STDOUT_FILENO)
+    }
   }
 
   /// Without the slashes at its end.

@@ -14,16 +14,32 @@ final class ServerLog: Sendable {
   private let logger: Logger
   private let throttle = Mutex(Throttle())
 
-  init(_ logger: Logger) { self.logger = logger }
+  private let scheme: String
+
+  /// - Parameter isEncrypted: whether the server speaks TLS.
+  init(_ logger: Logger, isEncrypted: Bool) {
+    self.logger = logger
+    scheme = isEncrypted ? "https" : "http"
+  }
+
+  /// What is no observation: a word to whoever starts the server.
+  func warn(_ text: String) { logger.warning("\(text)") }
 
   func observe(_ observation: ServerObservation) {
     switch observation {
-    case .listening(let address): logger.info("listening on http://\(address)")
+    case .listening(let address): logger.info("listening on \(scheme)://\(address)")
     case .refusedRequest(let error, let peer, let suppressed):
       logger.debug("refused a request of \(peer): \(error)", metadata: Self.metadata(suppressed))
+    case .answered: break  // A line of the access log.
     case .refusedConnection(let limit, let peer, let suppressed):
       let option = limit == .total ? "--max-connections" : "--max-connections-per-address"
       logger.warning("refused a connection of \(peer), see \(option)", metadata: Self.metadata(suppressed))
+    case .refusedTLS(let error, let peer, let suppressed):
+      logger.debug("refused \(peer): \(error)", metadata: Self.metadata(suppressed))
+    case .certificateChanged(let expiry):
+      logger.notice("a new certificate is in use", metadata: ["expires": "\(expiry)"])
+    case .certificateRejected(let error):
+      logger.error("the changed certificate cannot be used, the old one stays in use: \(error)")
     case .acceptPaused(let error): logger.warning("cannot accept connections for the moment: \(error)")
     case .loopFailed(let error): logger.critical("an event loop has failed: \(error)")
     case .stopped(let cut):
@@ -37,6 +53,7 @@ final class ServerLog: Sendable {
     switch observation {
     case .questionFailed(let path, let error):
       logger.warning("a question to \(path) was not answered: \(error)", metadata: metadata)
+    case .tableFailed(let error): logger.warning("a table was not read: \(error)", metadata: metadata)
     case .statusFailed(let error): logger.warning("the status is not known: \(error)", metadata: metadata)
     case .readinessFailed(let error): logger.warning("not ready: \(error)", metadata: metadata)
     }

@@ -1,6 +1,7 @@
 """A whole topitems of the tests' own: services, one worker, one server, and a producer."""
 
 import collections
+import contextlib
 import csv
 import os
 import pathlib
@@ -39,6 +40,14 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def answers(address):
+    try:
+        with urllib.request.urlopen(address, timeout=5):
+            return True
+    except (OSError, urllib.error.URLError):
+        return False
+
+
 class Deployment:
     """`base_url`, `database_url`, `publish()`, `recount()`; everything is ended by `close()`."""
 
@@ -64,7 +73,7 @@ class Deployment:
         )
         self.producer = confluent_kafka.Producer({"bootstrap.servers": self.brokers, "linger.ms": 0})
         self.run("migrate")
-        self.import_locations(events.LOCATIONS)
+        self.import_locations({**events.LOCATIONS, events.EMPTY_LOCATION: "Empty hall"})
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         # Tansu delays a group's first assignment by half of the session's timeout.
@@ -92,11 +101,23 @@ class Deployment:
     def is_ready(self):
         if self.processes["serve"].poll() is not None:
             raise AssertionError(f"the server ended: {(self.folder / 'serve.log').read_text()[-2000:]}")
+        return answers(f"{self.base_url}/readyz")
+
+    @contextlib.contextmanager
+    def another_server(self, *options):
+        """A second server on the same database for as long as the context lasts; its base URL."""
+        base_url = f"http://127.0.0.1:{free_port()}"
+        with open(self.folder / "another.log", "ab") as log:
+            process = subprocess.Popen(
+                [self.binary, "serve", "--listen", base_url.removeprefix("http://"), *options],
+                env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )
         try:
-            with urllib.request.urlopen(f"{self.base_url}/readyz", timeout=5):
-                return True
-        except (OSError, urllib.error.URLError):
-            return False
+            wait_until(lambda: answers(f"{base_url}/readyz"), f"another server is ready, see {self.folder}/another.log")
+            yield base_url
+        finally:
+            process.terminate()
+            process.wait(15)
 
     def end(self, command, how=signal.SIGTERM):
         process = self.processes.pop(command, None)
@@ -111,7 +132,8 @@ class Deployment:
 
     def close(self):
         for command in list(self.processes):
-            self.end(command)
+            self.end(command, signal.SIGKILL)  # there is nothing left to finish
+        del self.producer  # before its broker
         subprocess.run([SCRIPTS / "stop", self.name], check=True)
 
     # Events

@@ -19,6 +19,7 @@ LOCATIONS = {
     BEYOND_DOUBLE: "Beyond the doubles",
     LARGEST: "The last oid",
 }
+EMPTY_LOCATION = 500  # in Dataset B, but never counted
 UNNAMED_LOCATION = 77  # counted, but not in Dataset B
 
 PLAIN_ITEMS = ["person", "forklift", "red van", "bicycle", "pallet", "dog", "suitcase", "helmet", "trolley", "box"]

@@ -44,7 +44,8 @@ struct Deployment: Sendable {
   func worker(
     _ options: [String] = [],
     group: String? = nil,
-    sessionMilliseconds: Int = 6000
+    sessionMilliseconds: Int = 6000,
+    environment changes: [String: String?] = [:]
   ) throws -> ProcessRunner {
     try ProcessRunner(
       [
@@ -52,7 +53,7 @@ struct Deployment: Sendable {
         "--kafka", "session.timeout.ms=\(sessionMilliseconds)",
         "--kafka", "heartbeat.interval.ms=\(min(1000, sessionMilliseconds / 4))",
       ] + options,
-      environment: environment
+      environment: environment.merging(changes) { $1 }
     )
   }
 

@@ -1,12 +1,12 @@
 /// What a server must understand, and as which requests: "METHOD target +bytes of content", or "100" where the client
 /// waits for it.
-public struct AcceptedRequests: Sendable, CustomStringConvertible {
-  public let name: String
-  public let input: String
-  public let outcomes: [String]
-  public var description: String { name }
+package struct AcceptedRequests: Sendable, CustomStringConvertible {
+  package let name: String
+  package let input: String
+  package let outcomes: [String]
+  package var description: String { name }
 
-  public static let all = [
+  package static let all = [
     AcceptedRequests(
       name: "a plain GET",
       input: "GET /v1 HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -122,7 +122,7 @@ extension RefusedRequest {
     RefusedRequest("HTTP/1.2", "GET / HTTP/1.2\r\n", 505),
     RefusedRequest("HTTP/2.0", "GET / HTTP/2.0\r\n", 505),
     RefusedRequest("HTTP/0.9 by its name", "GET / HTTP/0.9\r\n", 505),
-    RefusedRequest("the HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+    RefusedRequest("almost the HTTP/2 preface", "PRI * HTTP/2.1\r\n\r\nSM\r\n\r\n", 505),
     RefusedRequest("a version in small letters", "GET / http/1.1\r\n"),
     RefusedRequest("a version with more digits", "GET / HTTP/1.10\r\n"),
     RefusedRequest("another protocol", "GET / SIP/2.0\r\n"),

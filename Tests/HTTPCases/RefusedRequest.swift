@@ -1,9 +1,9 @@
 /// A request that a server must refuse, and with which status.
-public struct RefusedRequest: Sendable, CustomStringConvertible {
-  public let name: String
-  public let bytes: [UInt8]
-  public let status: Int
-  public var description: String { name }
+package struct RefusedRequest: Sendable, CustomStringConvertible {
+  package let name: String
+  package let bytes: [UInt8]
+  package let status: Int
+  package var description: String { name }
 
   init(_ name: String, _ text: String, _ status: Int = 400) {
     self.init(name, bytes: Array(text.utf8), status)
@@ -23,7 +23,7 @@ public struct RefusedRequest: Sendable, CustomStringConvertible {
     RefusedRequest(name, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\(content)", status)
   }
 
-  public static let all = hosts + lengths + codings + chunks + fields + lines + targets
+  package static let all = hosts + lengths + codings + chunks + fields + lines + targets
 
   static let targets = RefusedTarget.all.filter { !$0.isEmpty }.map {
     RefusedRequest("target \($0)", "GET \($0) HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -1,6 +1,6 @@
 /// Request targets that two readers could understand differently.
-public enum RefusedTarget {
-  public static let all: [String] = [
+package enum RefusedTarget {
+  package static let all: [String] = [
     "", "a", "/..", "/../x", "/x/..", "/x/../y", "/./x", "/.", "/x/.", "/%2e%2e%2fx", "/%2e%2e/x",
     "/.%2E/x", "/%2e",
     "//", "//x", "/x//y", "/x//", "/%2f", "/x%2Fy", "/%5c", "/x\\y", "/\\..\\x", "/%00", "/x%00.json",

@@ -5,11 +5,11 @@ import Testing
 
 @Suite("patience with a slow reader")
 struct PatienceTests {
-  private func limits() -> Limits {
+  private func limits() -> Spans {
     var limits = Limits()
     limits.write = .seconds(30)
     limits.minimumWriteRate = 1000
-    return limits
+    return Spans(limits)
   }
 
   @Test("ends after a while without a byte, and is prolonged by bytes, to no more than that while")

@@ -150,7 +150,7 @@ struct ServerAnswerTests {
   @Test(
     "other protocols with a status, and closes",
     arguments: [
-      ("GET /\r\n", 400), ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505), ("\u{16}\u{03}\u{01}\u{02}", 400),
+      ("GET /\r\n", 400), ("PRI * HTTP/2.1\r\n\r\nSM\r\n\r\n", 505), ("\u{16}\u{03}\u{01}\u{02}", 400),
       ("BREW / HTTP/1.1\r\n", 501),
     ]
   )

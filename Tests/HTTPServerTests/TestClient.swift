@@ -143,6 +143,17 @@ final class TestClient {
     }
   }
 
+  /// Some bytes; none when none came in time, nil at the end of the connection.
+  func receiveSome() -> [UInt8]? {
+    do {
+      if buffer.isEmpty { try receive() }
+    } catch {
+      return (error as? ClientError)?.code == EAGAIN ? [] : nil
+    }
+    defer { buffer = [] }
+    return buffer
+  }
+
   private func receive() throws {
     var piece = [UInt8](repeating: 0, count: 65_536)
     let count = recv(descriptor, &piece, piece.count, 0)

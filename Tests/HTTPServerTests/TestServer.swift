@@ -30,6 +30,11 @@ final class TestServer {
 
     /// What was observed so far.
     var observations: [ServerObservation] { observationList.withLock { $0 } }
+    /// The lines for an access log so far.
+    var answered: [AnsweredRequest] {
+      observations.compactMap { if case .answered(let request) = $0 { request } else { nil } }
+    }
+
     /// The targets that reached the handler.
     var handled: [String] { handledList.withLock { $0 } }
     /// How many requests for `/gate` have reached a worker, where they wait until the gate is open.
@@ -67,17 +72,27 @@ final class TestServer {
 
   let server: Server
   let record = Record()
+  let metrics = ServerMetrics()
   var address: SocketAddress { server.boundAddress }
 
-  init(loops: Int = 1, workers: Int = 2, _ change: (inout Limits) -> Void = { _ in }) throws {
+  init(
+    loops: Int = 1,
+    workers: Int = 2,
+    certificate: ServerCertificate? = nil,
+    _ change: (inout Limits) -> Void = { _ in }
+  ) throws {
     var limits = Limits()
     change(&limits)
     server = Server(
       address: .loopback(),
+      certificate: certificate,
       limits: limits,
       loops: loops,
       workers: workers,
       observe: { [record] in record.note($0) },
+      logsRequests: true,
+      metrics: metrics,
+      route: { $0.target.decodedPath },
       errorResponse: { Response(status: $0, text: "error: \($1)", contentType: "application/problem+json") },
       contentLimit: { $0.target.decodedPath == "/no-content" ? 0 : .max },
       handler: { [record] in TestServer.handle($0, record) }

@@ -14,6 +14,9 @@ struct IngestionHealthTests {
     var part = Batch.Part(topic: "t", partition: 0, epoch: 1, base: 0)
     part.fates = fates
     let bounds = EventTimeBounds(floor: Timestamp(microseconds: 0), now: Timestamp(microseconds: 90_000_000))
+    var times = PhaseTimes()
+    times.add(.items, microseconds: 500)
+    times.add(.copy, microseconds: 2000)
     part.maximumEventAt = Timestamp(microseconds: 60_000_000)
     return .committed(
       BatchReport(
@@ -21,7 +24,7 @@ struct IngestionHealthTests {
         parts: [part],
         bounds: bounds,
         microseconds: 2500,
-        phases: [.items: 500, .transaction: 2000],
+        times: times,
         usedCarefulPath: true
       )
     )
@@ -81,7 +84,7 @@ struct IngestionHealthTests {
     for line in [
       #"topitems_messages_total{fate="counted"} 3"#, #"topitems_messages_total{fate="late"} 1"#,
       #"topitems_batches_total{path="careful"} 1"#, #"topitems_batch_messages_bucket{le="10"} 1"#,
-      #"topitems_batch_seconds_bucket{phase="transaction",le="0.0025"} 1"#,
+      #"topitems_batch_seconds_bucket{phase="copy",le="0.0025"} 1"#,
       #"topitems_lag_messages{topic="t",partition="0"} 12"#, "topitems_remembered_detections 5",
       #"topitems_retries_total{class="40"} 1"#, #"topitems_retries_total{class="connection"} 1"#,
       "topitems_gap_messages_total 5", "topitems_halted_partitions 1", "topitems_revision 7",

@@ -53,7 +53,7 @@ struct PathChoiceTests {
       parts: [part],
       bounds: EventTimeBounds(floor: zero, now: zero),
       microseconds: 1,
-      phases: [:],
+      times: PhaseTimes(),
       usedCarefulPath: careful
     )
   }

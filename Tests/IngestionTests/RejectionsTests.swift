@@ -20,7 +20,7 @@ struct RejectionsTests {
       parts: [part],
       bounds: EventTimeBounds(floor: zero, now: zero),
       microseconds: 1,
-      phases: [:],
+      times: PhaseTimes(),
       usedCarefulPath: false
     )
   }

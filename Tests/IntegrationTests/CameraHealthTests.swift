@@ -32,14 +32,14 @@ struct CameraHealthTests {
   private func apply(
     _ fixture: CountStoreFixture,
     _ batch: Batch,
-    _ roster: inout CameraRoster,
+    _ ledger: inout CameraLedger,
     path: ApplyPath = .optimistic,
     on connection: Connection? = nil
   ) throws -> PartitionClaim {
     let store = CountStore(connection ?? fixture.connection)
     let ids = try store.internItems(batch.newItems.map(\.name))
-    try store.admit(batch.cameras, to: &roster)
-    let outcome = try store.apply(batch, itemIDs: ids, path: path, cameras: roster)
+    try store.admit(batch.cameras, to: &ledger)
+    let outcome = try store.apply(batch, itemIDs: ids, path: path, cameras: &ledger)
     #expect(outcome.isCommitted)
     return fixture.after(batch)
   }
@@ -62,14 +62,14 @@ struct CameraHealthTests {
   func conflicts(path: ApplyPath) throws {
     try CountStoreFixture.with { fixture throws in
       var claim = try #require(try fixture.claim())
-      var roster = CameraRoster()
+      var ledger = CameraLedger()
       let first = (1...6).map { Sent(oid: Int64($0)) }
-      claim = try apply(fixture, batch(fixture, claim, first), &roster)
+      claim = try apply(fixture, batch(fixture, claim, first), &ledger)
       let second = [
         Sent(oid: 1), Sent(oid: 2, item: "other"), Sent(oid: 3, at: 1), Sent(oid: 4, camera: 11),
         Sent(oid: 5, location: 2), Sent(oid: 6, item: "box"), Sent(oid: 7),
       ]
-      claim = try apply(fixture, batch(fixture, claim, second), &roster, path: path)
+      claim = try apply(fixture, batch(fixture, claim, second), &ledger, path: path)
       #expect(try tally(fixture, 1, 10) == [7, 4, 2])
       #expect(try tally(fixture, 1, 11) == [0, 1, 1])
       #expect(try tally(fixture, 2, 10) == [0, 1, 1])
@@ -88,11 +88,11 @@ struct CameraHealthTests {
   func withoutHash() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
-      var roster = CameraRoster()
+      var ledger = CameraLedger()
       _ = try fixture.connection.execute(
         "INSERT INTO detection (detection_oid, detected_at) VALUES (1, now())"
       )
-      _ = try apply(fixture, batch(fixture, claim, [Sent(oid: 1)]), &roster)
+      _ = try apply(fixture, batch(fixture, claim, [Sent(oid: 1)]), &ledger)
       #expect(try tally(fixture, 1, 10) == [0, 1, 0])
     }
   }
@@ -101,20 +101,20 @@ struct CameraHealthTests {
   func overflow() throws {
     try CountStoreFixture.with { fixture throws in
       var claim = try #require(try fixture.claim())
-      var roster = CameraRoster(limit: 5)
-      claim = try apply(fixture, batch(fixture, claim, (0..<3).map { Sent(oid: $0, camera: $0) }), &roster)
+      var ledger = CameraLedger(limit: 5)
+      claim = try apply(fixture, batch(fixture, claim, (0..<3).map { Sent(oid: $0, camera: $0) }), &ledger)
       for round in 1...3 as ClosedRange<Int64> {
         let hostile =
           (0..<3).map { Sent(oid: round * 1000 + $0, camera: $0) }
           + (10..<500).map { Sent(oid: round * 1000 + $0, camera: round * 1000 + $0) }
-        claim = try apply(fixture, batch(fixture, claim, hostile), &roster)
+        claim = try apply(fixture, batch(fixture, claim, hostile), &ledger)
       }
       #expect(try fixture.number("SELECT count(*) FROM camera_health") == 5)
       for camera: Int64 in 0..<3 { #expect(try tally(fixture, 1, camera) == [4, 0, 0]) }
       #expect(try fixture.number("SELECT counted FROM camera_overflow") == 3 * 490 - 2)
 
       // Another worker, which begins when the table is full, still finds those that are known.
-      var late = CameraRoster(limit: 5)
+      var late = CameraLedger(limit: 5)
       claim = try apply(fixture, batch(fixture, claim, [Sent(oid: 9000, camera: 1)]), &late)
       claim = try apply(
         fixture,
@@ -136,8 +136,8 @@ struct CameraHealthTests {
   func off() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
-      var roster = CameraRoster(limit: 0)
-      _ = try apply(fixture, batch(fixture, claim, [Sent(oid: 1), Sent(oid: 2, camera: 3)]), &roster)
+      var ledger = CameraLedger(limit: 0)
+      _ = try apply(fixture, batch(fixture, claim, [Sent(oid: 1), Sent(oid: 2, camera: 3)]), &ledger)
       #expect(try fixture.number("SELECT count(*) FROM camera_health") == 0)
       #expect(try fixture.number("SELECT counted FROM camera_overflow") == 2)
     }
@@ -150,7 +150,7 @@ struct CameraHealthTests {
       let workers = ([0, 1] as [Int64]).map { (number: Int64) in
         Background { () throws -> Int in
           let other = try CountStoreFixture(url: url)
-          var roster = CameraRoster(limit: 200)
+          var ledger = CameraLedger(limit: 200)
           guard var claim = try other.claim(Int32(number)) else { return 0 }
           for round in 0..<20 as Range<Int64> {
             let sent = (0..<300).map { (step: Int64) -> Sent in
@@ -159,7 +159,7 @@ struct CameraHealthTests {
               // Half of the identifiers are the other worker's, too.
               return Sent(oid: place % 2 == 0 ? oid : (number + 1) * 100_000 + oid, camera: place)
             }
-            claim = try self.apply(other, self.batch(other, claim, sent), &roster)
+            claim = try self.apply(other, self.batch(other, claim, sent), &ledger)
           }
           return 20 * 300
         }
@@ -187,14 +187,78 @@ struct CameraHealthTests {
   func rolledBack() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
-      var roster = CameraRoster()
+      var ledger = CameraLedger()
       let batch = batch(fixture, claim, [Sent(oid: 1)])
       _ = try fixture.claim(mayTake: true)
-      try fixture.store.admit(batch.cameras, to: &roster)
+      try fixture.store.admit(batch.cameras, to: &ledger)
       let ids = try fixture.store.internItems(batch.newItems.map(\.name))
-      let outcome = try fixture.store.apply(batch, itemIDs: ids, path: .optimistic, cameras: roster)
+      let outcome = try fixture.store.apply(batch, itemIDs: ids, path: .optimistic, cameras: &ledger)
       #expect(outcome == .fenced([claim.key]))
       #expect(try tally(fixture, 1, 10) == [0, 0, 0])
+    }
+  }
+
+  @Test("what was noted is added to the rows when it is time, once, and the view is exact all along")
+  func notes() throws {
+    try CountStoreFixture.with { fixture throws in
+      var claim = try #require(try fixture.claim())
+      var ledger = CameraLedger(intervalSeconds: 3600)
+      var eager = CameraLedger(intervalSeconds: 0)
+      func notes() throws -> Int64 { try fixture.number("SELECT count(*) FROM camera_change") }
+      func row() throws -> Int64 {
+        try fixture.number("SELECT counted FROM camera_tally WHERE video_camera_oid = 10")
+      }
+      for oid in 1...3 as ClosedRange<Int64> {
+        claim = try apply(fixture, batch(fixture, claim, [Sent(oid: oid, at: oid)]), &ledger)
+        #expect(try notes() == oid && row() == 0)
+        #expect(try tally(fixture, 1, 10) == [oid, 0, 0])
+      }
+      claim = try apply(fixture, batch(fixture, claim, [Sent(oid: 4, at: 2)]), &eager)
+      #expect(try notes() == 3 && row() == 1)
+      #expect(try tally(fixture, 1, 10) == [4, 0, 0])
+
+      // Somebody takes the first worker for dead, and it comes back.
+      #expect(try fixture.store.addForgottenCameraChanges() == 0, "they are too young")
+      #expect(try fixture.store.addForgottenCameraChanges(olderThanSeconds: 0, limit: 2) == 2)
+      #expect(try notes() == 1 && row() == 3)
+      ledger.makeDue()
+      claim = try apply(fixture, batch(fixture, claim, [Sent(oid: 5)]), &ledger)
+      #expect(try notes() == 2 && row() == 3, "its memory is not added again")
+      ledger.makeDue()
+      claim = try apply(fixture, batch(fixture, claim, [Sent(oid: 6)]), &ledger)
+      #expect(try notes() == 1 && row() == 5)
+      #expect(try fixture.store.addForgottenCameraChanges(olderThanSeconds: 0) == 1)
+      #expect(try notes() == 0 && row() == 6)
+      #expect(try tally(fixture, 1, 10) == [6, 0, 0])
+      let skew = try fixture.connection.execute("SELECT largest_skew_us FROM camera_health")
+      #expect(try skew.int64(0, 0) == 3 - 1000)
+    }
+  }
+
+  @Test("a worker that is rolled back when it adds its notes has added none, and adds them later")
+  func notesRolledBack() throws {
+    try CountStoreFixture.with { fixture throws in
+      var claim = try #require(try fixture.claim())
+      var ledger = CameraLedger(intervalSeconds: 3600)
+      claim = try apply(fixture, batch(fixture, claim, [Sent(oid: 1)]), &ledger)
+      let second = batch(fixture, claim, [Sent(oid: 2)])
+      let ids = try fixture.store.internItems(second.newItems.map(\.name))
+      ledger.makeDue()
+      try fixture.connection.run(
+        script: """
+          CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '53100'; END $$;
+          CREATE TRIGGER refuse AFTER INSERT ON revision FOR EACH STATEMENT EXECUTE FUNCTION refuse();
+          """
+      )
+      #expect(throws: PostgresError.self) {
+        try fixture.store.apply(second, itemIDs: ids, path: .optimistic, cameras: &ledger)
+      }
+      #expect(try tally(fixture, 1, 10) == [1, 0, 0])
+      try fixture.connection.run(script: "DROP TRIGGER refuse ON revision")
+      _ = try apply(fixture, second, &ledger)
+      #expect(try fixture.number("SELECT count(*) FROM camera_change") == 0)
+      #expect(try tally(fixture, 1, 10) == [2, 0, 0])
     }
   }
 
@@ -221,7 +285,7 @@ struct CameraHealthTests {
       #expect(try fixture.apply(part).isCommitted)
       try fixture.connection.run(
         script: """
-          INSERT INTO camera_health (geographical_location_oid, video_camera_oid, counted, duplicates, conflicts, late)
+          INSERT INTO camera_tally (geographical_location_oid, video_camera_oid, counted, duplicates, conflicts, late)
           SELECT 1, n, 100, n, CASE WHEN n % 2 = 0 THEN n ELSE 0 END, CASE WHEN n = 1 THEN 5 ELSE 0 END
           FROM generate_series(1, 60) AS n
           """

@@ -127,17 +127,17 @@ extension ApplyOutcome {
   var isCommitted: Bool { committedParts != nil }
 
   var committedParts: [Batch.Part]? {
-    guard case .committed(_, let parts, _, _) = self else { return nil }
-    return parts
+    guard case .committed(let applied) = self else { return nil }
+    return applied.parts
   }
 
   var revision: Int64? {
-    guard case .committed(let revision, _, _, _) = self else { return nil }
-    return revision
+    guard case .committed(let applied) = self else { return nil }
+    return applied.revision
   }
 
   var usedCarefulPath: Bool? {
-    guard case .committed(_, _, _, let careful) = self else { return nil }
-    return careful
+    guard case .committed(let applied) = self else { return nil }
+    return applied.usedCarefulPath
   }
 }

@@ -269,6 +269,32 @@ struct CountStoreTopItemsTests {
     }
   }
 
+  @Test(
+    "a silent partition that lags holds the watermark back, but not for the marker behind a transaction",
+    arguments: [(lag: 0, isIdle: true), (1, true), (2, false), (1000, false)]
+  )
+  func laggingWatermark(lag: Int64, isIdle: Bool) throws {
+    try CountStoreFixture.with { fixture throws in
+      _ = try fill(fixture, seed: 6)
+      _ = try fixture.connection.execute(
+        """
+        UPDATE ingest_offset
+        SET last_message_at = now() - interval '1 hour', log_end_offset = next_offset + \(lag)
+        WHERE partition = 1
+        """
+      )
+      let query = TopItemsQuery(
+        locations: [],
+        n: 1,
+        range: .between(nil, nil),
+        grouping: .all,
+        maximumRows: 9
+      )
+      let watermark = try fixture.store.topItems(query).watermark.map { $0.microseconds - fixture.origin }
+      #expect(watermark == (isIdle ? 11 * Self.minute + 5 : 3 * Self.minute))
+    }
+  }
+
   @Test("an answer is of one revision, while batches are committed under it")
   func consistent() throws {
     try CountStoreFixture.with { fixture throws in

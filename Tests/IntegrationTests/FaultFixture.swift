@@ -7,8 +7,11 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Faults are injected one after the other: on two cores, tests of time-outs must not starve each other.
+/// What can go wrong around a worker, injected; docs/faults.md has the list.
 @Suite("Faults") enum Faults {}
+
+/// They wait more than they work, but two cores do not carry all of them at once.
+private let fewAtATime = DispatchSemaphore(value: 8)
 
 /// Runs a test's blocking work on a thread of its own: these tests wait a lot, and other tests share few threads.
 ///
@@ -19,7 +22,11 @@ func onOwnThread(
 ) async throws {
   let findings = Findings()
   try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-    Thread.detachNewThread { continuation.resume(with: Result { try body(findings) }) }
+    Thread.detachNewThread {
+      fewAtATime.wait()
+      defer { fewAtATime.signal() }
+      continuation.resume(with: Result { try body(findings) })
+    }
   }
   let all = Comment(rawValue: findings.all.joined(separator: "\n"))
   let isAsExpected = findings.all.isEmpty
@@ -135,20 +142,24 @@ final class FaultFixture {
 
   /// A message, counted in the truth.
   ///
-  /// - Parameter padding: makes it longer, without any meaning.
-  func event(isDuplicate: Bool = false, item: String? = nil, padding: String? = nil) -> [UInt8] {
+  /// - Parameters:
+  ///   - padding: makes it longer, without any meaning.
+  ///   - isCounted: whether it is in the truth.
+  func event(isDuplicate: Bool = false, item: String? = nil, padding: String? = nil, isCounted: Bool = true)
+    -> [UInt8]
+  {
     if isDuplicate, let repeated = events.randomElement(using: &random) { return repeated }
     let oid = Int64.random(in: 1 ... .max, using: &random)
     let at = origin + Int64.random(in: 0..<300, using: &random)
     let location = Int64.random(in: 1...5, using: &random)
     let item = item ?? "item \(Int.random(in: 0..<20, using: &random))"
-    recount.count(oid: oid, location: location, detectedAt: at * 1_000_000, item: item)
+    if isCounted { recount.count(oid: oid, location: location, detectedAt: at * 1_000_000, item: item) }
     let event = Array(
       (#"{"geographical_location_oid":\#(location),"video_camera_oid":1,"item_name":"\#(item)","#
         + #""detection_oid":\#(oid),"timestamp_detected":\#(at)\#(padding.map { #","padding":"\#($0)""# } ?? "")}"#)
         .utf8
     )
-    events.append(event)
+    if isCounted { events.append(event) }
     return event
   }
 
@@ -175,6 +186,9 @@ final class FaultFixture {
     sent += 1
   }
 
+  /// Messages that were sent by other means.
+  func noteSent(_ count: Int64) { sent += count }
+
   func flush() throws {
     guard let producer else { return }
     try producer.flush(timeout: 30_000)
@@ -200,16 +214,21 @@ final class FaultFixture {
   /// Waits until everything that was sent is accounted for.
   func waitUntilCounted(within limit: Duration = .seconds(40), _ workers: FaultWorker...) throws {
     var connection: Connection?
-    try waitUntil("all \(sent) messages are accounted for", within: limit) {
-      for worker in workers { try worker.requireRunning() }
-      do {
-        let open = try connection ?? connect()
-        connection = open
-        return try accountedFor(open) >= sent
-      } catch {
-        connection = nil  // PostgreSQL may be away
-        return false
+    var reached: Int64 = 0
+    do {
+      try waitUntil("all \(sent) messages are accounted for", within: limit) {
+        for worker in workers { try worker.requireRunning() }
+        do {
+          let open = try connection ?? connect()
+          connection = open
+          reached = try accountedFor(open)
+        } catch {
+          connection = nil  // PostgreSQL may be away
+        }
+        return reached >= sent
       }
+    } catch {
+      throw TestSupportError("\(error); \(reached) are\(workers.map(\.story).joined())")
     }
   }
 

@@ -185,21 +185,54 @@ struct IngestionFatesTests {
     }
   }
 
-  @Test("a database that refuses everything ends the worker before it has made dead letters of many")
-  func rejectsEverything() async throws {
+  @Test(
+    "a database that refuses everything ends the worker each time it is started, and makes no dead letter of any",
+    arguments: [3, 100]
+  )
+  func rejectsEverything(messages: Int64) async throws {
     try await IngestionFixture.with { fixture throws in
       try fixture.connection.run(script: Self.refusal(of: "true", state: "22P02"))
-      for oid: Int64 in 0..<100 { try fixture.detect(oid, item: "item \(oid)") }
+      for oid in 0..<messages { try fixture.detect(oid, item: "item \(oid)") }
       try fixture.flush()
-      let worker = fixture.start(fixture.options(drain: true))
-      let error = try worker.error(within: 60)
-      guard case .tooManyRejected(let cause)? = error as? IngestionError else {
+      for _ in 0..<2 {
+        let error = try fixture.start(fixture.options(drain: true)).error(within: 60)
+        switch error as? IngestionError {
+        case .tooManyRejected(let cause)?, .nothingAccepted(let cause)?:
+          #expect(cause.sqlState?.rawValue == "22P02")
+        default: Issue.record("\(String(describing: error))")
+        }
+      }
+      #expect(try fixture.number("SELECT count(*) FROM dead_letter") == 0)
+      #expect(try fixture.accounted() == 0)
+      try fixture.connection.run(script: "DROP TRIGGER refuse ON item")
+      try fixture.drain()
+      #expect(try fixture.number("SELECT count(*) FROM detection") == messages)
+      #expect(try fixture.violations() == [])
+    }
+  }
+
+  @Test("a refused message with nothing behind it waits for an event that the database takes")
+  func rejectedLast() async throws {
+    try await IngestionFixture.with(partitions: 1) { fixture throws in
+      try fixture.connection.run(script: Self.refusal(of: "item_name = 'cursed'", state: "22P02"))
+      try fixture.send(
+        IngestionFixture.payload(oid: 9000, location: 1, detectedAt: fixture.origin, item: "cursed")
+      )
+      try fixture.send([])
+      try fixture.flush()
+      let error = try fixture.start(fixture.options(drain: true)).error(within: 60)
+      guard case .nothingAccepted? = error as? IngestionError else {
         Issue.record("\(String(describing: error))")
         return
       }
-      #expect(cause.sqlState?.rawValue == "22P02")
-      #expect(try fixture.number("SELECT count(*) FROM dead_letter") <= 10)
-      #expect(try fixture.number("SELECT count(*) FROM detection") == 0)
+      #expect(try fixture.accounted() == 0)
+      try fixture.detect(1)
+      try fixture.flush()
+      try fixture.drain()
+      #expect(
+        try fixture.number("SELECT count(*) FROM dead_letter WHERE reason = 'database_rejected_22P02'") == 1
+      )
+      #expect(try fixture.violations() == [])
     }
   }
 

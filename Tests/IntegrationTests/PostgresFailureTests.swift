@@ -27,6 +27,26 @@ struct PostgresFailureTests {
     }
   }
 
+  @Test(
+    "a database in another encoding than UTF8 is refused, and the error says what to do",
+    arguments: ["LATIN1", "SQL_ASCII"]
+  )
+  func encoding(_ encoding: String) throws {
+    try TestDatabase.withDatabase { url in
+      let name =
+        "\(try Connection(ConnectionOptions(url: url)).execute("SELECT current_database()::text").string(0, 0))_x"
+      let server = try Connection(ConnectionOptions(url: url))
+      try server.run(script: "CREATE DATABASE \(name) ENCODING '\(encoding)' LOCALE 'C' TEMPLATE template0")
+      defer { try? server.run(script: "DROP DATABASE \(name) WITH (FORCE)") }
+      let error = #expect(throws: PostgresError.self) {
+        _ = try Connection(ConnectionOptions(url: TestDatabase.url(url, database: name)))
+      }
+      #expect(error?.kind == .configuration)
+      #expect(error?.isRetriable == false)
+      #expect(error?.message.contains("\(encoding), UTF8 is needed") == true, "\(String(describing: error))")
+    }
+  }
+
   @Test("a running statement that is ended has the server's SQLSTATE")
   func terminatedWhileRunning() throws {
     try TestDatabase.withDatabase { url in

@@ -101,7 +101,7 @@ struct RevisionListenerTests {
     _ = try CountStore(Connection(ConnectionOptions(url: cluster.url()))).migrate()
     try cluster.stop()
     // It waits for a primary that never comes, and can be read.
-    FileManager.default.createFile(atPath: cluster.folder + "/data/standby.signal", contents: nil)
+    _ = FileManager.default.createFile(atPath: cluster.folder + "/data/standby.signal", contents: nil)
     try cluster.start()
     try Listening.with(cluster.url()) { heard in
       try waitUntil("it polls") { heard.ways == [.polling] && heard.confirmations > 2 }

@@ -6,6 +6,7 @@ import Synchronization
 /// I4 (offsets and epochs only grow), each look in one snapshot.
 public final class InvariantWatch: Sendable {
   private let url: String
+  private let interval: Double
   private let isStopping = Atomic<Bool>(false)
   private let found = Mutex<[String]>([])
   private let looks = Atomic<Int>(0)
@@ -18,8 +19,10 @@ public final class InvariantWatch: Sendable {
   }
 
   /// Starts to watch; `stop` must be called.
-  public init(url: String) {
+  /// - Parameter interval: seconds between two looks, each of which adds up all counts.
+  public init(url: String, interval: Double = 0.003) {
     self.url = url
+    self.interval = interval
     thread.withLock { $0 = Background { [self] in watch() } }
   }
 
@@ -51,7 +54,7 @@ public final class InvariantWatch: Sendable {
         connection?.close()
         connection = nil
       }
-      Thread.sleep(forTimeInterval: 0.003)
+      Thread.sleep(forTimeInterval: interval)
     }
     return true
   }

@@ -29,7 +29,8 @@ public final class PostgresCluster: Sendable {
   /// - Parameters:
   ///   - fsync: off is faster; commits then survive a crash of the server, not of the machine.
   ///   - settings: further lines for `postgresql.conf`.
-  public init(fsync: Bool = true, settings: [String: String] = [:]) throws {
+  ///   - options: further ones for `initdb`.
+  public init(fsync: Bool = true, settings: [String: String] = [:], options: [String] = []) throws {
     programs = try PostgresPrograms()
     folder = try programs.makeFolder()
     password = (0..<24).map { _ in String("abcdefghijkmnpqrstuvwxyz23456789".randomElement() ?? "x") }
@@ -37,7 +38,37 @@ public final class PostgresCluster: Sendable {
     port = try Self.freePort()
     watchdog = try Watchdog(stopping: folder, with: programs)
     do {
-      try initialize(settings: ["fsync": fsync ? "on" : "off"].merging(settings) { $1 })
+      try initialize(settings: ["fsync": fsync ? "on" : "off"].merging(settings) { $1 }, options: options)
+      try start()
+    } catch {
+      remove()
+      throw error
+    }
+  }
+
+  /// Makes and starts a standby that streams from a cluster.
+  ///
+  /// - Parameter primaryPort: where it connects to, the cluster's port or a proxy's.
+  public init(standbyOf primary: PostgresCluster, port primaryPort: Int) throws {
+    programs = primary.programs
+    folder = try programs.makeFolder()
+    password = primary.password
+    port = try Self.freePort()
+    watchdog = try Watchdog(stopping: folder, with: programs)
+    do {
+      let passwords = folder + "/passwords"
+      try programs.write("127.0.0.1:*:*:postgres:\(password)\n", to: passwords)
+      let target = "host=127.0.0.1 port=\(primaryPort) user=postgres passfile=\(passwords)"
+      try programs.run(
+        "pg_basebackup",
+        ["-D", folder + "/data", "-d", target, "-R", "-X", "stream", "-c", "fast", "--no-sync"],
+        in: folder
+      )
+      let settings = "port = \(port)\nunix_socket_directories = '\(folder)'\n"
+      let file = try FileHandle(forWritingTo: URL(fileURLWithPath: folder + "/data/postgresql.conf"))
+      try file.seekToEnd()
+      try file.write(contentsOf: Data(settings.utf8))
+      try file.close()
       try start()
     } catch {
       remove()
@@ -47,6 +78,11 @@ public final class PostgresCluster: Sendable {
 
   deinit {
     remove()
+  }
+
+  /// Makes a standby a server that can be written to.
+  public func promote() throws {
+    try programs.run("pg_ctl", ["-D", folder + "/data", "-w", "promote"], in: folder)
   }
 
   /// Where to find the server's log.
@@ -91,7 +127,7 @@ public final class PostgresCluster: Sendable {
     if isFirst { watchdog.finish() }
   }
 
-  private func initialize(settings: [String: String]) throws {
+  private func initialize(settings: [String: String], options: [String]) throws {
     // A file, not an argument: arguments are visible to every user of the machine.
     let passwordFile = folder + "/password"
     try programs.write(password + "\n", to: passwordFile)
@@ -101,7 +137,7 @@ public final class PostgresCluster: Sendable {
         "-D", folder + "/data", "-U", "postgres", "--pwfile", passwordFile, "-A", "scram-sha-256", "-E",
         "UTF8",
         "--locale=C", "--no-sync",
-      ],
+      ] + options,
       in: folder
     )
     try FileManager.default.removeItem(atPath: passwordFile)

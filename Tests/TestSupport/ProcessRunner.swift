@@ -170,6 +170,19 @@ public final class ProcessRunner: Sendable {
     }
   }
 
+  /// A line of `/proc/PID/status`, such as `VmRSS` (what is resident now) or `VmHWM` (the most that ever was); 0 where
+  /// there is none.
+  public func kibibytes(_ name: String) -> Int {
+    let status = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix(name + ":") }
+    return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0
+  }
+
+  /// How many file descriptors it has open.
+  public var descriptors: Int {
+    (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count) ?? 0
+  }
+
   /// Kills it if it runs, and waits until it is gone.
   public func end() {
     signal(SIGKILL)

@@ -27,7 +27,7 @@ struct LineScanner: Sendable {
     var index = position
     if !expectsLineFeed {
       let end = min(input.count, first + max(0, limit - (line.count - start)))
-      while index < end, isText(input[index]) { index += 1 }
+      index = endOfText(input, from: index, limit: end)
       if index > first { append(input, first..<index, to: &line) }
       position = index
       guard index < input.count else { return .incomplete }
@@ -49,6 +49,24 @@ struct LineScanner: Sendable {
   private func append(_ input: Span<UInt8>, _ range: Range<Int>, to line: inout [UInt8]) {
     input.extracting(range).withUnsafeBufferPointer { line.append(contentsOf: $0) }
   }
+}
+
+/// Where the text that begins at `start` ends.
+private func endOfText(_ input: Span<UInt8>, from start: Int, limit: Int) -> Int {
+  var index = start
+  input.bytes.withUnsafeBytes { bytes in
+    // Eight bytes at a time, as long as none is below SP or DEL: the classic tests for a byte less than, and equal to.
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    while index + 8 <= limit {
+      let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+      let controls = (word &- ones &* 0x20) & ~word
+      let deletes = word ^ (ones &* 0x7F)
+      guard (controls | ((deletes &- ones) & ~deletes)) & (ones &* 0x80) == 0 else { break }
+      index += 8
+    }
+  }
+  while index < limit, isText(input[index]) { index += 1 }
+  return index
 }
 
 /// HTAB, SP, VCHAR and obs-text: all that a line may hold between its ends (RFC 9110 §5.5).

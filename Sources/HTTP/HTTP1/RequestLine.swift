@@ -22,9 +22,13 @@ struct RequestLine: Sendable {
   }
 
   private static func version(_ bytes: ArraySlice<UInt8>) throws(ProtocolError) -> Version {
-    guard bytes.count == 8, bytes.starts(with: "HTTP/".utf8),
-      bytes[bytes.startIndex + 6] == UInt8(ascii: "."),
-      let major = digit(bytes[bytes.startIndex + 5]), let minor = digit(bytes[bytes.startIndex + 7])
+    let start = bytes.startIndex
+    // The usual one without a look at its parts.
+    if bytes.count == 8, bytes.withUnsafeBytes({ $0.loadUnaligned(as: UInt64.self) }) == http1_1 {
+      return .http1_1
+    }
+    guard bytes.count == 8, bytes.starts(with: "HTTP/".utf8), bytes[start + 6] == UInt8(ascii: "."),
+      let major = digit(bytes[start + 5]), let minor = digit(bytes[start + 7])
     else { throw .bad("the request line has no HTTP version") }
     switch (major, minor) {
     case (1, 0): return .http1_0
@@ -32,6 +36,9 @@ struct RequestLine: Sendable {
     default: throw ProtocolError(.httpVersionNotSupported, "only HTTP/1.0 and HTTP/1.1 are spoken here")
     }
   }
+
+  /// `HTTP/1.1` as it stands in memory.
+  private static let http1_1 = UInt64(bigEndian: 0x4854_5450_2F31_2E31)
 
   private static func digit(_ byte: UInt8) -> Int? {
     ByteClass.of(byte).contains(.digit) ? Int(byte - UInt8(ascii: "0")) : nil

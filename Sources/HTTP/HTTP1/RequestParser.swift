@@ -143,6 +143,7 @@ public struct RequestParser: Sendable {
     }
     requestLine = try RequestLine(head[...])
     lineStart = head.count
+    section.entries.reserveCapacity(16)
     state = .fields
     return true
   }

@@ -53,17 +53,32 @@ public struct ResponseEncoder: Sendable {
     _ coding: Coding,
     to buffer: inout [UInt8]
   ) {
-    buffer.reserveCapacity(buffer.count + 192 + response.fields.bytes.count + 4 * response.fields.count)
+    if let head = response.head, coding == .length(response.body.count) {
+      buffer.append(contentsOf: head.bytes)
+    } else {
+      ResponseEncoder.appendConstant(of: response, coding, to: &buffer)
+    }
+    buffer.append(contentsOf: date.line)
+    if !context.persists {
+      append("Connection: close\r\n", to: &buffer)
+    } else if context.version == .http1_0 {
+      append("Connection: keep-alive\r\n", to: &buffer)
+    }
+    append("\r\n", to: &buffer)
+  }
+
+  /// Appends of the head what is the same whenever and over whichever connection it is sent.
+  static func appendConstant(of response: Response, _ coding: Coding, to buffer: inout [UInt8]) {
+    let fields = response.fields
     append("HTTP/1.1 ", to: &buffer)
     append(response.status.rawValue, to: &buffer)
     append(" ", to: &buffer)
     buffer.append(contentsOf: response.status.reason.utf8)
     append("\r\n", to: &buffer)
-    buffer.append(contentsOf: date.line)
-    for entry in response.fields.entries where !response.fields.isFraming(entry) {
-      buffer.append(contentsOf: response.fields.bytes[entry.name])
+    for entry in fields.entries where !fields.isFraming(entry) {
+      buffer.append(contentsOf: fields.bytes[entry.name])
       append(": ", to: &buffer)
-      buffer.append(contentsOf: response.fields.bytes[entry.value])
+      buffer.append(contentsOf: fields.bytes[entry.value])
       append("\r\n", to: &buffer)
     }
     switch coding {
@@ -75,12 +90,6 @@ public struct ResponseEncoder: Sendable {
       append("Transfer-Encoding: chunked\r\n", to: &buffer)
     default: break
     }
-    if !context.persists {
-      append("Connection: close\r\n", to: &buffer)
-    } else if context.version == .http1_0 {
-      append("Connection: keep-alive\r\n", to: &buffer)
-    }
-    append("\r\n", to: &buffer)
   }
 
   /// Appends the whole response.
@@ -101,13 +110,17 @@ public struct ResponseEncoder: Sendable {
   /// Appends the end of a body in the chunked transfer coding.
   public func appendLastChunk(to buffer: inout [UInt8]) { append("0\r\n\r\n", to: &buffer) }
 
-  @inline(__always)
   private func append(_ text: StaticString, to buffer: inout [UInt8]) {
+    ResponseEncoder.append(text, to: &buffer)
+  }
+
+  @inline(__always)
+  private static func append(_ text: StaticString, to buffer: inout [UInt8]) {
     buffer.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
   /// Decimal digits, without a string in between.
-  private func append(_ number: Int, to buffer: inout [UInt8]) {
+  private static func append(_ number: Int, to buffer: inout [UInt8]) {
     var divisor = 1
     while number / divisor >= 10 { divisor *= 10 }
     while divisor > 0 {
@@ -132,7 +145,10 @@ extension Fields {
 
 extension Response {
   /// Whether the handler wants the connection closed after this answer (`Connection: close`).
-  public var closesConnection: Bool {
+  public var closesConnection: Bool { head?.closesConnection ?? fieldsCloseConnection }
+
+  /// The same from the fields themselves.
+  var fieldsCloseConnection: Bool {
     fields.values(of: "Connection").contains { value in
       listMembers(Array(value.utf8)[...]).contains { equalsIgnoringCase($0, "close") }
     }

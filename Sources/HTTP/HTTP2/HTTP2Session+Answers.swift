@@ -1,15 +1,17 @@
 import CNghttp2
 
 extension HTTP2Session {
-  /// Answers with a whole response. A stream that is gone takes nothing.
-  public func answer(_ response: Response, on id: StreamID, date: DateField) {
-    guard let stream = streams[id], stream.isUnanswered else { return }
+  /// Answers with a whole response; how much of its body is sent. A stream that is gone takes nothing.
+  @discardableResult
+  public func answer(_ response: Response, on id: StreamID, date: DateField) -> Int {
+    guard let stream = streams[id], stream.isUnanswered else { return 0 }
     let sendsBody = !stream.isHead && !response.status.isWithoutContent
     let content = sendsBody ? response.body : []
     stream.begin(.whole, content: content, at: now)
     pendingAnswerBytes += content.count
     submit(response, stream, date, length: response.status.isWithoutContent ? nil : response.body.count)
     if response.closesConnection { shutDown(now: now) }
+    return content.count
   }
 
   /// Begins an answer whose content comes later: `send`, and in the end `end`. The response's body is the first piece.
@@ -45,7 +47,12 @@ extension HTTP2Session {
   }
 
   private func submit(_ response: Response, _ stream: HTTP2Stream, _ date: DateField, length: Int?) {
-    let list = HeaderList(response, date: date, length: length)
+    let list = HeaderList(
+      status: response.status,
+      fields: response.fields,
+      date: date.value,
+      length: length
+    )
     let result = list.withPairs { pairs in
       withSession { session in
         guard stream.pending > 0 || !stream.isWhole else {

@@ -19,7 +19,14 @@ extension HTTP2Session {
       return session.beginsHeaders(frame.pointee)
     }
     nghttp2_session_callbacks_set_on_header_callback(callbacks) {
-      _, frame, name, nameLength, value, valueLength, _, user in
+      _,
+      frame,
+      name,
+      nameLength,
+      value,
+      valueLength,
+      _,
+      user in
       guard let session = owner(user), let frame else { return success }
       let name = UnsafeBufferPointer(start: name, count: nameLength)
       let value = UnsafeBufferPointer(start: value, count: valueLength)
@@ -27,7 +34,8 @@ extension HTTP2Session {
       return success
     }
     // Without it nghttp2 drops a field with a forbidden byte, and the request goes on without it.
-    nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks) { _, _, _, _, _, _, _, _ in stopStream }
+    nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks) { _, _, _, _, _, _, _, _ in stopStream
+    }
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
       guard let session = owner(user), let frame else { return success }
       return session.received(frame.pointee)
@@ -60,14 +68,16 @@ extension HTTP2Session {
   /// Where nghttp2 fetches an answer's content.
   static let readContent: nghttp2_data_source_read_callback = { _, id, buffer, length, flags, _, user in
     // By its number, not by a pointer to it: a stream that we have broken off is no longer there.
-    guard let session = owner(user), let flags, let stream = session.stream(id) else { return Int(stopStream) }
+    guard let session = owner(user), let flags, let stream = session.stream(id) else {
+      return Int(stopStream)
+    }
     let (count, isLast) = stream.take(into: UnsafeMutableRawBufferPointer(start: buffer, count: length))
     session.pendingAnswerBytes -= count
     if isLast {
       flags.pointee |= UInt32(NGHTTP2_DATA_FLAG_EOF.rawValue)
-    } else if stream.pending == 0 {
+    } else if count == 0 {
       session.noteWritable(stream)
-      if count == 0 { return Int(NGHTTP2_ERR_DEFERRED.rawValue) }
+      return Int(NGHTTP2_ERR_DEFERRED.rawValue)
     }
     return count
   }
@@ -123,16 +133,21 @@ extension HTTP2Session {
       stream.isHalfOpen = false
       complete(stream)
     case NGHTTP2_SETTINGS.rawValue: hasPreface = true
-    case NGHTTP2_PING.rawValue where frame.hd.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0: finishDrain()
+    case NGHTTP2_PING.rawValue where frame.hd.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0:
+      isNoticeHeeded = true
     default: break
     }
     return success
   }
 
   fileprivate func receivedContent(_ bytes: UnsafeBufferPointer<UInt8>, _ id: StreamID) {
-    guard let stream = stream(id), case .content = stream.input else { return }
-    guard bytes.count <= requestLimits.bodyBytes - stream.content.count else {
-      return refuse(stream, Framing.contentTooLarge(requestLimits.bodyBytes))
+    guard let stream = stream(id) else { return }
+    guard case .content = stream.input else {
+      stream.dropAllowance -= bytes.count
+      return stopDropping(stream)
+    }
+    guard bytes.count <= stream.contentLimit - stream.content.count else {
+      return refuse(stream, Framing.contentTooLarge(stream.contentLimit))
     }
     stream.content.append(contentsOf: bytes)
     requestBytes += bytes.count

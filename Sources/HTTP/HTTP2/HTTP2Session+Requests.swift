@@ -6,14 +6,33 @@ extension HTTP2Session {
     stream.begun = now
     stream.isHead = stream.head.isHead
     do throws(ProtocolError) {
-      let (request, expectsContinue) = try stream.head.finish(requestLimits)
+      let (request, length) = try stream.head.finish(requestLimits)
       stream.request = request
       stream.input = .content
-      if expectsContinue, stream.isHalfOpen { submitContinue(stream) }
+      if stream.isHalfOpen { try admitContent(of: request, stream, length) }
     } catch {
       refuse(stream, error)
     }
     keepWithinMemory()
+  }
+
+  /// Content may follow: it is read where it is of use. Elsewhere the answer says all there is to say.
+  private func admitContent(of request: Request, _ stream: HTTP2Stream, _ length: Int?) throws(ProtocolError)
+  {
+    stream.contentLimit = min(contentLimit(request), requestLimits.bodyBytes)
+    guard stream.contentLimit > 0 else {
+      stream.dropAllowance = requestLimits.bodyBytes
+      return complete(stream)
+    }
+    guard length ?? 0 <= stream.contentLimit else { throw Framing.contentTooLarge(stream.contentLimit) }
+    if stream.head.expectsContinue { submitContinue(stream) }
+  }
+
+  /// The answer does not depend on the rest of the request. A little of it is let come, as many a client is at odds with
+  /// an answer that comes first; then it is told that it need not go on (RFC 9113 §8.1).
+  func stopDropping(_ stream: HTTP2Stream) {
+    guard stream.isAnswered, stream.isHalfOpen, stream.dropAllowance <= 0 else { return }
+    _ = withSession { nghttp2_submit_rst_stream($0, 0, stream.id, HTTP2ErrorCode.noError.rawValue) }
   }
 
   /// So much is kept of requests that are not complete, or wait for room, that the newest has to go. It was not looked
@@ -21,7 +40,10 @@ extension HTTP2Session {
   func keepWithinMemory() {
     let one = requestLimits.bodyBytes + requestLimits.fieldBytes + requestLimits.requestLine
     while requestBytes > max(limits.requestBytes, one) {
-      guard let newest = streams.values.filter({ !$0.isHandedOver && $0.requestBytes > 0 }).max(by: { $0.id < $1.id })
+      guard
+        let newest = streams.values.filter({ !$0.isHandedOver && $0.requestBytes > 0 }).max(by: {
+          $0.id < $1.id
+        })
       else { return }
       reset(newest.id, .refusedStream)
     }

@@ -38,14 +38,16 @@ public final class HTTP2Session {
 
   let limits: HTTP2Limits
   let requestLimits: RequestLimits
+  let contentLimit: (Request) -> Int
   private let session: OpaquePointer
   var streams: [StreamID: HTTP2Stream] = [:]
   /// The stream that nghttp2 spoke of last: most callbacks come in rows.
   var latest: HTTP2Stream?
   var now: Nanoseconds
   var guardian: FloodGuard
-  /// All streams' `requestBytes` of those not yet taken, and all streams' `pending`.
+  /// What is kept of all requests that are not yet taken.
   var requestBytes = 0
+  /// Content of all answers that is not yet sent, in bytes.
   public internal(set) var pendingAnswerBytes = 0
   /// Whether the client's first SETTINGS have come.
   var hasPreface = false
@@ -62,13 +64,24 @@ public final class HTTP2Session {
   private var isAnnounced = false
   private enum Drain { case no, noticed(until: Nanoseconds), final }
   private var drain = Drain.no
+  /// The client has answered the notice that the connection is about to end.
+  var isNoticeHeeded = false
   /// Why we ended the connection, if we did.
   public private(set) var failure: Failure?
 
   /// A session at the start of a connection.
-  public init(limits: HTTP2Limits = HTTP2Limits(), request: RequestLimits = RequestLimits(), now: UInt64) {
+  ///
+  /// - Parameter contentLimit: how many bytes of content a request may have, asked when its head is known, if content may
+  ///   follow. More is a 413; with 0 the request is complete as it is, and content is dropped.
+  public init(
+    limits: HTTP2Limits = HTTP2Limits(),
+    request: RequestLimits = RequestLimits(),
+    contentLimit: @escaping (Request) -> Int = { _ in .max },
+    now: UInt64
+  ) {
     self.limits = limits
     requestLimits = request
+    self.contentLimit = contentLimit
     self.now = now
     guardian = FloodGuard(limits, at: now)
     idleSince = now
@@ -96,7 +109,12 @@ public final class HTTP2Session {
         value: 1
       ),
     ]
-    let submitted = nghttp2_submit_settings(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), &settings, settings.count)
+    let submitted = nghttp2_submit_settings(
+      session,
+      UInt8(NGHTTP2_FLAG_NONE.rawValue),
+      &settings,
+      settings.count
+    )
     precondition(submitted == 0, "nghttp2 does not take our settings")
   }
 
@@ -167,6 +185,8 @@ public final class HTTP2Session {
   /// Appends what is to be sent, up to about `limit` bytes in all of `output`. What flow control holds back stays.
   public func write(into output: inout [UInt8], limit: Int = .max, now: UInt64) {
     self.now = now
+    // Not before all that came with the client's answer is taken: those requests are still served.
+    if isNoticeHeeded { finishDrain() }
     while output.count < limit {
       var bytes: UnsafePointer<UInt8>?
       let count = nghttp2_session_mem_send(session, &bytes)
@@ -203,7 +223,7 @@ public final class HTTP2Session {
   }
 
   /// The client has answered the notice, or too slowly.
-  func finishDrain() {
+  private func finishDrain() {
     guard case .noticed = drain else { return }
     drain = .final
     _ = nghttp2_submit_goaway(
@@ -289,6 +309,8 @@ public final class HTTP2Session {
   /// The request will not be served; what still comes of it is dropped.
   func refuse(_ stream: HTTP2Stream, _ error: ProtocolError) {
     guard case .none = stream.answer, !stream.isHandedOver else { return }
+    // Who is too slow sends no more.
+    stream.dropAllowance = error.status == .requestTimeout ? 0 : requestLimits.bodyBytes
     stream.input = .done
     stream.request = nil
     requestBytes -= stream.content.count
@@ -329,9 +351,11 @@ public final class HTTP2Session {
 
   private static func failure(_ error: nghttp2_error) -> Failure {
     switch error {
-    case NGHTTP2_ERR_BAD_CLIENT_MAGIC: Failure(code: .protocolError, detail: "the connection preface is wrong")
+    case NGHTTP2_ERR_BAD_CLIENT_MAGIC:
+      Failure(code: .protocolError, detail: "the connection preface is wrong")
     case NGHTTP2_ERR_FLOODED: Failure(code: .enhanceYourCalm, detail: "too many frames that need an answer")
-    default: Failure(code: .internalError, detail: String(cString: nghttp2_strerror(error.rawValue)))
+    case NGHTTP2_ERR_NOMEM: Failure(code: .internalError, detail: "no memory")
+    default: Failure(code: .protocolError, detail: String(cString: nghttp2_strerror(error.rawValue)))
     }
   }
 }

@@ -23,8 +23,13 @@ final class HTTP2Stream {
   /// The request, as soon as its head is complete.
   var request: Request?
   var content: [UInt8] = []
+  var contentLimit = 0
   /// The client has more to say: it has not ended its side.
   var isHalfOpen = true
+  /// Content that may still come and is dropped, once the answer does not depend on it.
+  var dropAllowance = 0
+  /// The end of the answer is on its way.
+  var isAnswered = false
   /// Whether the caller knows of the stream.
   var isHandedOver = false
   var isHead = false

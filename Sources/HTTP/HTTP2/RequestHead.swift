@@ -15,6 +15,7 @@ struct RequestHead {
   /// Why the request will be refused; nothing is kept of what comes after that.
   private(set) var error: ProtocolError?
 
+  var expectsContinue: Bool { framing.expectsContinue }
   var isHead: Bool { method.map { bytes[$0].elementsEqual("HEAD".utf8) } ?? false }
 
   mutating func append(
@@ -23,6 +24,10 @@ struct RequestHead {
     _ limits: RequestLimits
   ) {
     guard error == nil, countField(name.count, value.count, limits) else { return }
+    if bytes.isEmpty {
+      bytes.reserveCapacity(384)
+      entries.reserveCapacity(12)
+    }
     do throws(ProtocolError) {
       if name.first == UInt8(ascii: ":") {
         try appendPseudo(name, value, limits)
@@ -56,8 +61,8 @@ struct RequestHead {
     return true
   }
 
-  /// The section is complete. Throws what to answer.
-  mutating func finish(_ limits: RequestLimits) throws(ProtocolError) -> (Request, expectsContinue: Bool) {
+  /// The section is complete: the request, and how long its content says to be, if it does. Throws what to answer.
+  mutating func finish(_ limits: RequestLimits) throws(ProtocolError) -> (Request, length: Int?) {
     if let error { throw error }
     guard let method, let path else { throw .bad("the pseudo-header fields are incomplete") }
     let name = bytes[method]
@@ -72,7 +77,11 @@ struct RequestHead {
       throw .bad("the path does not start with a slash")
     }
     let target = try Target(bytes: bytes[path], method: known)
-    _ = try framing.content(version: .http2, limit: limits.bodyBytes)
+    let length: Int?
+    switch try framing.content(version: .http2, limit: limits.bodyBytes) {
+    case .length(let announced): length = announced
+    case .none, .chunked: length = nil
+    }
     if cookies > 1 { joinCookies() }
     let request = Request(
       method: known,
@@ -80,7 +89,7 @@ struct RequestHead {
       version: .http2,
       fields: Fields(bytes: bytes, entries: entries)
     )
-    return (request, framing.expectsContinue)
+    return (request, length)
   }
 
   private mutating func appendPseudo(

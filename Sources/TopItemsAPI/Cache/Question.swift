@@ -9,12 +9,18 @@ struct Question: Sendable {
 
     /// - Parameters:
     ///   - path: the route.
+    ///   - format: what was negotiated, where the route has several.
     ///   - parameters: decoded; their order does not matter. A NUL, which no decoded parameter has, parts them.
     ///   - scope: what the caller may see. The answer for one scope is never given to another one.
-    init(path: String, parameters: [(name: String, value: String)], scope: String = "") {
+    init(
+      path: String,
+      format: Format = .page,
+      parameters: [(name: String, value: String)],
+      scope: String = ""
+    ) {
       let sorted = parameters.map { Array("\($0.name)\0\($0.value)\0".utf8) }
         .sorted { $0.lexicographicallyPrecedes($1) }
-      bytes = Array(path.utf8) + [0] + Array(scope.utf8) + [0] + sorted.joined()
+      bytes = Array("\(path)\0\(format.rawValue)\0\(scope)\0".utf8) + sorted.joined()
     }
   }
 

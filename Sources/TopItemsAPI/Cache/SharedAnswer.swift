@@ -41,16 +41,16 @@ final class SharedAnswer: Sendable {
     self.heard = heard
     expiry = begun + (basis?.life ?? .zero)
     var plain = response
-    plain.fields.set("Server-Timing", "cache;desc=hit, total;dur=0.000")
-    self.plain = plain
-    gzip = wantsGzip ? ContentCoding.gzip(plain) : nil
+    plain.fields.set("Server-Timing", "cache;dur=0.000, total;dur=0.000")
+    self.plain = plain.prepared()
+    gzip = wantsGzip ? ContentCoding.gzip(plain)?.prepared() : nil
     suitsGzip = wantsGzip || plain.body.count < ContentCoding.smallestBody
     tag = response.fields["ETag"].flatMap(EntityTag.init(text:))
     // What a cache must know again (RFC 9110 §15.4.5). A weak tag is the same in each coding (§8.8.1).
     notModified = Response(
       status: .notModified,
       fields: plain.fields.without("Content-Type")
-    )
+    ).prepared()
   }
 
   /// The content, without coding.

@@ -51,13 +51,9 @@ final class LiveAnswers: Sendable {
   ) -> Reply {
     var head = head
     head.body = ServerSentEvent.beginning
-    return .push { [self, head] channel in
-      let follower = LiveTopic.Follower(
-        channel: channel,
-        lastEventID: lastEventID,
-        problem: problem,
-        head: head
-      )
+    let beginning = LiveTopic.Beginning(head: head, lastEventID: lastEventID, problem: problem)
+    return .push { [self] channel in
+      let follower = LiveTopic.Follower(channel: channel, beginning: beginning)
       guard let number = add(follower, to: question) else { return channel.answer(problem(.tooManyStreams)) }
       // Outside the lock: it calls back at once for a client that is gone already.
       channel.whenClosed { [self] in remove(number, from: question.key) }
@@ -78,7 +74,7 @@ final class LiveAnswers: Sendable {
       else { return nil }
       state.nextNumber += 1
       state.followers += 1
-      topic.followers[state.nextNumber] = follower
+      topic.add(follower, number: state.nextNumber)
       return state.nextNumber
     }
   }
@@ -94,7 +90,7 @@ final class LiveAnswers: Sendable {
   private func remove(_ number: UInt64, from key: Question.Key) {
     state.withLock { state in
       guard let topic = state.topics[key] else { return }
-      if topic.followers.removeValue(forKey: number) != nil { state.followers -= 1 }
+      if topic.remove(number) { state.followers -= 1 }
       if topic.followers.isEmpty { state.topics[key] = nil }
     }
   }

@@ -5,11 +5,16 @@ final class LiveTopic {
   /// Who follows.
   struct Follower {
     let channel: PushChannel
-    /// What it has seen before it was cut off.
+    /// How its stream begins; nil once it has, as there may be thousands of them.
+    var beginning: Beginning?
+  }
+
+  /// What is needed until a stream has begun.
+  struct Beginning: Sendable {
+    let head: Response
+    /// What the client has seen before it was cut off.
     let lastEventID: Int64?
     let problem: @Sendable (APIError) -> Response
-    let head: Response
-    var hasBegun = false
   }
 
   /// The answer as it was pushed last.
@@ -29,7 +34,9 @@ final class LiveTopic {
 
   let question: Question
   let number: UInt64
-  var followers: [UInt64: Follower] = [:]
+  private(set) var followers: [UInt64: Follower] = [:]
+  /// Those whose stream has not begun: never all are looked at when one comes.
+  private var newcomers: [UInt64] = []
   /// When `LiveAnswers` looks at this topic next.
   var wakes: ContinuousClock.Instant?
   private var event: Event?
@@ -42,6 +49,14 @@ final class LiveTopic {
     self.number = number
   }
 
+  func add(_ follower: Follower, number: UInt64) {
+    followers[number] = follower
+    newcomers.append(number)
+  }
+
+  /// - Returns: whether it was there.
+  func remove(_ number: UInt64) -> Bool { followers.removeValue(forKey: number) != nil }
+
   /// What is to be done next.
   enum Step {
     case nothing
@@ -52,7 +67,7 @@ final class LiveTopic {
   func next(_ cache: AnswerCache, now: ContinuousClock.Instant) -> Step {
     guard !isAsking, !followers.isEmpty else { return .nothing }
     if let event, !isUnavailable, cache.holds(event.answer) {
-      for number in followers.keys { begin(number, with: event) }
+      beginNewcomers(with: event)
       return .sleep(until: event.answer.expiry)
     }
     let pause = isUnavailable || (asked != nil && !cache.isTrusted) ? Self.retryPause : Self.pace
@@ -84,30 +99,35 @@ final class LiveTopic {
     )
     event = latest
     if !isSame || isUnavailable {
-      for follower in followers.values where follower.hasBegun { follower.channel.offer(latest.bytes) }
+      for follower in followers.values where follower.beginning == nil {
+        follower.channel.offer(latest.bytes)
+      }
     }
     isUnavailable = false
-    for number in followers.keys { begin(number, with: latest) }
+    beginNewcomers(with: latest)
   }
 
-  private func begin(_ number: UInt64, with event: Event) {
-    guard let follower = followers[number], !follower.hasBegun else { return }
-    followers[number]?.hasBegun = true
-    follower.channel.begin(follower.head, heartbeat: Self.heartbeat)
-    if let seen = follower.lastEventID, event.revisions.contains(seen) { return }
-    follower.channel.offer(event.bytes)
+  private func beginNewcomers(with event: Event) {
+    for number in newcomers {
+      guard let follower = followers[number], let beginning = follower.beginning else { continue }
+      followers[number]?.beginning = nil
+      follower.channel.begin(beginning.head, heartbeat: Self.heartbeat)
+      if let seen = beginning.lastEventID, event.revisions.contains(seen) { continue }
+      follower.channel.offer(event.bytes)
+    }
+    newcomers = []
   }
 
   /// Who has not begun gets the problem as a whole answer; the others stay, and are told once.
   private func fail(_ error: APIError) {
-    for (number, follower) in followers {
-      if !follower.hasBegun {
-        follower.channel.answer(follower.problem(error))
-        followers[number] = nil
-      } else if !isUnavailable {
-        let data = error.problem.body(instance: nil)
-        follower.channel.offer(ServerSentEvent.encode("unavailable", data: data))
-      }
+    for number in newcomers {
+      guard let follower = followers.removeValue(forKey: number) else { continue }
+      if let beginning = follower.beginning { follower.channel.answer(beginning.problem(error)) }
+    }
+    newcomers = []
+    if !isUnavailable {
+      let event = ServerSentEvent.encode("unavailable", data: error.problem.body(instance: nil))
+      for follower in followers.values { follower.channel.offer(event) }
     }
     isUnavailable = true
   }

@@ -1,0 +1,106 @@
+import Glibc
+
+/// What a connection knows of the cameras' rows: which there are, and what it has noted but not yet added to them.
+///
+/// Cameras are named by messages, and anybody who can send messages can invent them: at most `limit` get a row, the
+/// others are counted together.
+public struct CameraLedger: Sendable {
+  /// How many cameras get a row of their own, if nobody says otherwise: some 20 MB.
+  public static let defaultLimit = 100_000
+  /// How many unknown cameras a batch looks up when the table is known to be full.
+  static let lookupsWhenFull = 1_000
+  /// How many batches believe that the table is full before one looks again.
+  static let batchesWhenFull = 256
+  /// How many batches are noted before the rows are updated, even if they come fast.
+  static let changesAtMost = 1_000
+
+  let limit: Int
+  /// Nanoseconds from one update of the rows to the next.
+  private let interval: UInt64
+  var admitted: Set<CameraKey> = []
+  /// While it is above zero, there is no room.
+  var fullForBatches = 0
+  /// The rows of `camera_change` that this connection has committed, and their sum, but for what `settled` holds of it.
+  private(set) var changes: [Int64] = []
+  private(set) var pending: [CameraKey: CameraTally] = [:]
+  /// Committed, and to be merged into the sum while the server is busy.
+  private var settled: [CameraNote.Entry] = []
+  private var updatedAt = Self.now()
+  private var staged: Staged?
+
+  /// What becomes true of the ledger when the transaction is committed.
+  enum Staged {
+    /// A batch's tallies are in this row of `camera_change`.
+    case change(Int64, [CameraNote.Entry])
+    /// They, and all that was pending, are in the cameras' rows.
+    case update
+    /// The same as `change`, but somebody else has added what was pending.
+    case anew(Int64, [CameraNote.Entry])
+  }
+
+  /// Nothing is known yet.
+  /// - Parameters:
+  ///   - limit: how many cameras get a row of their own.
+  ///   - intervalSeconds: how often the rows are updated; 0 for each time.
+  public init(limit: Int = defaultLimit, intervalSeconds: Int = 10) {
+    self.limit = limit
+    interval = UInt64(intervalSeconds) * 1_000_000_000
+  }
+
+  /// Forgets all: the database may be another one. What was pending is in `camera_change`.
+  public mutating func removeAll() {
+    self = CameraLedger(limit: limit, intervalSeconds: Int(interval / 1_000_000_000))
+  }
+
+  /// Whether the rows are to be updated with this batch.
+  var isDue: Bool { changes.count >= Self.changesAtMost || Self.now() - updatedAt >= interval }
+
+  /// Lets the next batch update the rows.
+  public mutating func makeDue() { updatedAt = 0 }
+
+  mutating func stage(_ staged: Staged) { self.staged = staged }
+
+  /// The transaction is rolled back.
+  mutating func unstage() { staged = nil }
+
+  /// The transaction is committed.
+  mutating func settle() {
+    defer { staged = nil }
+    switch staged {
+    case nil: return
+    case .change(let id, let tallies):
+      note(id, tallies)
+    case .update:
+      forgetPending()
+    case .anew(let id, let tallies):
+      forgetPending()
+      note(id, tallies)
+    }
+  }
+
+  private mutating func note(_ id: Int64, _ tallies: [CameraNote.Entry]) {
+    mergeSettled()
+    changes.append(id)
+    settled = tallies
+  }
+
+  /// Adds what the last batch noted to the sum. It takes milliseconds where there are many cameras, so it is called
+  /// while the server has something else to do.
+  mutating func mergeSettled() {
+    for (key, tally) in settled { pending[key, default: CameraTally()] += tally }
+    settled.removeAll()
+  }
+
+  private mutating func forgetPending() {
+    settled.removeAll()
+    changes.removeAll(keepingCapacity: true)
+    pending.removeAll(keepingCapacity: pending.count <= Self.defaultLimit)
+    updatedAt = Self.now()
+  }
+
+  private static func now() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+}

@@ -1,0 +1,55 @@
+import Glibc
+
+/// A part of a batch's way from Kafka into the database, for those who ask where its time goes.
+public enum BatchPhase: String, Sendable, CaseIterable {
+  /// Reading and judging its messages, while an earlier batch is written.
+  case decode
+  /// Sorting it, likewise.
+  case sort
+  /// Finding the ids of new item names and rows for new cameras, in commits of their own.
+  case items
+  /// From BEGIN to holding the partitions' rows and knowing the floor.
+  case lock
+  /// Storing the detections; meanwhile they are summed up.
+  case copy
+  /// Adding to the counts of windows and cameras.
+  case counts
+  /// Put-aside messages, offsets and the revision.
+  case offsets
+  /// COMMIT.
+  case commit
+}
+
+/// How long the phases of a batch took.
+public struct PhaseTimes: Sendable, Equatable {
+  /// By phase; those that never ended have none.
+  public private(set) var microseconds: [BatchPhase: Int64] = [:]
+  private var mark = Self.now()
+
+  /// The first phase begins now.
+  public init() {}
+
+  /// Ends a phase that began with the end of the one before.
+  public mutating func end(_ phase: BatchPhase) {
+    let now = Self.now()
+    microseconds[phase, default: 0] += now - mark
+    mark = now
+  }
+
+  /// Notes a phase that was measured elsewhere.
+  public mutating func add(_ phase: BatchPhase, microseconds: Int64) {
+    self.microseconds[phase, default: 0] += microseconds
+  }
+
+  /// Takes over what others have measured.
+  public mutating func merge(_ other: PhaseTimes) {
+    microseconds.merge(other.microseconds, uniquingKeysWith: +)
+  }
+
+  /// CLOCK_MONOTONIC in microseconds.
+  private static func now() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+  }
+}

@@ -1,0 +1,109 @@
+import HTTP
+import Sockets
+
+/// A request and what became of it: a line of an access log. It holds no credentials: fields that carry them are not
+/// taken, and the values of parameters that do are redacted.
+public struct AnsweredRequest: Sendable {
+  /// The client's address.
+  public var peer: SocketAddress
+  /// Nil when the request could not be read.
+  public var method: Method?
+  /// The target as it was sent, secrets redacted; nil when the request could not be read.
+  public var target: String?
+  /// What the client speaks.
+  public var version: Version
+  /// The field `User-Agent`.
+  public var userAgent: String?
+  /// The name that `Server` was told for this kind of request.
+  public var route: String
+  /// The status of the answer.
+  public var status: Status
+  /// Bytes of the answer's body.
+  public var bodyBytes: Int
+  /// From the request's last byte to the answer's, as exact as the turns of the event loop.
+  public var duration: Duration
+  /// Whether the answer was made to its end.
+  public var isComplete: Bool
+
+  /// Takes each property; the server makes it, and tests of what reads it.
+  public init(
+    peer: SocketAddress,
+    method: Method?,
+    target: String?,
+    version: Version,
+    userAgent: String?,
+    route: String,
+    status: Status,
+    bodyBytes: Int,
+    duration: Duration,
+    isComplete: Bool
+  ) {
+    self.peer = peer
+    self.method = method
+    self.target = target
+    self.version = version
+    self.userAgent = userAgent
+    self.route = route
+    self.status = status
+    self.bodyBytes = bodyBytes
+    self.duration = duration
+    self.isComplete = isComplete
+  }
+}
+
+/// What is known of a request while it is answered, as far as anyone wants to know.
+struct RequestAccount {
+  let start: Instant
+  let route: String
+  /// For the access log.
+  var line: AnsweredRequest?
+}
+
+extension ServerLoop {
+  /// Begins the account of a request, or of one that could not be read; nil when nobody wants to know.
+  func openAccount(_ request: Request?, peer: SocketAddress) -> RequestAccount? {
+    guard metrics != nil || settings.logsRequests else { return nil }
+    let route = request.map(settings.route) ?? "none"
+    var account = RequestAccount(start: events.now, route: route)
+    if settings.logsRequests {
+      account.line = AnsweredRequest(
+        peer: peer,
+        method: request?.method,
+        target: request.map { Redaction.target($0.target) },
+        version: request?.version ?? .http1_1,
+        userAgent: request?.fields["User-Agent"],
+        route: route,
+        status: .ok,
+        bodyBytes: 0,
+        duration: .zero,
+        isComplete: true
+      )
+    }
+    return account
+  }
+
+  /// Tells metrics and log what became of a request.
+  ///
+  /// - Parameter isEndless: it went on for as long as its client listened, so how long says nothing.
+  func closeAccount(
+    _ account: RequestAccount?,
+    status: Status,
+    bodyBytes: Int,
+    isComplete: Bool = true,
+    isEndless: Bool = false
+  ) {
+    guard let account else { return }
+    let nanoseconds = Int64(clamping: events.now.nanoseconds - account.start.nanoseconds)
+    metrics?.note(
+      route: account.route,
+      status: status,
+      seconds: isEndless ? nil : Double(nanoseconds) / 1e9
+    )
+    guard var line = account.line else { return }
+    line.status = status
+    line.bodyBytes = bodyBytes
+    line.duration = .nanoseconds(nanoseconds)
+    line.isComplete = isComplete
+    settings.observe(.answered(line))
+  }
+}

@@ -1,0 +1,240 @@
+import HTTP
+import Sockets
+
+/// HTTP/2 (RFC 9113): many requests at one time, each on its stream. The session does the protocol; here its requests are
+/// answered, step by step where an answer comes so, as fast as flow control and the socket have room.
+final class HTTP2Conversation: Conversation {
+  /// A request whose answer is being made.
+  private struct Exchange {
+    let answer: any PendingAnswer
+    let account: RequestAccount?
+    /// What the head said, once it is handed over.
+    var begun: Status?
+    var bodyBytes = 0
+    var heartbeat: PushChannel.Heartbeat?
+    var nextBeat = Instant.never
+  }
+
+  /// Output that is made before it is sent.
+  private static let outputLimit = 64 * 1024
+  /// How often in one turn the output may be filled.
+  private static let roundsPerTurn = 4
+  /// Answers of one connection that workers make at the same time; more requests wait here, not in the workers' queue,
+  /// which is for everybody.
+  private static let concurrentWork = 16
+  private static let preface = Array("PRI * HTTP/2.0\r\n".utf8)
+
+  unowned let connection: Connection
+  private let loop: ServerLoop
+  private let session: HTTP2Session
+  private var exchanges: [HTTP2Session.StreamID: Exchange] = [:]
+  /// Those of `exchanges` that a worker works for.
+  private var working = 0
+  /// Streams whose answers had news while there was no room to send.
+  private var unheard: [HTTP2Session.StreamID] = []
+  private(set) var deadline = Instant.never
+
+  init(_ connection: Connection) {
+    self.connection = connection
+    loop = connection.loop
+    let settings = loop.settings
+    session = HTTP2Session(
+      limits: settings.limits.http2Session,
+      request: settings.limits.request,
+      contentLimit: settings.contentLimit,
+      now: loop.events.now.nanoseconds
+    )
+    if loop.isStopping { session.shutDown(now: now) }
+  }
+
+  /// Whether these are the first bytes of HTTP/2 with prior knowledge (RFC 9113 §3.3): no HTTP/1.1 request begins so.
+  static func begins(with bytes: UnsafeRawBufferPointer) -> Bool { bytes.starts(with: preface) }
+
+  /// Whether they could become so.
+  static func mayBegin(with bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.count < preface.count ? preface.starts(with: bytes) : begins(with: bytes)
+  }
+
+  /// While output waits, a client that does not read is not listened to either.
+  var takesInput: Bool { connection.isDrained }
+  /// Once the client was told that the connection ends, it is not done before it is finished.
+  var isBusy: Bool { !session.isIdle || (loop.isStopping && !session.isFinished) }
+  private var now: UInt64 { loop.events.now.nanoseconds }
+
+  // MARK: Events
+
+  func receive(_ input: UnsafeRawBufferPointer) {
+    connection.beginAccount()
+    session.receive(input, now: now)
+    proceed()
+  }
+
+  func proceed() {
+    for round in 1...HTTP2Conversation.roundsPerTurn {
+      turn()
+      session.write(into: &loop.output, limit: HTTP2Conversation.outputLimit, now: now)
+      let count = loop.output.count
+      connection.flush()
+      guard count > 0, connection.isDrained, !connection.isClosed else { break }
+      // A client and a worker that are both fast would keep the loop from all others.
+      if round == HTTP2Conversation.roundsPerTurn { loop.news(on: connection, number: 0).post() }
+    }
+    conclude()
+  }
+
+  func news(of number: Int32) {
+    if number != 0 { unheard.append(number) }
+    if connection.isDrained { proceed() }
+  }
+
+  func expired() {
+    session.expire(now: now)
+    for (id, exchange) in exchanges where exchange.nextBeat <= loop.events.now { beat(id, exchange) }
+    proceed()
+  }
+
+  func finish() {
+    for exchange in exchanges.values { exchange.answer.finish() }
+    session.shutDown(now: now)
+    proceed()
+  }
+
+  func cancel() {
+    for id in Array(exchanges.keys) { end(id, isComplete: false) }
+  }
+
+  // MARK: Answers
+
+  /// Does what has become possible.
+  private func turn() {
+    for notice in session.takeNotices() {
+      switch notice {
+      case .writable(let id): pull(id)
+      case .closed(let id): end(id, isComplete: false)
+      }
+    }
+    let news = unheard
+    unheard = []
+    for id in news { pull(id) }
+    while working < HTTP2Conversation.concurrentWork, let incoming = session.nextIncoming() {
+      switch incoming {
+      case .request(let request, let id): answer(request, id)
+      case .refusal(let error, let id):
+        loop.noteRefusal(error, peer: connection.peer)
+        let account = loop.openAccount(nil, peer: connection.peer)
+        send(loop.settings.response(for: error), id, account)
+      }
+    }
+  }
+
+  private func answer(_ request: Request, _ id: HTTP2Session.StreamID) {
+    let account = loop.openAccount(request, peer: connection.peer)
+    switch loop.begin(request, on: connection, number: id) {
+    case .ready(let response): send(response, id, account)
+    case .pending(let answer):
+      exchanges[id] = Exchange(answer: answer, account: account)
+      if !answer.isEndless { working += 1 }
+      if loop.isStopping { answer.finish() }
+      pull(id)
+    }
+  }
+
+  private func send(_ response: Response, _ id: HTTP2Session.StreamID, _ account: RequestAccount?) {
+    let bytes = session.answer(response, on: id, date: loop.encoder.date)
+    loop.closeAccount(account, status: response.status, bodyBytes: bytes)
+  }
+
+  /// Takes the pending answer's steps as long as there is room for them.
+  private func pull(_ id: HTTP2Session.StreamID) {
+    while let exchange = exchanges[id] {
+      guard exchange.begun == nil || session.isWritable(id) else { return }
+      switch exchange.answer.next() {
+      case .later: return
+      case .whole(let response):
+        send(response, id, exchange.account)
+        end(id)
+      case .head(let response, let heartbeat):
+        exchanges[id]?.begun = response.status
+        exchanges[id]?.heartbeat = heartbeat
+        loop.metrics?.openStreams.add(1)
+        session.begin(response, on: id, date: loop.encoder.date)
+        noteSent(response.body.count, id)
+      case .piece(let piece):
+        session.send(piece, on: id)
+        noteSent(piece.count, id)
+      case .end:
+        session.end(id)
+        end(id)
+      case .broken:
+        guard exchange.begun == nil else {
+          session.reset(id, .internalError)
+          return end(id, isComplete: false)
+        }
+        let error = loop.isStopping ? ProtocolError.stopping : .notMade
+        send(loop.settings.response(for: error), id, exchange.account)
+        end(id)
+      }
+    }
+  }
+
+  /// Nothing was sent for a while. With a client that has not read the last message there is no need to.
+  private func beat(_ id: HTTP2Session.StreamID, _ exchange: Exchange) {
+    let bytes = exchange.heartbeat?.bytes ?? []
+    let isHeard = session.isWritable(id)
+    if isHeard { session.send(bytes, on: id) }
+    noteSent(isHeard ? bytes.count : 0, id)
+  }
+
+  private func noteSent(_ count: Int, _ id: HTTP2Session.StreamID) {
+    exchanges[id]?.bodyBytes += count
+    if let heartbeat = exchanges[id]?.heartbeat {
+      exchanges[id]?.nextBeat = loop.events.now + heartbeat.interval
+    }
+  }
+
+  /// The answer is handed over to its end, or nobody reads it. What was sent whole has its account closed already.
+  private func end(_ id: HTTP2Session.StreamID, isComplete: Bool = true) {
+    guard let exchange = exchanges.removeValue(forKey: id) else { return }
+    if !exchange.answer.isEndless { working -= 1 }
+    exchange.answer.cancel()
+    guard let status = exchange.begun else {
+      if !isComplete {
+        loop.closeAccount(exchange.account, status: .clientGone, bodyBytes: 0, isComplete: false)
+      }
+      return
+    }
+    loop.metrics?.openStreams.add(-1)
+    loop.closeAccount(
+      exchange.account,
+      status: status,
+      bodyBytes: exchange.bodyBytes,
+      isComplete: isComplete,
+      isEndless: exchange.answer.isEndless
+    )
+  }
+
+  /// After each event: ends the connection if that is due, and says until when it waits.
+  private func conclude() {
+    guard !connection.isClosed else { return }
+    if session.isFinished, connection.ending == nil {
+      if let failure = session.failure, failure.code != .noError {
+        loop.noteRefusal(ProtocolError(.badRequest, "HTTP/2: \(failure.detail)"), peer: connection.peer)
+      }
+      connection.ending = .linger
+    }
+    var next = Instant(nanoseconds: session.nextDeadline)
+    for exchange in exchanges.values { next = min(next, exchange.nextBeat) }
+    deadline = next
+  }
+}
+
+extension ProtocolError {
+  /// A pending answer ended before it began.
+  static let notMade = ProtocolError(.internalServerError, "the answer could not be made")
+  static let stopping = ProtocolError(.serviceUnavailable, "the server stops")
+}
+
+extension Status {
+  /// As nginx names it in its log: the client has closed the request before there was an answer.
+  static let clientGone = Status(rawValue: 499)
+}

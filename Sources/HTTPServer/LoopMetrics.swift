@@ -1,0 +1,39 @@
+import HTTP
+import Prometheus
+import Synchronization
+
+/// The figures of one loop: written by its thread alone, read by any.
+final class LoopMetrics: Sendable {
+  /// A number with one writer: an ordinary addition, no locked one.
+  struct Counter: ~Copyable, Sendable {
+    private let value = Atomic(0)
+    var total: Int { value.load(ordering: .relaxed) }
+    func add(_ amount: Int) { value.store(value.load(ordering: .relaxed) &+ amount, ordering: .relaxed) }
+  }
+
+  /// Requests of one route.
+  struct Route: Sendable {
+    /// By the status's first digit less one.
+    var statuses = [Int](repeating: 0, count: 5)
+    var seconds = Histogram(bounds: LoopMetrics.bounds)
+  }
+
+  static let bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+  let accepted = Counter()
+  let closed = Counter()
+  let refused = Counter()
+  let received = Counter()
+  let sent = Counter()
+  let openStreams = Counter()
+  let routes = Mutex<[String: Route]>([:])
+
+  /// - Parameter seconds: nil for an answer that lasts as long as its client likes.
+  func note(route: String, status: Status, seconds: Double?) {
+    routes.withLock { routes in
+      let place = min(max(status.rawValue / 100, 1), 5) - 1
+      routes[route, default: Route()].statuses[place] += 1
+      if let seconds { routes[route, default: Route()].seconds.record(seconds) }
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import Prometheus
+import Synchronization
+
+/// What a server has done and is doing, for Prometheus; given to one `Server`, read by any thread.
+public final class ServerMetrics: Sendable {
+  private struct Sources: Sendable {
+    var loops: [LoopMetrics] = []
+    var workers: WorkerPool?
+  }
+
+  private let sources = Mutex(Sources())
+
+  /// Without figures yet.
+  public init() {}
+
+  /// Appends the figures to a page.
+  ///
+  /// - Parameter prefix: what all names begin with, such as `example_http`.
+  public func write(to page: inout Exposition, prefix: String) {
+    let sources = sources.withLock { $0 }
+    let loops = sources.loops
+    func total(_ count: (LoopMetrics) -> Int) -> [Exposition.Sample] {
+      [.init(Double(loops.reduce(0) { $0 + count($1) }))]
+    }
+    let routes = loops.reduce(into: [String: LoopMetrics.Route]()) { sum, loop in
+      sum.merge(loop.routes.withLock { $0 }) { $0 + $1 }
+    }.sorted { $0.key < $1.key }
+    page.counter(
+      "\(prefix)_requests_total",
+      "Requests answered, by route and class of status.",
+      routes.flatMap { name, route in
+        route.statuses.enumerated().filter { $0.element > 0 }.map { place, count in
+          .init([("route", name), ("status", "\(place + 1)xx")], Double(count))
+        }
+      }
+    )
+    page.histogram(
+      "\(prefix)_request_seconds",
+      "Seconds from a request's last byte to its answer's, those of streams for subscribers left out.",
+      routes.map { ([("route", $0.key)], $0.value.seconds) }
+    )
+    page.gauge("\(prefix)_connections", "Open connections.", total { $0.accepted.total - $0.closed.total })
+    page.counter("\(prefix)_connections_total", "Connections taken.", total { $0.accepted.total })
+    page.counter(
+      "\(prefix)_connections_refused_total",
+      "Connections that a limit did not let in.",
+      total { $0.refused.total }
+    )
+    page.gauge(
+      "\(prefix)_open_streams",
+      "Answers in pieces that are going on.",
+      total { $0.openStreams.total }
+    )
+    page.counter("\(prefix)_received_bytes_total", "Bytes received.", total { $0.received.total })
+    page.counter("\(prefix)_sent_bytes_total", "Bytes sent.", total { $0.sent.total })
+    if let load = sources.workers?.load {
+      page.gauge("\(prefix)_workers_busy", "Workers that make an answer.", [.init(Double(load.busy))])
+      page.gauge(
+        "\(prefix)_requests_waiting",
+        "Requests that wait for a worker.",
+        [.init(Double(load.waiting))]
+      )
+    }
+  }
+
+  func watch(_ workers: WorkerPool) { sources.withLock { $0.workers = workers } }
+
+  func addLoop() -> LoopMetrics {
+    let metrics = LoopMetrics()
+    sources.withLock { $0.loops.append(metrics) }
+    return metrics
+  }
+}
+
+extension LoopMetrics.Route {
+  static func + (left: Self, right: Self) -> Self {
+    var sum = left
+    sum.statuses = zip(left.statuses, right.statuses).map { $0 + $1 }
+    sum.seconds.merge(right.seconds)
+    return sum
+  }
+}

@@ -1,0 +1,77 @@
+// The recent course of each item that is on the screen, as a small line. Asked for rarely: it is an ornament.
+
+import { ask } from "./server.js";
+
+const again = 15_000;
+const width = 60;
+const height = 18;
+
+export class Sparklines {
+  #onCourses;
+  #question = null;
+  #abort = new AbortController();
+  #timer;
+  #asked = "";
+
+  /** @param onCourses is called with a map of ranking keys to maps of item names to SVG paths. */
+  constructor(onCourses) {
+    this.#onCourses = onCourses;
+    setInterval(() => document.visibilityState === "visible" && this.#ask(), again);
+  }
+
+  /** @param question what the API is asked, with the bucket; null for none. @param keys the rankings on the screen. */
+  want(question, keys) {
+    const query = question && new URLSearchParams(question);
+    if (query && keys.length && keys[0] !== "all") {
+      query.delete("location");
+      for (const key of keys) query.append("location", key);
+    }
+    this.#question = keys.length ? query : null;
+    if ((this.#question?.toString() ?? "") === this.#asked) return;
+    this.#asked = this.#question?.toString() ?? "";
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#ask(), 150);
+  }
+
+  async #ask() {
+    this.#abort.abort();
+    if (!this.#question) return;
+    this.#abort = new AbortController();
+    try {
+      const response = await ask("v1/top-items/series", this.#question, { signal: this.#abort.signal });
+      this.#onCourses(courses((await response.json()).data));
+    } catch {
+      // Without them the page says the same.
+    }
+  }
+}
+
+/** The bucket that gives a line some ten to sixty points. */
+export function bucket(milliseconds) {
+  const minutes = milliseconds / 60_000;
+  if (minutes <= 30) return "1m";
+  if (minutes <= 300) return "5m";
+  return minutes <= 4320 ? "1h" : "1d";
+}
+
+function courses(data) {
+  const rankings = new Map();
+  for (const row of data) {
+    const key = row.geographical_location_oid ?? "all";
+    const items = rankings.get(key) ?? rankings.set(key, new Map()).get(key);
+    const counts = items.get(row.item_name) ?? items.set(row.item_name, []).get(row.item_name);
+    counts.push(row.item_count);
+  }
+  for (const items of rankings.values()) {
+    for (const [name, counts] of items) items.set(name, path(counts));
+  }
+  return rankings;
+}
+
+function path(counts) {
+  const largest = Math.max(1, ...counts);
+  const step = width / Math.max(1, counts.length - 1);
+  return counts
+    .map((value, index) => `${index ? "L" : "M"}${(index * step).toFixed(1)} ${(height - 1 - (value / largest) * (height - 2)).toFixed(1)}`)
+    .join("");
+}

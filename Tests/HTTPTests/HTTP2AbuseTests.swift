@@ -1,0 +1,242 @@
+import Glibc
+import HTTP
+import Testing
+
+/// What clients can do to a server at little cost to themselves.
+@Suite("an HTTP/2 session is not worn down by")
+struct HTTP2AbuseTests {
+  static let calm: UInt32 = 11
+
+  @Test("Rapid Reset: it ends soon, and what was begun is cancelled")
+  func rapidReset() {
+    let peer = HTTP2Peer()
+    peer.answer = { _ in nil }
+    peer.receive(FrameWriter.opened().bytes)
+    for number in 0..<20_000 where peer.goAway == nil {
+      let stream = Int32(2 * number + 1)
+      peer.receive {
+        $0.get(stream: stream)
+        $0.reset(stream)
+      }
+    }
+    #expect(peer.goAway == Self.calm && peer.session.isFinished && peer.order.count <= 300)
+  }
+
+  @Test("resets that it is led to make itself (MadeYouReset)")
+  func madeYouReset() {
+    let peer = HTTP2Peer()
+    peer.answer = { _ in nil }
+    peer.receive(FrameWriter.opened().bytes)
+    for number in 0..<20_000 where peer.goAway == nil {
+      let stream = Int32(2 * number + 1)
+      peer.receive {
+        $0.get(stream: stream)
+        $0.windowUpdate(0, stream: stream)
+      }
+    }
+    #expect(peer.goAway != nil && peer.session.isFinished && peer.order.count <= 300)
+  }
+
+  @Test("resets at a rate that browsers reach")
+  func slowResets() {
+    let peer = HTTP2Peer()
+    peer.answer = { _ in nil }
+    peer.receive(FrameWriter.opened().bytes)
+    // nghttp2's own limit, which newer versions have, goes by the real clock: 1000 at once.
+    for number in 0..<900 {
+      peer.now += 25_000_000
+      let stream = Int32(2 * number + 1)
+      peer.receive {
+        $0.get(stream: stream)
+        $0.reset(stream)
+      }
+    }
+    #expect(peer.goAway == nil)
+  }
+
+  static let floods: [(String, @Sendable (inout FrameWriter) -> Void)] = [
+    ("PING", { $0.frame(.ping, [UInt8](repeating: 0, count: 8)) }),
+    ("SETTINGS", { $0.frame(.settings) }),
+    ("PRIORITY", { $0.frame(.priority, stream: 3, [0, 0, 0, 0, 1]) }),
+    ("WINDOW_UPDATE", { $0.windowUpdate(1) }),
+    ("empty DATA", { $0.data([], stream: 1) }),
+    (
+      "padding instead of DATA",
+      { $0.frame(.data, flags: 8, stream: 1, [200] + [UInt8](repeating: 0, count: 200)) }
+    ),
+    ("unknown frames", { $0.frame(.unknown) }),
+    ("PING answers", { $0.frame(.ping, flags: 1, [UInt8](repeating: 0, count: 8)) }),
+  ]
+
+  @Test("floods of frames that carry nothing", arguments: floods.indices)
+  func flood(_ index: Int) {
+    for pieces in [65_536, 90] {
+      let peer = HTTP2Peer()
+      var writer = FrameWriter.opened()
+      writer.headers(FrameWriter.request("POST", "/"), stream: 1, ends: false)
+      for _ in 0..<20_000 { Self.floods[index].1(&writer) }
+      peer.receive(writer.bytes, pieces: pieces)
+      #expect(peer.goAway == Self.calm && peer.session.isFinished, "\(Self.floods[index].0)")
+      #expect(peer.written < 100_000)
+    }
+  }
+
+  @Test("header sections without end", arguments: [[], [UInt8](repeating: 0x82, count: 16_384)])
+  func continuations(_ payload: [UInt8]) {
+    let peer = HTTP2Peer()
+    var writer = FrameWriter.opened()
+    writer.frame(.headers, flags: 1, stream: 1, [])
+    for _ in 0..<100 { writer.frame(.continuation, stream: 1, payload) }
+    peer.receive(writer.bytes)
+    #expect(peer.goAway == Self.calm && peer.session.isFinished)
+  }
+
+  @Test("HPACK bombs: what a few bytes unfold to is counted, not kept")
+  func compressionBomb() {
+    let peer = HTTP2Peer()
+    var writer = FrameWriter.opened()
+    // One field of 4000 bytes goes into the table, and is then named again and again, by one byte each time.
+    let bomb = [0x40] + FrameWriter.string([0x61]) + FrameWriter.string([UInt8](repeating: 0x62, count: 4000))
+    let block = FrameWriter.block(FrameWriter.request("GET", "/")) + bomb
+    writer.frame(.headers, flags: 1, stream: 1, block)
+    for number in 0..<4 {
+      writer.frame(
+        .continuation,
+        flags: number == 3 ? 4 : 0,
+        stream: 1,
+        [UInt8](repeating: 0xBE, count: 16_000)
+      )
+    }
+    let before = residentBytes()
+    peer.receive(writer.bytes)
+    #expect(peer.headers[1]?[":status"] == "431" && peer.goAway == nil)
+    #expect(residentBytes() - before < 4 * 1024 * 1024, "256 MB would be the whole of it")
+  }
+
+  @Test("many requests with much content at once: it keeps no more than it says")
+  func content() {
+    let peer = HTTP2Peer()
+    peer.receive(FrameWriter.opened().bytes)
+    for stream in stride(from: 1, to: 200, by: 2) {
+      peer.receive { writer in
+        writer.headers(FrameWriter.request("POST", "/"), stream: Int32(stream), ends: false)
+        writer.data([UInt8](repeating: 1, count: 16_384), stream: Int32(stream))
+        writer.data([UInt8](repeating: 1, count: 16_384), stream: Int32(stream))
+      }
+    }
+    // 100 × 32 KiB is more than 2 MiB: the newest were told to come again.
+    #expect(peer.resets.values.allSatisfy { $0 == 7 } && (30...50).contains(peer.resets.count))
+    peer.receive { $0.data([1], stream: 1, ends: true) }
+    #expect(peer.requests[1]?.body.count == 32_769 && peer.goAway == nil)
+  }
+
+  @Test("answers that nobody reads: no further request is taken, and then patience ends")
+  func unread() {
+    var limits = HTTP2Limits()
+    limits.answerBytes = 100_000
+    let peer = HTTP2Peer(limits)
+    peer.answer = { _ in Response(status: .ok, body: [UInt8](repeating: 0, count: 40_000)) }
+    var writer = FrameWriter.opened()
+    writer.setting(4, 0)
+    for stream in stride(from: 1, to: 100, by: 2) { writer.get(stream: Int32(stream)) }
+    peer.receive(writer.bytes)
+    #expect(peer.order.count == 3 && peer.session.pendingAnswerBytes == 120_000)
+    #expect(peer.session.nextDeadline == peer.now + 30_000_000_000)
+    peer.now += 30_000_000_000
+    peer.session.expire(now: peer.now)
+    peer.turn()
+    #expect(peer.resets == [1: 8, 3: 8, 5: 8] && peer.order.count == 6)
+  }
+
+  @Test("requests that do not go on")
+  func stalledContent() {
+    let peer = HTTP2Peer()
+    var writer = FrameWriter.opened()
+    writer.headers(FrameWriter.request("POST", "/"), stream: 1, ends: false)
+    peer.receive(writer.bytes)
+    peer.now += 29_000_000_000
+    peer.receive { $0.data([1], stream: 1) }
+    #expect(peer.session.nextDeadline == peer.now + 1_000_000_000)
+    peer.now += 1_000_000_000
+    peer.session.expire(now: peer.now)
+    peer.turn()
+    #expect(peer.headers[1]?[":status"] == "408" && peer.resets == [1: 0] && peer.goAway == nil)
+  }
+
+  @Test("header sections and prefaces that trickle")
+  func slowHead() {
+    for bytes in [
+      Array(FrameWriter.preface.prefix(5)), FrameWriter.preface,
+      FrameWriter.opened().bytes + [0, 0, 4, 1, 0, 0, 0, 0, 1, 0x82],
+    ] {
+      let peer = HTTP2Peer()
+      peer.receive(bytes, pieces: 1)
+      #expect(peer.session.nextDeadline == peer.now + 10_000_000_000)
+      peer.now += 10_000_000_000
+      peer.session.expire(now: peer.now)
+      peer.turn()
+      #expect(peer.goAway == Self.calm && peer.session.isFinished)
+    }
+  }
+
+  @Test("connections on which nothing happens but PING")
+  func idle() {
+    let peer = HTTP2Peer()
+    peer.receive(FrameWriter.opened().bytes)
+    for _ in 0..<59 {
+      peer.now += 1_000_000_000
+      peer.receive { $0.frame(.ping, [UInt8](repeating: 0, count: 8)) }
+    }
+    #expect(peer.session.nextDeadline == peer.now + 1_000_000_000)
+    peer.now += 1_000_000_000
+    peer.session.expire(now: peer.now)
+    peer.turn()
+    #expect(peer.goAway == 0 && peer.session.isFinished)
+  }
+
+  @Test("a stream that is refused: the connection is not taken for one whose header section hangs")
+  func refusedHead() {
+    let peer = HTTP2Peer()
+    peer.answer = { _ in nil }
+    var writer = FrameWriter.opened()
+    for stream in stride(from: 1, through: 201, by: 2) { writer.get(stream: Int32(stream)) }
+    peer.receive(writer.bytes)
+    #expect(peer.resets == [201: 7] && peer.session.nextDeadline == .max)
+  }
+
+  @Test("any bytes whatever: no trap, and an end that is told", arguments: 0..<20)
+  func garbage(_ seed: Int) {
+    var generator = SeededGenerator(state: UInt64(seed))
+    for _ in 0..<50 {
+      let peer = HTTP2Peer()
+      var writer = FrameWriter.opened()
+      for _ in 0..<40 {
+        let payload = (0..<Int.random(in: 0...40, using: &generator)).map { _ in
+          UInt8.random(in: 0...255, using: &generator)
+        }
+        let kind = FrameWriter.Kind(rawValue: .random(in: 0...9, using: &generator)) ?? .unknown
+        let stream = Int32.random(in: 0...7, using: &generator)
+        switch Int.random(in: 0...3, using: &generator) {
+        case 0: writer.get("/\(stream)", stream: stream)
+        case 1: writer.data(payload, stream: stream, ends: Bool.random(using: &generator))
+        default: writer.frame(kind, flags: .random(in: 0...255, using: &generator), stream: stream, payload)
+        }
+      }
+      peer.receive(writer.bytes, pieces: Int.random(in: 1...200, using: &generator))
+      if peer.session.failure != nil { #expect(peer.session.isFinished) }
+    }
+  }
+}
+
+/// What this process has in memory.
+func residentBytes() -> Int {
+  guard let file = fopen("/proc/self/statm", "r") else { return 0 }
+  defer { fclose(file) }
+  var pages = (0, 0)
+  withUnsafeMutablePointer(to: &pages) { pointer in
+    pointer.withMemoryRebound(to: Int.self, capacity: 2) { numbers in
+      _ = withVaList([numbers, numbers + 1]) { vfscanf(file, "%ld %ld", $0) }
+    }
+  }
+  return pages.1 * 4096
+}
