@@ -387,7 +387,7 @@ public final class IngestionWorker {
     } else if error.isWorthRetrying {
       observe(.retrying(error, afterMilliseconds: wait))
       // A batch that takes longer than a statement may will not get through by trying again.
-      if case .commit(let messages, _, _) = job, error.sqlState == .queryCanceled {
+      if case .commit(let messages, _, _, _) = job, error.sqlState == .queryCanceled {
         batchLimit = max(1, messages / 2)
       }
     } else {
