@@ -4,8 +4,8 @@ import Sockets
 import Synchronization
 import TLS
 
-/// A server of HTTP/1.1 and HTTP/2 on raw sockets, in plain text or over TLS: one event loop per core, each with its own listener at the same port, so that the
-/// kernel spreads the connections (SO_REUSEPORT); a connection stays on its loop.
+/// A server of HTTP/1.1 and HTTP/2 on raw sockets, in plain text or over TLS: one event loop per core, each with its own
+/// listener at the same port, so that the kernel spreads the connections (SO_REUSEPORT); a connection stays on its loop.
 ///
 /// A started server lives until it is stopped, whoever keeps a reference.
 public final class Server: Sendable {

@@ -143,10 +143,10 @@ struct HTTP2RefusalTests {
     // What is on its way may come, and is dropped; then the client is told to stop.
     #expect(peer.resets.isEmpty && peer.requests.isEmpty && !peer.session.isIdle)
     peer.receive {
-      $0.data([UInt8](repeating: 1, count: 900), stream: 1, ends: true)
+      $0.data([UInt8](repeating: 1, count: 900), stream: 1)
       $0.data([UInt8](repeating: 1, count: 1001), stream: 3)
     }
-    #expect(peer.resets == [3: 0] && peer.session.isIdle)
+    #expect(peer.resets == [3: 0])
   }
 
   @Test("one stream more than it has announced, and not the connection")

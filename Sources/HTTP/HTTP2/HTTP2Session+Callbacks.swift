@@ -159,9 +159,9 @@ extension HTTP2Session {
     case NGHTTP2_DATA.rawValue, NGHTTP2_HEADERS.rawValue:
       guardian.noteProgress()
       let ends = frame.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
-      if ends, let stream = stream(frame.hd.stream_id), stream.isHalfOpen {
-        // The answer does not depend on the rest of the request: the client need not send it (RFC 9113 §8.1).
-        _ = withSession { nghttp2_submit_rst_stream($0, 0, stream.id, HTTP2ErrorCode.noError.rawValue) }
+      if ends, let stream = stream(frame.hd.stream_id) {
+        stream.isAnswered = true
+        stopDropping(stream)
       }
     case NGHTTP2_RST_STREAM.rawValue where frame.rst_stream.error_code != HTTP2ErrorCode.noError.rawValue:
       return check(guardian.noteReset(at: now))
