@@ -74,7 +74,8 @@ let package = Package(
     .executableTarget(
       name: "topitems",
       dependencies: [
-        "Ingestion", "TopItemsAPI", "WebPages", "HTTPServer", "HTTP", "TLS", "Sockets", "Prometheus", "CountStore",
+        "Ingestion", "TopItemsAPI", "WebPages", "HTTPServer", "HTTP", "TLS", "Sockets", "Prometheus",
+        "CountStore",
         "Counting",
         "Kafka", "Postgres",
         "Simulation",

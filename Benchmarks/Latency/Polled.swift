@@ -34,6 +34,8 @@ struct Polled: ParsableCommand {
       }
       let level = try measure(rate, after: &count, producer, &client)
       print(level.rows)
+      // Each level is worth seeing at once, also in a file.
+      fflush(nil)
       levels.append(level)
     }
     try bench.write(["levels": levels])

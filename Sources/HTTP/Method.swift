@@ -15,6 +15,8 @@ public enum Method: String, Sendable, Hashable, CaseIterable {
   case options = "OPTIONS"
   /// Asks for an echo of the request; known, so that routes can answer 405.
   case trace = "TRACE"
+  /// Asks with content (draft-ietf-httpbis-safe-method-w-body); known, so that routes can answer 405.
+  case query = "QUERY"
   /// Changes a part of the target (RFC 5789).
   case patch = "PATCH"
 

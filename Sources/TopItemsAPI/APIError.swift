@@ -103,8 +103,8 @@ enum APIError: Error, Equatable {
         title: "The answer would be too long",
         detail: """
           The answer has more than \(limit) rows and is never cut. Ask for fewer items (n), for certain \
-          locations (location=…), for one ranking over all (group=all) or for longer buckets; or take CSV or NDJSON, \
-          which may be of any length.
+          locations (location=…), for one ranking over all (group=all) or for longer buckets. Top lists as \
+          CSV or NDJSON may be of any length.
           """,
         param: "n"
       )
