@@ -37,7 +37,6 @@ public final class Connection {
       (name: "jit", value: "off"),
     ]
     do {
-      try requireUTF8()
       try apply(settings + options.settings)
     } catch {
       close()
@@ -101,17 +100,6 @@ public final class Connection {
   /// The results are dropped.
   public func run(script: String) throws(PostgresError) {
     _ = try simple(script)
-  }
-
-  /// In another encoding some text could not be stored, and SQL_ASCII stores any bytes as text.
-  private func requireUTF8() throws(PostgresError) {
-    guard let name = PQparameterStatus(handle, "server_encoding").map({ String(cString: $0) }), name != "UTF8"
-    else { return }
-    throw PostgresError(
-      .configuration,
-      "the database's encoding is \(name), but it must be UTF8",
-      hint: "CREATE DATABASE … ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0"
-    )
   }
 
   private func prepared<Answer: ~Copyable>(

@@ -203,7 +203,7 @@ extension Faults {
             let run = try ProcessRunner.run(command, environment: other)
             findings.expect(run.ending != .exited(0), "\(command) accepted \(name)")
             findings.expect(
-              run.errors.contains("the database's encoding is \(name), but it must be UTF8"),
+              run.errors.contains("is encoded in \(name), UTF8 is needed"),
               "\(command): \(run.errors)"
             )
           }
