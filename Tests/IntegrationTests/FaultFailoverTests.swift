@@ -41,7 +41,7 @@ extension Faults {
         let before = try fixture.accountedFor(promoted)
         findings.expect(before < 2000, "the standby did not lag")
         try fixture.send(500)
-        try worker.wait("all is counted again", within: .seconds(40)) { _ in
+        try worker.wait("all is counted again", within: .seconds(120)) { _ in
           try fixture.accountedFor(promoted) == 2500
         }
         try worker.stop()

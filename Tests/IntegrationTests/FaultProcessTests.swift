@@ -25,7 +25,7 @@ extension Faults {
           let pid = try Self.stopInsideCopy(stopped, fixture, proxy, connection)
 
           let other = FaultWorker(fixture.options())
-          try other.wait("it ends the stopped one's session", within: .seconds(40)) {
+          try other.wait("it ends the stopped one's session", within: .seconds(120)) {
             $0.endedBlockers.contains(pid)
           }
           try fixture.waitUntilCounted(other)

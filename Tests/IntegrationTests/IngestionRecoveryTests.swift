@@ -108,7 +108,7 @@ struct IngestionRecoveryTests {
         0
       )
     }
-    try waitUntil("it is counted", within: .seconds(40)) { try look() == 500 }
+    try waitUntil("it is counted", within: .seconds(120)) { try look() == 500 }
     for round: Int64 in 1...3 {
       let sending = (round * 1000)..<(round * 1000 + 1000)
       try fixture.detectMany(sending.lowerBound..<sending.lowerBound + 500)
@@ -116,7 +116,7 @@ struct IngestionRecoveryTests {
       try fixture.detectMany(sending.lowerBound + 500..<sending.upperBound)
       try fixture.flush()
       try cluster.start()
-      try waitUntil("it catches up", within: .seconds(40)) { try look() == 500 + round * 1000 }
+      try waitUntil("it catches up", within: .seconds(120)) { try look() == 500 + round * 1000 }
     }
     try worker.stop()
     let connection = try CountStoreFixture.connect(cluster.url())
@@ -187,14 +187,14 @@ struct IngestionRecoveryTests {
       try waitUntil("the first worker reads", within: .seconds(30)) { first.isReading }
       try send(2000)
       let second = fixture.start(fixture.options())
-      try waitUntil("the second worker reads", within: .seconds(40)) {
+      try waitUntil("the second worker reads", within: .seconds(120)) {
         try send(50)
         return second.isReading
       }
       try send(2000)
       try first.stop()
       try send(2000)
-      try waitUntil("all is committed", within: .seconds(40)) { try fixture.accounted() == sent }
+      try waitUntil("all is committed", within: .seconds(120)) { try fixture.accounted() == sent }
       try second.stop()
       #expect(try watch.stop() == [])
       #expect(try fixture.violations() == [])
@@ -227,7 +227,7 @@ struct IngestionRecoveryTests {
         second.observations.contains { if case .assigned(let keys) = $0 { !keys.isEmpty } else { false } }
       }
       try holder.commit()
-      try waitUntil("all is committed", within: .seconds(40)) { try fixture.accounted() == 500 }
+      try waitUntil("all is committed", within: .seconds(120)) { try fixture.accounted() == 500 }
       try worker.stop()
       try second.stop()
       #expect(try fixture.violations() == [])
@@ -250,7 +250,7 @@ struct IngestionRecoveryTests {
         // Longer than the worker waits before it pauses.
         Thread.sleep(forTimeInterval: 3)
         try holder.commit()
-        try waitUntil("all is committed", within: .seconds(40)) {
+        try waitUntil("all is committed", within: .seconds(120)) {
           try fixture.accounted() == round * 500 + 500
         }
       }
