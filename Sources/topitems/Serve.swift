@@ -221,9 +221,6 @@ struct Serve: ParsableCommand {
     pool.close()
     streams.close()
     accessLog?.close()
-    // The listener, or a worker that is still busy, may be inside libpq: exit handlers would take OpenSSL away from it.
-    fflush(nil)
-    _exit(EXIT_SUCCESS)
   }
 
   private func accessLog() throws -> AccessLog? {
