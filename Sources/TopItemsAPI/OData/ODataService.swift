@@ -32,7 +32,8 @@ public struct ODataService: Sendable {
   }
 
   /// Answers one request.
-  public func handle(_ request: Request) -> Reply {
+  /// - Parameter origin: what comes before an absolute path in links, such as `https://example.com`.
+  public func handle(_ request: Request, origin: String) -> Reply {
     let frame = ODataFrame(request)
     do throws(ODataError) {
       switch request.method {
@@ -40,7 +41,7 @@ public struct ODataService: Sendable {
       case .get, .head: break
       default: throw ODataError(.wrongMethod(allowed: Self.methods))
       }
-      let request = try ODataRequest(request)
+      let request = try ODataRequest(request, origin: origin)
       switch request.path {
       case .serviceDocument: return try serviceDocument(request, frame)
       case .metadata: return try metadata(request, frame)
