@@ -1,5 +1,6 @@
 import Glibc
 import HTTP
+import TestSupport
 import Testing
 
 /// What clients can do to a server at little cost to themselves.
@@ -206,7 +207,7 @@ struct HTTP2AbuseTests {
 
   @Test("any bytes whatever: no trap, and an end that is told", arguments: 0..<20)
   func garbage(_ seed: Int) {
-    var generator = SeededGenerator(state: UInt64(seed))
+    var generator = SeededGenerator(seed: UInt64(seed))
     for _ in 0..<50 {
       let peer = HTTP2Peer()
       var writer = FrameWriter.opened()
