@@ -73,6 +73,7 @@ struct LiveAnswersTests {
     #expect((19...22).contains(given.all.count - 2))
     #expect(given.all.last == event(40, "40"))
     #expect(fixture.queries <= 22)
+    #expect(fixture.waitingTimers <= 3, "those that others have overtaken are forgotten")
   }
 
   @Test("ten thousand followers of one question cost one query for each change")
@@ -111,6 +112,20 @@ struct LiveAnswersTests {
     #expect(knows.all == ["begin"])
     #expect(missed.all == ["begin", event(1, "1")])
     #expect(other.all == ["begin", event(1, "1")])
+  }
+
+  @Test(
+    "of a range that has ended everything is told to who comes back: its state changes by the clock alone"
+  )
+  func resumeEndedRange() throws {
+    let cache = fixture.cache()
+    let live = fixture.live(cache)
+    cache.tell(.attached(.listening))
+    fixture.commit(1)
+    let knows = Given()
+    _ = try follow(live, fixture.question([1], end: .fixed), knows, lastEventID: 1)
+    fixture.runAll()
+    #expect(knows.all == ["begin", event(1, "1")])
   }
 
   @Test("a database that is away is told once, the stream stays, and goes on when it is back")

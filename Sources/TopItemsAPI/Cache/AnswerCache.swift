@@ -35,7 +35,7 @@ final class AnswerCache: Sendable {
     table.withLock { table in
       switch news {
       case .attached: table.noteAnything(trustedUntil: now + Self.trust)
-      case .heard(let notices): table.note(notices, trustedUntil: now + Self.trust)
+      case .heard(let heard): table.note(heard, trustedUntil: now + Self.trust)
       case .detached: table.noteAnything(trustedUntil: nil)
       }
     }

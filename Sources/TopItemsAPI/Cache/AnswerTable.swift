@@ -65,8 +65,8 @@ struct AnswerTable {
 
   func isTrusted(_ now: ContinuousClock.Instant) -> Bool { trustedUntil.map { now < $0 } ?? false }
 
-  mutating func note(_ notices: [RevisionNotice], trustedUntil: ContinuousClock.Instant) {
-    changes.note(notices)
+  mutating func note(_ heard: HeardRevisions, trustedUntil: ContinuousClock.Instant) {
+    changes.note(heard)
     self.trustedUntil = trustedUntil
   }
 

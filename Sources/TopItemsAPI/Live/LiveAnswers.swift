@@ -113,8 +113,9 @@ final class LiveAnswers: Sendable {
       }
     case .sleep(let until):
       after(until - now) { [self] in
-        state.withLock { $0.topics[key]?.wakes = nil }
-        advance(key)
+        // The topic that it was for may have ended.
+        let isDue = state.withLock { $0.topics[key]?.alarms.remove(until) != nil }
+        if isDue { advance(key) }
       }
     }
   }
@@ -125,9 +126,9 @@ final class LiveAnswers: Sendable {
     case .nothing: return .nothing
     case .ask: return .ask(topic.question, topic: topic.number)
     case .sleep(let until):
-      // A timer that is due earlier will look again.
-      if let wakes = topic.wakes, wakes <= until { return .nothing }
-      topic.wakes = until
+      // One that is due earlier will look again.
+      guard topic.alarms.allSatisfy({ $0 > until }) else { return .nothing }
+      topic.alarms.insert(until)
       return .sleep(until: until)
     }
   }
