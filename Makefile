@@ -62,7 +62,7 @@ fuzz: ## Feed random and mutated input to all that parses requests (FUZZ_SECONDS
 	@swift build --configuration release --product http-fuzz
 	@$$(swift build --configuration release --show-bin-path)/http-fuzz --seconds $${FUZZ_SECONDS:-60}
 
-sanitize: ## Run the server's tests under AddressSanitizer and ThreadSanitizer
+sanitize: ## Run the server's and the API's tests under AddressSanitizer and ThreadSanitizer
 	@deploy/dev/sanitize
 
 lint: ## Check the form of the Swift code, and the shell scripts

@@ -1,6 +1,6 @@
 import CountStore
 import HTTP
-import Synchronization
+import Locks
 import Testing
 
 @testable import TopItemsAPI
@@ -143,7 +143,7 @@ struct AnswerCacheTests {
     var random = LCG(state: seed &* 0x9E37_79B9_7F4A_7C15 | 1)
     let cache = fixture.cache(capacity: seed % 3 == 0 ? 8 * 2500 : 1 << 20)
     var model = Model()
-    let delivered = Mutex(0)
+    let delivered = Lock(0)
     var asked = 0
     cache.tell(.attached(.listening))
     for _ in 0..<600 {
