@@ -6,7 +6,7 @@ export TOPITEMS_WARNINGS_AS_ERRORS = 1
 MAKEFLAGS += --no-print-directory
 
 .PHONY: help build demo test test-clients soak bench bench-latency bench-live bench-http bench-page bench-ingest \
-  bench-queries bench-crowds fuzz sanitize lint format services stop clean
+  bench-queries bench-crowds bench-mixed fuzz sanitize lint format services stop clean
 
 help: ## Tell what there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench-ingest: build ## Measure `topitems ingest` beside the SQL floor (BENCH_OPT
 bench-crowds: build ## Measure what crowds of idle and of slow clients cost the server
 	@Benchmarks/bench-crowds idle
 	@Benchmarks/bench-crowds slow
+
+bench-mixed: ## Half an hour of everything at once: memory, descriptors, threads must be flat (MIXED_SECONDS=1800)
+	@Benchmarks/bench-mixed
 
 fuzz: ## Feed random and mutated input to all that parses requests (FUZZ_SECONDS=60)
 	@swift build --configuration release --product http-fuzz
