@@ -6,7 +6,7 @@ export TOPITEMS_WARNINGS_AS_ERRORS = 1
 MAKEFLAGS += --no-print-directory
 
 .PHONY: help build demo test test-clients soak bench bench-latency bench-live bench-http bench-page bench-ingest \
-  bench-queries bench-crowds fuzz sanitize lint format services stop clean
+  bench-queries bench-crowds bench-mixed fuzz sanitize lint format services stop clean
 
 help: ## Tell what there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,15 +54,21 @@ bench-ingest: build ## Measure `topitems ingest` beside the SQL floor (BENCH_OPT
 	bin=$$(swift build --configuration release --show-bin-path) && \
 	Benchmarks/bench-ingest --binary "$$bin/topitems" --tool "$$bin/ingest-bench" $(BENCH_OPTIONS)
 
-bench-crowds: build ## Measure what crowds of idle and of slow clients cost the server
+bench-crowds: build ## Measure what crowds of idle clients, slow ones and followers cost the server
+	@swift build --configuration release --product hello-server
 	@Benchmarks/bench-crowds idle
 	@Benchmarks/bench-crowds slow
+	@exports=$$(deploy/dev/services bench-crowds) && eval "$$exports" && trap 'deploy/dev/stop bench-crowds' EXIT && \
+	Benchmarks/bench-crowds streams
+
+bench-mixed: ## Half an hour of everything at once: memory, descriptors, threads must be flat (MIXED_SECONDS=1800)
+	@Benchmarks/bench-mixed
 
 fuzz: ## Feed random and mutated input to all that parses requests (FUZZ_SECONDS=60)
 	@swift build --configuration release --product http-fuzz
 	@$$(swift build --configuration release --show-bin-path)/http-fuzz --seconds $${FUZZ_SECONDS:-60}
 
-sanitize: ## Run the server's tests under AddressSanitizer and ThreadSanitizer
+sanitize: ## Run the server's and the API's tests under AddressSanitizer and ThreadSanitizer
 	@deploy/dev/sanitize
 
 lint: ## Check the form of the Swift code, and the shell scripts

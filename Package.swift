@@ -28,11 +28,12 @@ let package = Package(
       cxxSettings: [.unsafeFlags(["-O2"])],
       linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]
     ),
-    .target(name: "Postgres", dependencies: ["CLibpq"], swiftSettings: swift),
-    .target(name: "Kafka", dependencies: ["CLibrdkafka"], swiftSettings: swift),
+    .target(name: "Locks", swiftSettings: hotPath),
+    .target(name: "Postgres", dependencies: ["CLibpq", "Locks"], swiftSettings: swift),
+    .target(name: "Kafka", dependencies: ["CLibrdkafka", "Locks"], swiftSettings: swift),
     .target(name: "Counting", dependencies: ["CSimdjson"], swiftSettings: swift),
     .systemLibrary(name: "CLinux"),
-    .target(name: "Sockets", dependencies: ["CLinux"], swiftSettings: hotPath),
+    .target(name: "Sockets", dependencies: ["CLinux", "Locks"], swiftSettings: hotPath),
     .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -41,13 +42,13 @@ let package = Package(
     .target(name: "HTTP", dependencies: ["CNghttp2"], swiftSettings: hotPath),
     .target(
       name: "HTTPServer",
-      dependencies: ["HTTP", "TLS", "Sockets", "Prometheus"],
+      dependencies: ["HTTP", "TLS", "Sockets", "Locks", "Prometheus"],
       swiftSettings: hotPath
     ),
     .target(
       name: "TopItemsAPI",
       dependencies: [
-        "CountStore", "Counting", "HTTP", "Compression", .product(name: "Yams", package: "Yams"),
+        "CountStore", "Counting", "HTTP", "Compression", "Locks", .product(name: "Yams", package: "Yams"),
       ],
       resources: [.embedInCode("openapi.yaml")],
       swiftSettings: swift
@@ -60,7 +61,7 @@ let package = Package(
     ),
     .target(
       name: "Ingestion",
-      dependencies: ["Kafka", "CountStore", "Counting", "Postgres", "Prometheus"],
+      dependencies: ["Kafka", "CountStore", "Counting", "Locks", "Postgres", "Prometheus"],
       swiftSettings: swift
     ),
     .target(
@@ -74,7 +75,7 @@ let package = Package(
     .executableTarget(
       name: "topitems",
       dependencies: [
-        "Ingestion", "TopItemsAPI", "WebPages", "HTTPServer", "HTTP", "TLS", "Sockets", "Prometheus",
+        "Ingestion", "TopItemsAPI", "WebPages", "HTTPServer", "HTTP", "TLS", "Sockets", "Locks", "Prometheus",
         "CountStore",
         "Counting",
         "Kafka", "Postgres",
@@ -111,10 +112,15 @@ let package = Package(
       exclude: ["corpus"],
       swiftSettings: swift
     ),
-    .target(name: "TestSupport", dependencies: ["Postgres"], path: "Tests/TestSupport", swiftSettings: swift),
+    .target(
+      name: "TestSupport",
+      dependencies: ["Postgres", "Locks"],
+      path: "Tests/TestSupport",
+      swiftSettings: swift
+    ),
     .testTarget(name: "PrometheusTests", dependencies: ["Prometheus"], swiftSettings: swift),
     .testTarget(name: "PostgresTests", dependencies: ["Postgres"], swiftSettings: swift),
-    .testTarget(name: "KafkaTests", dependencies: ["Kafka", "CLibrdkafka"], swiftSettings: swift),
+    .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Locks", "CLibrdkafka"], swiftSettings: swift),
     .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: swift),
     .target(name: "HTTPCases", path: "Tests/HTTPCases", swiftSettings: swift),
@@ -126,7 +132,9 @@ let package = Package(
     .testTarget(name: "SocketsTests", dependencies: ["Sockets"], swiftSettings: swift),
     .testTarget(
       name: "HTTPServerTests",
-      dependencies: ["HTTP", "HTTPCases", "HTTPServer", "TLS", "Sockets", "Prometheus", "TestSupport"],
+      dependencies: [
+        "HTTP", "HTTPCases", "HTTPServer", "TLS", "Sockets", "Locks", "Prometheus", "TestSupport",
+      ],
       swiftSettings: swift
     ),
     .testTarget(
@@ -142,14 +150,14 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "Ingestion", "CountStore", "Counting", "HTTP", "Kafka", "Postgres", "Simulation", "TestSupport",
-        "TopItemsAPI",
+        "Ingestion", "CountStore", "Counting", "HTTP", "Kafka", "Locks", "Postgres", "Simulation",
+        "TestSupport", "TopItemsAPI",
       ],
       swiftSettings: swift
     ),
     .testTarget(
       name: "TopItemsAPITests",
-      dependencies: ["TopItemsAPI", "CountStore", "Counting", "HTTP", "Postgres", "TestSupport"],
+      dependencies: ["TopItemsAPI", "CountStore", "Counting", "HTTP", "Locks", "Postgres", "TestSupport"],
       swiftSettings: swift
     ),
     .testTarget(name: "WebPagesTests", dependencies: ["WebPages", "HTTP"], swiftSettings: swift),

@@ -5,13 +5,17 @@ import HTTPServer
 import Sockets
 
 let server = Server(
-  address: .loopback(port: CommandLine.arguments.dropFirst().first.flatMap(UInt16.init) ?? 0)
+  address: .loopback(port: CommandLine.arguments.dropFirst().first.flatMap(UInt16.init) ?? 0),
+  contentLimit: { $0.target.decodedPath == "/shout" ? 64 * 1024 : 0 }
 ) {
   request in
   switch request.target.decodedPath {
   case "/hello":
     let name = (try? request.target.queryItems())?.first { $0.name == "name" }?.value
     return .ready(Response(status: .ok, text: "Hello, \(name ?? "world")!\n"))
+  case "/shout":
+    // Content comes whole, and only where it is wanted.
+    return .ready(Response(status: .ok, text: String(decoding: request.body, as: UTF8.self).uppercased()))
   case "/slow":
     // May wait, for a database for example: it runs on a worker thread.
     return .blocking {
@@ -24,7 +28,7 @@ let server = Server(
       try stream.begin(Response(status: .ok, fields: ["Content-Type": "text/plain"]))
       for number in 0..<1_000_000 { try stream.write(Array("\(number)\n".utf8)) }
     }
-  default: return .ready(Response(status: .notFound, text: "try /hello, /slow or /numbers\n"))
+  default: return .ready(Response(status: .notFound, text: "try /hello, /shout, /slow or /numbers\n"))
   }
 }
 

@@ -1,5 +1,5 @@
 import HTTP
-import Synchronization
+import Locks
 
 /// An answer that a worker makes at once.
 final class BlockingAnswer: PendingAnswer {
@@ -12,7 +12,7 @@ final class BlockingAnswer: PendingAnswer {
   let isEndless = false
   private let work: @Sendable () -> Response
   private let news: AnswerNews
-  private let state = Mutex(State())
+  private let state = Lock(State())
 
   init(_ work: @escaping @Sendable () -> Response, news: AnswerNews) {
     self.work = work

@@ -1,5 +1,5 @@
+import Locks
 import Sockets
-import Synchronization
 
 /// Counts connections, in total and by where they come from, over all loops.
 final class ConnectionQuota: Sendable {
@@ -25,7 +25,7 @@ final class ConnectionQuota: Sendable {
 
   private let total: Int
   private let perAddress: Int
-  private let counts = Mutex(Counts())
+  private let counts = Lock(Counts())
 
   init(total: Int, perAddress: Int) {
     self.total = total

@@ -1,4 +1,5 @@
 import HTTP
+import Locks
 import Prometheus
 import Synchronization
 
@@ -26,7 +27,7 @@ final class LoopMetrics: Sendable {
   let received = Counter()
   let sent = Counter()
   let openStreams = Counter()
-  let routes = Mutex<[String: Route]>([:])
+  let routes = Lock<[String: Route]>([:])
 
   /// - Parameter seconds: nil for an answer that lasts as long as its client likes.
   func note(route: String, status: Status, seconds: Double?) {

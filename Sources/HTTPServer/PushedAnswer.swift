@@ -1,5 +1,5 @@
 import HTTP
-import Synchronization
+import Locks
 
 /// An answer that goes on for as long as its client stays. At most one message waits.
 final class PushedAnswer: PendingAnswer {
@@ -53,7 +53,7 @@ final class PushedAnswer: PendingAnswer {
 
   let isEndless = true
   private let news: AnswerNews
-  private let state = Mutex(State())
+  private let state = Lock(State())
 
   init(news: AnswerNews) {
     self.news = news

@@ -1,7 +1,7 @@
 import Glibc
 import HTTP
+import Locks
 import Sockets
-import Synchronization
 import TLS
 
 /// A server of HTTP/1.1 and HTTP/2 on raw sockets, in plain text or over TLS: one event loop per core, each with its own
@@ -26,7 +26,7 @@ public final class Server: Sendable {
   private let loops: Int
   private let workerCount: Int
   private let settings: ServerSettings
-  private let started = Mutex<Started?>(nil)
+  private let started = Lock<Started?>(nil)
   private let progress = Monitor(Progress())
 
   /// A server that does not run yet.

@@ -1,5 +1,5 @@
 import Glibc
-import Synchronization
+import Locks
 import TLS
 
 /// A server's certificate, which can be replaced while the server runs.
@@ -31,7 +31,7 @@ public final class ServerCertificate: Sendable {
 
   /// Where it is read from.
   public let files: TLSFiles
-  private let state: Mutex<State>
+  private let state: Lock<State>
 
   /// Reads the files.
   ///
@@ -40,7 +40,7 @@ public final class ServerCertificate: Sendable {
     self.files = files
     // Before they are read: what changes meanwhile is seen next time.
     let stamps = ServerCertificate.stamps(files)
-    state = Mutex(State(context: try TLSContext(files), stamps: stamps))
+    state = Lock(State(context: try TLSContext(files), stamps: stamps))
   }
 
   /// When it expires, in seconds since 1970.

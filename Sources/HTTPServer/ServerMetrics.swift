@@ -1,5 +1,5 @@
+import Locks
 import Prometheus
-import Synchronization
 
 /// What a server has done and is doing, for Prometheus; given to one `Server`, read by any thread.
 public final class ServerMetrics: Sendable {
@@ -8,7 +8,7 @@ public final class ServerMetrics: Sendable {
     var workers: WorkerPool?
   }
 
-  private let sources = Mutex(Sources())
+  private let sources = Lock(Sources())
 
   /// Without figures yet.
   public init() {}

@@ -1,4 +1,5 @@
 import HTTP
+import Locks
 
 /// An answer that a worker makes in pieces. The worker waits when the loop, and so the client, does not keep up.
 final class StreamingAnswer: PendingAnswer {

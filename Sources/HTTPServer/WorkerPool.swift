@@ -1,6 +1,6 @@
 import HTTP
+import Locks
 import Sockets
-import Synchronization
 
 /// Threads on which handlers may wait. What they make goes back to the loop that owns the connection.
 final class WorkerPool: Sendable {
@@ -56,7 +56,7 @@ final class WorkerPool: Sendable {
   }
 
   /// Threads that run a job, and jobs that wait for one.
-  var load: (busy: Int, waiting: Int) { queue.read { ($0.busy, $0.count) } }
+  var load: (busy: Int, waiting: Int) { queue.withLock { ($0.busy, $0.count) } }
 
   /// Queues a job; false if too many wait already.
   func submit(_ job: @escaping Job) -> Bool {

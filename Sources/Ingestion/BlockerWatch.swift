@@ -4,9 +4,9 @@ import Postgres
 
 /// While a claim waits, ends the sessions of workers that hold its locks and do not go on.
 ///
-/// Only begun once a claim has met `lock_timeout`: whoever holds a partition's row for that long is not merely
-/// committing a batch. `pg_blocking_pids` only tells while the claim waits, so it is asked on a second connection, from
-/// a thread of its own.
+/// Begun when a claim is tried again, whatever made it fail: it may have met `lock_timeout`, or have lost its session
+/// before, time and again. Whether a session is long enough in its transaction is `endWorkers`' to judge.
+/// `pg_blocking_pids` only tells while the claim waits, so it is asked on a second connection, from a thread of its own.
 final class BlockerWatch: Sendable {
   /// Often enough to catch the claim waiting before it meets `lock_timeout` again.
   private static let interval: Int64 = 200
@@ -50,15 +50,17 @@ final class BlockerWatch: Sendable {
   func stop() { stopped.close() }
 
   private func work() {
+    // Most claims do not wait for anybody, and are granted by then.
+    stopped.sleep(milliseconds: Self.interval)
+    if stopped.hasClosed { return }
     do {
       let connection = try Connection(database)
       defer { connection.close() }
       let store = CountStore(connection)
-      while true {
-        stopped.sleep(milliseconds: Self.interval)
-        if stopped.hasClosed { return }
+      while !stopped.hasClosed {
         let ended = try store.endWorkers(blocking: waiting)
         if !ended.isEmpty { observe(.endedBlockers(ended)) }
+        stopped.sleep(milliseconds: Self.interval)
       }
     } catch {
       // The claim meets its lock again, and a new watch begins.

@@ -107,18 +107,18 @@ final class Committer: @unchecked Sendable {
     // A claim may get through where no batch does (a full disk): then it is the batches' failures that make it wait.
     if let wait = batchBackoff.current { jobs.sleep(milliseconds: wait) }
     var backoff = Backoff()
-    var isBlocked = false
+    var hasFailed = false
     while !jobs.hasClosed {
       do {
         let store = try store()
-        let watch = isBlocked ? connection.map { watchBlockers(of: $0) } : nil
+        let watch = hasFailed ? connection.map { watchBlockers(of: $0) } : nil
         defer { watch?.stop() }
         let granted = try store.claim(requests, dedupHorizonSeconds: options.retention.dedupHorizon)
         return .claimed(granted.claims, granted.bounds)
       } catch {
         if !error.isWorthRetrying { return .failed(error, retryingAfter: 0) }
         dropUnusableConnection()
-        isBlocked = error.sqlState == .lockNotAvailable
+        hasFailed = true
         let milliseconds = backoff.next()
         observe(.retrying(error, afterMilliseconds: milliseconds))
         jobs.sleep(milliseconds: milliseconds)

@@ -1,4 +1,5 @@
 import CLibrdkafka
+import Locks
 import Synchronization
 
 /// What other threads than the polling one may do with a consumer, also after it has been closed (then nothing).
@@ -10,12 +11,12 @@ public final class ConsumerHandle: Sendable {
     let queue: OpaquePointer
   }
 
-  private let pointers: Mutex<Pointers?>
+  private let pointers: Lock<Pointers?>
   /// librdkafka forgets a wake-up that comes while nobody waits; this does not.
   private let isWoken = Atomic(false)
 
   init(client: OpaquePointer, queue: OpaquePointer) {
-    pointers = Mutex(Pointers(client: client, queue: queue))
+    pointers = Lock(Pointers(client: client, queue: queue))
   }
 
   /// Tells the group, for tools that show lag, how far this consumer is: each offset is the next one to be read.

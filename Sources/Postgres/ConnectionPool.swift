@@ -1,3 +1,4 @@
+import Locks
 /// A bounded number of connections shared by threads.
 ///
 /// A connection that broke, or comes back inside a transaction, is replaced. After a failed attempt to connect
@@ -52,7 +53,7 @@ public final class ConnectionPool: Sendable {
 
   /// Closes idle connections now and the others when they come back; nobody gets one any more.
   public func close() {
-    let ready = contents.update { contents in
+    let ready = contents.changeForAll { contents in
       contents.state.close()
       defer { contents.ready = [] }
       return contents.ready
@@ -96,7 +97,7 @@ public final class ConnectionPool: Sendable {
     }
     if let lease { return lease }
     // The next in the queue may be able to go on now.
-    contents.update { $0.state.stopWaiting(ticket) }
+    contents.changeForAll { $0.state.stopWaiting(ticket) }
     return .refused(PostgresError(.poolExhausted, "no database connection came free in time"))
   }
 
@@ -104,11 +105,11 @@ public final class ConnectionPool: Sendable {
     let left = (deadline - ContinuousClock.now).components.seconds
     do {
       let connection = try Connection(options, connectTimeoutLimit: Int(min(max(2, left), 3600)))
-      contents.update { $0.state.opened() }
+      contents.changeForAll { $0.state.opened() }
       return connection
     } catch {
       let jitter = Double.random(in: 0...1)
-      contents.update { contents in
+      contents.changeForAll { contents in
         contents.state.failedToOpen(now: ContinuousClock.now, jitter: jitter)
         contents.lastFailure = error
       }
@@ -118,7 +119,7 @@ public final class ConnectionPool: Sendable {
 
   private func giveBack(_ connection: Connection) {
     let isFit = connection.isUsable && !connection.isInTransaction
-    let isKept = contents.update { contents in
+    let isKept = contents.changeForAll { contents in
       contents.state.returned(isFit: isFit)
       guard isFit, !contents.state.isClosed else { return false }
       contents.ready.append(connection)

@@ -1,10 +1,10 @@
 import CLinux
 import Glibc
-import Synchronization
+import Locks
 
 /// Where other threads leave messages for an event loop: a list and an eventfd that wakes the loop.
 public final class Inbox<Message: Sendable>: Sendable {
-  private let messages = Mutex<[Message]>([])
+  private let messages = Lock<[Message]>([])
   private let event: FileDescriptor
 
   /// An empty inbox.

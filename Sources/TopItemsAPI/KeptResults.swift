@@ -1,4 +1,4 @@
-import Synchronization
+import Locks
 
 /// Results that clients are in the middle of reading page by page: all pages are of the revision of the first one.
 ///
@@ -35,7 +35,7 @@ final class KeptResults: Sendable {
   let instance = UInt64.random(in: 0...(.max))
   private let capacity: Int
   private let idleLimit: Duration
-  private let contents = Mutex(Contents())
+  private let contents = Lock(Contents())
 
   init(capacity: Int, idleLimit: Duration = .seconds(300)) {
     self.capacity = capacity

@@ -1,9 +1,9 @@
 import CountStore
 import Dispatch
 import HTTPServer
+import Locks
 import Postgres
 import Sockets
-import Synchronization
 import TopItemsAPI
 
 /// The server's answers in memory, computed on its worker threads, and kept true by a listener on a connection of its own.
@@ -13,7 +13,7 @@ final class AnswersFromMemory: Sendable {
 
   /// The server, which is made after the API that it serves.
   private final class Box: Sendable {
-    let server = Mutex<Server?>(nil)
+    let server = Lock<Server?>(nil)
   }
 
   init(mebibytes: Int, maximumStreams: Int) {

@@ -2,8 +2,8 @@ import CountStore
 import Counting
 import Ingestion
 import Kafka
+import Locks
 import Logging
-import Synchronization
 
 /// Turns a worker's observations into log lines; batches are summed up into one line every ten seconds.
 final class IngestionLog: Sendable {
@@ -16,7 +16,7 @@ final class IngestionLog: Sendable {
 
   private static let interval: Duration = .seconds(10)
   private let logger: Logger
-  private let sums = Mutex(Sums())
+  private let sums = Lock(Sums())
 
   init(_ logger: Logger) { self.logger = logger }
 

@@ -3,9 +3,9 @@ import Glibc
 import HTTP
 import HTTPServer
 import Ingestion
+import Locks
 import Prometheus
 import Sockets
-import Synchronization
 
 /// The worker's small HTTP listener: `/metrics` for Prometheus, `/healthz` for a supervisor.
 final class MetricsListener: Sendable {
@@ -14,7 +14,7 @@ final class MetricsListener: Sendable {
     var health = IngestionHealth(now: MetricsListener.monotonicMicroseconds())
   }
 
-  private let state = Mutex(State())
+  private let state = Lock(State())
 
   /// Takes note of an observation; from any thread.
   func observe(_ observation: IngestionObservation) {

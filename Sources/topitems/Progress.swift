@@ -1,12 +1,12 @@
 import Counting
 import Glibc
-import Synchronization
+import Locks
 
 /// How far the simulation has come, on standard error: in place on a terminal, else a line every few seconds.
 struct Progress {
   private static let onTerminal = isatty(STDERR_FILENO) == 1
   private static let interval: Duration = onTerminal ? .seconds(1) : .seconds(5)
-  private static let nextNote = Mutex<ContinuousClock.Instant?>(nil)
+  private static let nextNote = Lock<ContinuousClock.Instant?>(nil)
   private let start = ContinuousClock.now
   private var shownAt = ContinuousClock.now
   private var shown = 0

@@ -1,7 +1,7 @@
 import CountStore
 import HTTPServer
+import Locks
 import Logging
-import Synchronization
 import TopItemsAPI
 
 /// Turns what the server and the API observe into log lines.
@@ -12,7 +12,7 @@ final class ServerLog: Sendable {
   }
 
   private let logger: Logger
-  private let throttle = Mutex(Throttle())
+  private let throttle = Lock(Throttle())
 
   private let scheme: String
 

@@ -1,6 +1,7 @@
 import Glibc
 import HTTP
 import HTTPServer
+import Locks
 import Sockets
 import Synchronization
 import Testing
@@ -9,12 +10,12 @@ import Testing
 final class TestServer {
   /// What the server and its handlers did.
   final class Record: Sendable {
-    private let observationList = Mutex<[ServerObservation]>([])
-    private let handledList = Mutex<[String]>([])
+    private let observationList = Lock<[ServerObservation]>([])
+    private let handledList = Lock<[String]>([])
     private let gateIsOpen = Atomic(false)
     private let gateCount = Atomic(0)
 
-    private let channelList = Mutex<[PushChannel]>([])
+    private let channelList = Lock<[PushChannel]>([])
     private let closedCount = Atomic(0)
     private let pieceCount = Atomic(0)
     private let brokenCount = Atomic(0)

@@ -9,9 +9,10 @@ extension Faults {
   /// Cases 18 and 20 on the built binary: a process can be stopped, a thread of this one cannot.
   @Suite("Processes") struct ProcessTests {
     @Test(
-      "a worker stopped inside COPY holds nobody up: its session is ended, and continued it writes nothing twice"
+      "a worker stopped inside COPY holds nobody up: its session is ended, and continued it writes nothing twice",
+      arguments: [Duration?.none, .seconds(2)]
     )
-    func stoppedInsideCopy() async throws {
+    func stoppedInsideCopy(othersSessionsEndEvery interval: Duration?) async throws {
       try await onOwnThread { findings in
         try FaultFixture.with { fixture in
           let proxy = try FaultProxy(to: fixture.database)
@@ -25,8 +26,14 @@ extension Faults {
           let pid = try Self.stopInsideCopy(stopped, fixture, proxy, connection)
 
           let other = FaultWorker(fixture.options())
+          var nextEnd = ContinuousClock.now
           try other.wait("it ends the stopped one's session", within: .seconds(120)) {
-            $0.endedBlockers.contains(pid)
+            if let interval, ContinuousClock.now >= nextEnd {
+              // Before a claim that waits has waited for as long as `lock_timeout`.
+              nextEnd = .now + interval
+              try Self.endSessions(but: pid, connection)
+            }
+            return $0.endedBlockers.contains(pid)
           }
           try fixture.waitUntilCounted(other)
           findings.expectNone(try fixture.violations(), other.story)
@@ -108,6 +115,15 @@ extension Faults {
           "--kafka", "session.timeout.ms=2500", "--kafka", "heartbeat.interval.ms=500",
         ] + options,
         environment: ["TOPITEMS_DATABASE_URL": database, "TOPITEMS_BROKERS": fixture.brokers]
+      )
+    }
+
+    static func endSessions(but pid: Int32, _ connection: Connection) throws {
+      _ = try connection.execute(
+        """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name LIKE 'topitems ingest%' AND datname = current_database() AND pid <> \(pid)
+        """
       )
     }
 

@@ -3,8 +3,8 @@ import Counting
 import Foundation
 import Ingestion
 import Kafka
+import Locks
 import Postgres
-import Synchronization
 import TestSupport
 import Testing
 
@@ -153,11 +153,11 @@ final class IngestionFixture {
 /// A worker on a thread of its own, with what it has told.
 final class RunningWorker: Sendable {
   private let stopping = Flag()
-  private let seen = Mutex<[IngestionObservation]>([])
-  private let background: Mutex<Background<FateCounts>?>
+  private let seen = Lock<[IngestionObservation]>([])
+  private let background: Lock<Background<FateCounts>?>
 
   init(_ options: IngestionOptions) {
-    background = Mutex(nil)
+    background = Lock(nil)
     let started = Background { [self] in
       let worker = IngestionWorker(
         options,

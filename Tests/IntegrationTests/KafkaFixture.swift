@@ -1,5 +1,5 @@
 import Kafka
-import Synchronization
+import Locks
 import TestSupport
 import Testing
 
@@ -70,7 +70,7 @@ enum KafkaFixture {
 
 /// Collects what a closure is given, from whichever thread.
 final class Collected<Element: Sendable>: Sendable {
-  private let values = Mutex<[Element]>([])
+  private let values = Lock<[Element]>([])
   func append(_ value: Element) { values.withLock { $0.append(value) } }
   var all: [Element] { values.withLock { $0 } }
 }

@@ -2,8 +2,8 @@ import CountStore
 import Counting
 import Foundation
 import HTTP
+import Locks
 import Postgres
-import Synchronization
 import TestSupport
 import Testing
 import TopItemsAPI
@@ -34,7 +34,7 @@ struct ODataPagesTests {
   private func get(_ service: ODataService, _ target: String) throws -> Page {
     var fields: Fields = ["Host": "counts.example"]
     fields.append("Prefer", "odata.maxpagesize=500")
-    let sent = Mutex<[UInt8]>([])
+    let sent = Lock<[UInt8]>([])
     let request = Request(target: try Target(target), fields: fields)
     switch service.handle(request, origin: "http://counts.example") {
     case .ready(let response): sent.withLock { $0 = response.body }

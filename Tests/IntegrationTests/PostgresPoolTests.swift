@@ -1,5 +1,5 @@
+import Locks
 import Postgres
-import Synchronization
 import TestSupport
 import Testing
 
@@ -9,8 +9,8 @@ struct PostgresPoolTests {
   func sharing() throws {
     try TestDatabase.withDatabase { url in
       let pool = ConnectionPool(ConnectionOptions(url: url), size: 3)
-      let inUse = Mutex<Set<Int32>>([])
-      let seen = Mutex<Set<Int32>>([])
+      let inUse = Lock<Set<Int32>>([])
+      let seen = Lock<Set<Int32>>([])
       let work = (0..<12).map { _ in
         Background {
           for _ in 0..<20 {

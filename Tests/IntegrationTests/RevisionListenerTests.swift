@@ -1,8 +1,8 @@
 import CountStore
 import Counting
 import Foundation
+import Locks
 import Postgres
-import Synchronization
 import TestSupport
 import Testing
 
@@ -128,7 +128,7 @@ private final class Listening: Sendable {
     var losses = 0
   }
 
-  private let state = Mutex(State())
+  private let state = Lock(State())
   private let isDone = Flag()
 
   var ways: [RevisionListener.Way] { state.withLock { $0.ways } }

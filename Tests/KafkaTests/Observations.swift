@@ -1,9 +1,9 @@
 import Kafka
-import Synchronization
+import Locks
 
 /// What a client has said, from whichever thread.
 final class Observations: Sendable {
-  private let values = Mutex<[KafkaObservation]>([])
+  private let values = Lock<[KafkaObservation]>([])
 
   func append(_ observation: KafkaObservation) { values.withLock { $0.append(observation) } }
 

@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Synchronization
+import Locks
 
 /// A Tansu broker for tests: the one of `make test`, or a private one.
 ///
@@ -14,7 +14,7 @@ public final class Broker: Sendable {
   private let program: String
   private let keeper: Keeper?
 
-  private static let shared = Mutex<Broker?>(nil)
+  private static let shared = Lock<Broker?>(nil)
 
   /// The broker of `make test` (`TOPITEMS_TEST_BROKERS`), which all tests share, else one that this process starts
   /// once. Topics must have names of their own: `uniqueTopic`.
@@ -153,7 +153,7 @@ public final class Broker: Sendable {
 private final class Keeper: Sendable {
   let brokerProcessID: Int32
   private let folder: URL
-  private let running: Mutex<Running?>
+  private let running: Lock<Running?>
 
   private struct Running {
     let broker: Process
@@ -203,7 +203,7 @@ private final class Keeper: Sendable {
     // A child of another test that inherited the writing end would keep the broker alive.
     _ = fcntl(pipe.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
     try shell.run()
-    running = Mutex(Running(broker: broker, shell: shell, lifeline: pipe.fileHandleForWriting))
+    running = Lock(Running(broker: broker, shell: shell, lifeline: pipe.fileHandleForWriting))
 
     let deadline = ContinuousClock.now + .seconds(10)
     while !Self.answers(port: port) {

@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Synchronization
+import Locks
 
 /// A TCP proxy on the loopback interface that does what networks and machines do: cut, stall, swallow, delay, damage.
 public final class FaultProxy: Sendable {
@@ -55,11 +55,11 @@ public final class FaultProxy: Sendable {
   /// The proxy's port on 127.0.0.1.
   public let port: Int
   private let listener: Int32
-  private let state: Mutex<State>
+  private let state: Lock<State>
 
   /// Listens on a free port, and connects to `port` of the loopback interface for each connection.
   public init(toPort target: Int) throws {
-    state = Mutex(State(target: UInt16(target)))
+    state = Lock(State(target: UInt16(target)))
     listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard listener >= 0 else { throw TestSupportError("socket: errno \(errno)") }
     var address = Self.loopback(0)
@@ -282,7 +282,7 @@ private final class Link: Sendable {
 
   private let client: Int32
   private let server: Int32
-  private let state = Mutex(State())
+  private let state = Lock(State())
 
   init(client: Int32, server: Int32) {
     self.client = client

@@ -1,4 +1,5 @@
 import Foundation
+import Locks
 import Postgres
 import Synchronization
 
@@ -8,9 +9,9 @@ public final class InvariantWatch: Sendable {
   private let url: String
   private let interval: Double
   private let isStopping = Atomic<Bool>(false)
-  private let found = Mutex<[String]>([])
+  private let found = Lock<[String]>([])
   private let looks = Atomic<Int>(0)
-  private let thread = Mutex<Background<Bool>?>(nil)
+  private let thread = Lock<Background<Bool>?>(nil)
 
   private struct Position {
     var next: Int64

@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Synchronization
+import Locks
 
 /// A PostgreSQL server of its own in a temporary folder, on a free port of the loopback interface.
 ///
@@ -22,7 +22,7 @@ public final class PostgresCluster: Sendable {
   private let password: String
   private let programs: PostgresPrograms
   private let watchdog: Watchdog
-  private let isRemoved = Mutex(false)
+  private let isRemoved = Lock(false)
 
   /// Makes and starts a cluster; takes about two seconds.
   ///

@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Synchronization
+import Locks
 
 /// A shell that outlives this process, however that ends, and then kills what it was told about.
 final class ProcessKeeper: Sendable {
@@ -8,7 +8,7 @@ final class ProcessKeeper: Sendable {
 
   /// Deleted at the end.
   let folder: String
-  private let socket: Mutex<Int32>
+  private let socket: Lock<Int32>
 
   /// Each line names a process by its id and start time (field 22 of its stat file), so that another one that got
   /// the same id is left alone.
@@ -38,7 +38,7 @@ final class ProcessKeeper: Sendable {
     guard socketpair(AF_UNIX, type, 0, &ends) == 0 else {
       throw TestSupportError("no socket pair: \(String(cString: strerror(errno)))")
     }
-    socket = Mutex(ends[1])
+    socket = Lock(ends[1])
     _ = try Spawn.start(
       ["/bin/sh", "-c", Self.script, "sh", path],
       environment: ProcessInfo.processInfo.environment,

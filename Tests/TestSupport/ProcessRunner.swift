@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Synchronization
+import Locks
 
 /// Starts the built `topitems` binary, keeps what it says, and leaves no process behind.
 ///
@@ -42,7 +42,7 @@ public final class ProcessRunner: Sendable {
   public let name: String
   private let outputPath: String
   private let errorPath: String
-  private let ending = Mutex<Ending?>(nil)
+  private let ending = Lock<Ending?>(nil)
 
   /// The release binary under test.
   public static func binary() throws -> String {

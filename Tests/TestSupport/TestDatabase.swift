@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Locks
 import Postgres
 import Synchronization
 
@@ -63,6 +64,6 @@ public enum TestDatabase {
       Self.cluster.withLock { $0 = cluster }
     }
 
-    private static let cluster = Mutex<PostgresCluster?>(nil)
+    private static let cluster = Lock<PostgresCluster?>(nil)
   }
 }

@@ -1,5 +1,5 @@
 import Glibc
-import Synchronization
+import Locks
 
 /// A small shell that outlives this process to clean up after it: it reads from a socket that nobody writes to,
 /// and when that ends, because of ``finish()`` or because this process is gone, it stops the cluster and
@@ -15,7 +15,7 @@ final class Watchdog: Sendable {
     """
 
   private let process: ChildProcess
-  private let socket: Mutex<Int32>
+  private let socket: Lock<Int32>
 
   init(stopping folder: String, with programs: PostgresPrograms) throws {
     var ends: [Int32] = [0, 0]
@@ -24,7 +24,7 @@ final class Watchdog: Sendable {
     guard socketpair(AF_UNIX, type, 0, &ends) == 0 else {
       throw TestSupportError("no socket pair: \(String(cString: strerror(errno)))")
     }
-    socket = Mutex(ends[1])
+    socket = Lock(ends[1])
     // Not inside the folder, which is going to be deleted.
     process = try ChildProcess(
       ["/bin/sh", "-c", Self.script, "sh", folder] + programs.prefix + [programs.path("pg_ctl")],

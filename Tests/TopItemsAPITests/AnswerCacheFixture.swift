@@ -1,8 +1,8 @@
 import CountStore
 import Counting
 import HTTP
+import Locks
 import Postgres
-import Synchronization
 import Testing
 
 @testable import TopItemsAPI
@@ -19,7 +19,7 @@ final class AnswerCacheFixture: Sendable {
     var queries = 0
   }
 
-  private let state = Mutex(State())
+  private let state = Lock(State())
 
   var now: ContinuousClock.Instant { state.withLock { $0.now } }
   var queries: Int { state.withLock { $0.queries } }
@@ -113,7 +113,7 @@ extension RevisionNews {
 
 /// What clients were given, in order.
 final class Given: Sendable {
-  private let list = Mutex<[String]>([])
+  private let list = Lock<[String]>([])
   var all: [String] { list.withLock { $0 } }
   func append(_ text: String) { list.withLock { $0.append(text) } }
 

@@ -1,6 +1,6 @@
 import CountStore
 import HTTP
-import Synchronization
+import Locks
 import TestSupport
 import Testing
 
@@ -144,7 +144,7 @@ struct AnswerCacheTests {
     var random = SeededGenerator(seed: seed)
     let cache = fixture.cache(capacity: seed % 3 == 0 ? 8 * 2500 : 1 << 20)
     var model = Model()
-    let delivered = Mutex(0)
+    let delivered = Lock(0)
     var asked = 0
     cache.tell(.attached(.listening))
     for _ in 0..<600 {

@@ -1,7 +1,7 @@
 import CountStore
 import Counting
 import HTTP
-import Synchronization
+import Locks
 import Testing
 
 @testable import TopItemsAPI
@@ -13,8 +13,8 @@ struct Asking {
 
   /// Every question that reached the store, in order.
   final class Questions: Sendable {
-    private let list = Mutex<[TopItemsQuery]>([])
-    private let series = Mutex<[SeriesQuery]>([])
+    private let list = Lock<[TopItemsQuery]>([])
+    private let series = Lock<[SeriesQuery]>([])
     func append(_ query: TopItemsQuery) { list.withLock { $0.append(query) } }
     func append(_ query: SeriesQuery) {
       series.withLock { $0.append(query) }
@@ -111,7 +111,7 @@ struct Asking {
 
   /// What came of an answer in pieces.
   final class Received: Sendable {
-    private let parts = Mutex<(head: Response?, pieces: [[UInt8]])>((nil, []))
+    private let parts = Lock<(head: Response?, pieces: [[UInt8]])>((nil, []))
 
     var stream: ResponseStream {
       ResponseStream { [self] part throws(StreamBroken) in
@@ -137,7 +137,7 @@ struct Asking {
 
   /// What a client gets at once: a whole answer, or the beginning of a stream.
   private func pushed(_ subscribe: (PushChannel) -> Void) -> Response {
-    let response = Mutex(Response(status: .internalServerError))
+    let response = Lock(Response(status: .internalServerError))
     subscribe(
       PushChannel(
         send: { signal in

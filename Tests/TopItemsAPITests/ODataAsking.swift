@@ -1,7 +1,7 @@
 import CountStore
 import Counting
 import HTTP
-import Synchronization
+import Locks
 import Testing
 
 @testable import TopItemsAPI
@@ -13,7 +13,7 @@ struct ODataAsking {
 
   /// Every question that reached the store, in order.
   final class Questions: Sendable {
-    private let list = Mutex<[BIQuery]>([])
+    private let list = Lock<[BIQuery]>([])
     func append(_ query: BIQuery) { list.withLock { $0.append(query) } }
     var all: [BIQuery] { list.withLock { $0 } }
   }
@@ -65,7 +65,7 @@ struct ODataAsking {
     case .blocking(let work): return Answer(response: work())
     case .push: throw UnexpectedReply()
     case .streaming(let work):
-      let sent = Mutex<Answer?>(nil)
+      let sent = Lock<Answer?>(nil)
       let stream = ResponseStream { part throws(StreamBroken) in
         sent.withLock { answer in
           switch part {

@@ -1,7 +1,7 @@
 import CountStore
 import Counting
 import HTTP
-import Synchronization
+import Locks
 import Testing
 
 @testable import TopItemsAPI
@@ -95,7 +95,7 @@ struct ODataPagingTests {
 
   @Test("held results make room for newer ones, and go when nobody asks for them")
   func bounded() {
-    let clock = Mutex(ContinuousClock.now)
+    let clock = Lock(ContinuousClock.now)
     let held = HeldPages(capacity: 100_000, idle: .seconds(300), now: { clock.withLock { $0 } })
     func result(_ bytes: Int, question: String = "") -> HeldPages.Result {
       HeldPages.Result(

@@ -1,7 +1,7 @@
 import CountStore
 import HTTP
+import Locks
 import Postgres
-import Synchronization
 import Testing
 
 @testable import TopItemsAPI
@@ -106,7 +106,7 @@ struct ProblemTests {
 
   /// How often something happened.
   private final class Counter: Sendable {
-    private let value = Mutex(0)
+    private let value = Lock(0)
     var count: Int { value.withLock { $0 } }
     func increment() { value.withLock { $0 += 1 } }
   }

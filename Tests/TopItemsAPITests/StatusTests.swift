@@ -1,8 +1,8 @@
 import CountStore
 import Counting
 import HTTP
+import Locks
 import Postgres
-import Synchronization
 import Testing
 
 @testable import TopItemsAPI
@@ -58,7 +58,7 @@ struct StatusTests {
   @Test("takes no parameters, tells a failing database, and lets the log know")
   func failure() throws {
     #expect(try Asking().response("/v1/status?n=1").status == .badRequest)
-    let failures = Mutex(0)
+    let failures = Lock(0)
     let asking = Asking(status: .failure(.postgres(PostgresError(.connection, "x")))) { observation in
       if case .statusFailed = observation { failures.withLock { $0 += 1 } }
     }

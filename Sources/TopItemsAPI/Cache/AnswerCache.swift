@@ -1,6 +1,6 @@
 import CountStore
 import HTTP
-import Synchronization
+import Locks
 
 /// Answers in memory, ready to be sent, for as long as nothing that they stand on has changed.
 ///
@@ -10,7 +10,7 @@ final class AnswerCache: Sendable {
   /// Has work done on a thread that may wait; false when too much is waiting already.
   typealias Run = @Sendable (@escaping @Sendable () -> Void) -> Bool
 
-  private let table: Mutex<AnswerTable>
+  private let table: Lock<AnswerTable>
   private let run: Run
   private let now: @Sendable () -> ContinuousClock.Instant
   /// How long silence is trusted.
@@ -22,7 +22,7 @@ final class AnswerCache: Sendable {
     now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
     run: @escaping Run
   ) {
-    table = Mutex(AnswerTable(capacity: capacity))
+    table = Lock(AnswerTable(capacity: capacity))
     self.now = now
     self.run = run
   }

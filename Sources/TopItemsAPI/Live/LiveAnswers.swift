@@ -1,5 +1,5 @@
 import HTTP
-import Synchronization
+import Locks
 
 /// Pushes answers to those who follow them: the first at once, and each change, at most ten a second.
 ///
@@ -20,7 +20,7 @@ final class LiveAnswers: Sendable {
   private let now: @Sendable () -> ContinuousClock.Instant
   private let after: After
   /// Channels are used inside the lock, so that messages stay in order; they do not call back.
-  private let state = Mutex(State())
+  private let state = Lock(State())
 
   init(
     _ cache: AnswerCache,

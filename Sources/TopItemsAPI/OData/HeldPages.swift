@@ -1,4 +1,4 @@
-import Synchronization
+import Locks
 
 /// Results that are handed out page by page. Counts go on while a client reads, and ranks change places; so a result is
 /// made once, from one snapshot, and its later pages are kept here, written as they will be sent.
@@ -40,7 +40,7 @@ final class HeldPages: Sendable {
   let capacity: Int
   private let idle: Duration
   private let now: @Sendable () -> ContinuousClock.Instant
-  private let state = Mutex(State())
+  private let state = Lock(State())
 
   init(
     capacity: Int,

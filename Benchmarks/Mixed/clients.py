@@ -1,0 +1,273 @@
+"""The clients of the mixed load: each kind is a coroutine that does one thing once, and tells what came of it."""
+
+import asyncio
+import collections
+import json
+import random
+import re
+import ssl
+import time
+
+from http1 import Closed
+
+LOCATIONS = 20
+
+
+class Tally:
+    """What was answered, by kind of client, and what ought not to have happened."""
+
+    def __init__(self):
+        self.answers = collections.defaultdict(collections.Counter)
+        self.failures = collections.Counter()
+        self.examples = []
+
+    def note(self, kind, outcome):
+        self.answers[kind][str(outcome)] += 1
+
+    def fail(self, kind, what):
+        self.failures[kind] += 1
+        if len(self.examples) < 40:
+            self.examples.append(f"{time.strftime('%H:%M:%S')} {kind}: {what}")
+
+    def expect(self, kind, path, answer, *statuses):
+        self.note(kind, answer.status)
+        if answer.status not in statuses:
+            self.fail(kind, f"{answer.status} for {path}: {answer.body[:200]!r}")
+
+
+def time_range():
+    """Some minutes, all of which there is something in once it has warmed up: answers must not grow by themselves."""
+    end = int(time.time()) // 60 * 60 - 60 * random.randrange(4)
+    texts = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)) for moment in (end - 60 * random.randint(1, 3), end)]
+    return "from={}&to={}".format(*texts)
+
+
+async def hot(target, tally):
+    async with target.connected() as connection:
+        for _ in range(random.randint(1, 50)):
+            path = f"/v1/top-items?n=10&location={random.randint(1, 3)}"
+            fields = [("Accept-Encoding", "gzip")] if random.random() < 0.3 else []
+            tally.expect("hot", path, await connection.get(path, fields), 200)
+            await asyncio.sleep(0.01)
+
+
+async def uncached(target, tally):
+    async with target.connected() as connection:
+        for _ in range(random.randint(1, 10)):
+            locations = "".join(f"&location={random.randint(1, LOCATIONS)}" for _ in range(random.randint(0, 4)))
+            path = f"/v1/top-items?n={random.randint(1, 1000)}&{time_range()}{locations}"
+            tally.expect("uncached", path, await connection.get(path), 200)
+            await asyncio.sleep(0.05)
+
+
+async def conditional(target, tally):
+    path = f"/v1/top-items?n=20&location={random.randint(1, 5)}"
+    tag = "*nothing*"
+    async with target.connected() as connection:
+        for _ in range(10):
+            answer = await connection.get(path, [("If-None-Match", tag)] if tag.startswith(("W/", '"')) else [])
+            tally.expect("conditional", path, answer, 200, 304)
+            tag = answer.fields.get("etag", tag)
+            await asyncio.sleep(random.uniform(0, 0.3))
+
+
+FORMATS = [
+    "/v1/top-items.csv?n=100&group=all", "/v1/top-items.ndjson?n=1000", "/v1/top-items.json?n=50",
+    "/v1/top-items/series?n=5&location=1", "/v1/locations", "/v1/locations.csv", "/v1/items?limit=50", "/v1/status",
+    "/odata/v4/", "/odata/v4/$metadata", "/odata/v4/TopItems?$top=50&$filter=geographical_location_oid%20eq%201",
+    "/odata/v4/TopItems?$count=true&$top=200", "/", "/bi/", "/openapi.json", "/metrics", "/healthz", "/readyz",
+]
+
+
+async def formats(target, tally):
+    async with target.connected() as connection:
+        for path in random.sample(FORMATS, 6):
+            fields = [("Accept-Encoding", "gzip")] if random.random() < 0.5 else []
+            tally.expect("formats", path, await connection.get(path, fields), 200)
+
+
+async def pages(target, tally):
+    """Reads a result page by page, and gives some of them up half-way: the server keeps their rest for five minutes."""
+    path = "/odata/v4/TopItems?$top=500"
+    async with target.connected() as connection:
+        for _ in range(random.randint(1, 5)):
+            answer = await connection.get(path, [("Host", target.origin.partition("//")[2]), ("Prefer", "maxpagesize=100")])
+            tally.expect("pages", path, answer, 200)
+            following = json.loads(answer.body).get("@odata.nextLink")
+            if following is None:
+                return
+            path = following.removeprefix(target.origin)
+
+
+async def stream(target, tally):
+    """Follows an answer for some seconds, and leaves: in order, or by a reset."""
+    path = f"/v1/top-items/stream?n=5&location={random.randint(1, LOCATIONS)}"
+    stay = random.uniform(1, 20)
+    async with target.connected(resets=random.random() < 0.5) as connection:
+        connection.writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        events = 0
+        try:
+            async with asyncio.timeout(10):
+                status, _ = await connection.head()
+            tally.note("stream", status)
+            if status != 200:
+                return tally.fail("stream", f"{status} for {path}")
+            async with asyncio.timeout(stay + 5):
+                begin = time.monotonic()
+                async for chunk in connection.chunks():
+                    events += chunk.count(b"event: top-items")
+                    if time.monotonic() - begin > stay:
+                        break
+        except TimeoutError:
+            pass
+        tally.answers["stream"]["events"] += events
+        if events == 0:
+            tally.fail("stream", f"no event for {path}")
+
+
+async def slow_reader(target, tally):
+    """Asks for much and hardly reads: the server must end it."""
+    async with target.connected(receive_buffer=4096) as connection:
+        connection.writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 300)
+        try:
+            async with asyncio.timeout(75):
+                while await connection.reader.read(512):
+                    await asyncio.sleep(0.5)
+        except (ConnectionError, ssl.SSLError):
+            pass
+        except TimeoutError:
+            return tally.fail("slow reader", "was not ended within 75 s")
+        tally.note("slow reader", "ended by the server")
+
+
+async def slow_sender(target, tally):
+    """Never ends its head."""
+    async with target.connected() as connection:
+        try:
+            async with asyncio.timeout(25):
+                connection.writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
+                while not connection.reader.at_eof() and not connection.reader._buffer:
+                    connection.writer.write(b"x")
+                    await asyncio.sleep(0.5)
+        except (ConnectionError, ssl.SSLError):
+            pass
+        except TimeoutError:
+            return tally.fail("slow sender", "was not ended within 25 s")
+        tally.note("slow sender", "ended by the server")
+
+
+async def aborted(target, tally):
+    """Leaves in the middle of something."""
+    way = random.choice(["head", "question", "answer", "handshake"])
+    async with target.connected(resets=random.random() < 0.7, encrypts=way != "handshake") as connection:
+        path = f"/v1/top-items.csv?n=1000&{time_range()}" if way == "question" else "/openapi.json"
+        request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+        if way == "head":
+            request = request[: random.randrange(len(request))]
+        elif way == "handshake":
+            request = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+        connection.writer.write(request)
+        await connection.writer.drain()
+        if way == "answer":
+            await connection.reader.read(100)
+        await asyncio.sleep(random.uniform(0, 0.05))
+        tally.note("aborted", way)
+
+
+BAD = [
+    (b"GET / HTTP/1.1\r\n\r\n", 400), (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+    (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+    (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X-Filler: " + b"y" * 70000 + b"\r\n\r\n", 431),
+    (b"GET / HTTP/3.7\r\nHost: a\r\n\r\n", 505), (b"GET / HTTP/1.1\nHost: a\n\n", 400),
+    (b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 501), (b"DELETE /v1/top-items HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+    (b"GET /v1/top-items?n=0 HTTP/1.1\r\nHost: a\r\n\r\n", 400), (b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+    (b"GET /v1/top-items?n=abc&location=x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", 400),
+    (b"\x00\xff\x17\x03 nonsense\r\n\r\n", 400),
+]
+
+
+async def bad(target, tally):
+    request, status = random.choice(BAD)
+    async with target.connected() as connection:
+        connection.writer.write(request)
+        try:
+            async with asyncio.timeout(15):
+                tally.expect("bad", request[:60], await connection.answer(), status)
+        except Closed:
+            tally.note("bad", "closed")
+        except TimeoutError:
+            tally.fail("bad", f"neither answered nor closed: {request[:60]!r}")
+
+
+async def run(*command):
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    try:
+        output, _ = await process.communicate()
+        return process.returncode, output.decode(errors="replace")
+    except asyncio.CancelledError:
+        process.terminate()
+        await process.wait()
+        raise
+
+
+async def http2(target, tally):
+    """Connections of h2load, with several streams each: hot and uncached questions, conditional ones."""
+    paths = [f"/v1/top-items?n=10&location={random.randint(1, 3)}", f"/v1/top-items?n={random.randint(1, 1000)}&{time_range()}",
+             "/openapi.json", f"/v1/top-items.csv?n=100&{time_range()}"]
+    status, output = await run(
+        "h2load", "-n", "60", "-c", "3", "-m", "5", "-t", "1", "--rps", "10", *(target.origin + path for path in paths)
+    )
+    found = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", output)
+    if status != 0 or not found or found.groups() != ("60", "0", "0", "0"):
+        return tally.fail("HTTP/2", f"h2load ended with {status}: {output[-500:]}")
+    tally.answers["HTTP/2"]["200"] += 60
+
+
+async def http2_stream(target, tally):
+    """Follows an answer over HTTP/2, and leaves."""
+    version = "--http2" if target.context else "--http2-prior-knowledge"
+    seconds = f"{random.uniform(1, 10):.1f}"
+    _, output = await run(
+        "curl", "--silent", "--insecure", version, "--no-buffer", "--max-time", seconds,
+        f"{target.origin}/v1/top-items/stream?n=5&location={random.randint(1, LOCATIONS)}",
+    )
+    events = output.count("event: top-items")
+    tally.answers["HTTP/2 stream"]["events"] += events
+    tally.note("HTTP/2 stream", "followed")
+    if events == 0:
+        tally.fail("HTTP/2 stream", f"no event: {output[:200]}")
+
+
+# How many of each kind there are at one time, and how long each pauses before the next, in seconds.
+KINDS = [
+    (hot, 2, 0.2), (uncached, 1, 0.5), (conditional, 2, 0.5), (formats, 1, 1), (pages, 1, 2), (stream, 10, 0.5),
+    (slow_reader, 3, 1), (slow_sender, 2, 1), (aborted, 2, 0.2), (bad, 2, 0.3), (http2, 1, 3), (http2_stream, 1, 1),
+]
+
+
+async def repeat(kind, pause, target, tally):
+    while True:
+        try:
+            await kind(target, tally)
+        except (Closed, OSError, TimeoutError) as error:
+            tally.fail(kind.__name__, f"{target.name}: {error!r}")
+        await asyncio.sleep(random.uniform(0, 2 * pause))
+
+
+async def load(targets, tally, seconds):
+    """All of them, for so long."""
+    clients = [
+        asyncio.create_task(repeat(kind, pause, target, tally))
+        for target in targets for kind, number, pause in KINDS for _ in range(number)
+    ]
+    try:
+        done, _ = await asyncio.wait(clients, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+        for client in done:
+            client.result()
+    finally:
+        for client in clients:
+            client.cancel()
+        await asyncio.gather(*clients, return_exceptions=True)
