@@ -121,6 +121,19 @@ struct HTTP2AbuseTests {
       peer.receive { writer in
         writer.headers(FrameWriter.request("POST", "/"), stream: Int32(stream), ends: false)
         writer.data([UInt8](repeating: 1, count: 16_384), stream: Int32(stream))
+  @Test("trailers of far more fields than allowed: there is one answer", arguments: [Int.max, 0])
+  func trailers(_ contentLimit: Int) {
+    let peer = HTTP2Peer(contentLimit: contentLimit)
+    var writer = FrameWriter.opened()
+    writer.headers(FrameWriter.request("POST", "/"), stream: 1, ends: false)
+    // A field of HPACK's own table is one byte: 64,000 fields in what is read at once.
+    let fields = [UInt8](repeating: 0x90, count: 16_000)
+    writer.frame(.headers, flags: 1, stream: 1, fields)
+    for number in 0..<3 { writer.frame(.continuation, flags: number == 2 ? 4 : 0, stream: 1, fields) }
+    peer.receive(writer.bytes)
+    #expect(peer.asked == 1 && peer.headers[1]?[":status"] == (contentLimit == 0 ? "200" : "431"))
+  }
+
         writer.data([UInt8](repeating: 1, count: 16_384), stream: Int32(stream))
       }
     }

@@ -112,8 +112,8 @@ extension HTTP2Session {
     let before = stream.head.size
     if frame.isRequest {
       stream.head.append(name, value, requestLimits)
-    } else if !stream.isHandedOver, !stream.head.countField(name.count, value.count, requestLimits),
-      let error = stream.head.error
+    } else if case .content = stream.input,
+      !stream.head.countField(name.count, value.count, requestLimits), let error = stream.head.error
     {
       refuse(stream, error)
     }

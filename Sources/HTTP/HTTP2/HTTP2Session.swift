@@ -306,9 +306,9 @@ public final class HTTP2Session {
     incoming.append(.request(request, stream.id))
   }
 
-  /// The request will not be served; what still comes of it is dropped.
+  /// The request will not be served; what still comes of it is dropped. One that is complete, or refused, stays so.
   func refuse(_ stream: HTTP2Stream, _ error: ProtocolError) {
-    guard case .none = stream.answer, !stream.isHandedOver else { return }
+    if case .done = stream.input { return }
     // Who is too slow sends no more.
     stream.dropAllowance = error.status == .requestTimeout ? 0 : requestLimits.bodyBytes
     stream.input = .done
