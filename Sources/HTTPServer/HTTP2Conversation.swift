@@ -157,7 +157,10 @@ final class HTTP2Conversation: Conversation {
         exchanges[id]?.begun = response.status
         exchanges[id]?.heartbeat = heartbeat
         loop.metrics?.openStreams.add(1)
-        session.begin(response, on: id, date: loop.encoder.date)
+        let isEndless = exchange.answer.isEndless
+        guard session.begin(response, on: id, date: loop.encoder.date, isEndless: isEndless) else {
+          return end(id)
+        }
         noteSent(response.body.count, id)
       case .piece(let piece):
         session.send(piece, on: id)

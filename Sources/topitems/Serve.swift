@@ -166,7 +166,11 @@ struct Serve: ParsableCommand {
     let api = TopItemsAPI(
       backend: Backend(pool: pool, streams: streams),
       settings: settings,
-      odata: ODataService(read: Backend.rows(streams), observe: { log.observe($0) }),
+      odata: ODataService(
+        read: Backend.rows(pool),
+        stream: Backend.rows(streams),
+        observe: { log.observe($0) }
+      ),
       shared: answers.shared,
       observe: { log.observe($0) }
     )

@@ -35,8 +35,8 @@ final class HTTP2Client {
   }
 
   /// GET with a header section of literals that stay out of the table (RFC 7541 §6.2.2); short paths only.
-  static func get(_ path: String, stream: Int32) -> [UInt8] {
-    let fields = [(":method", "GET"), (":scheme", "http"), (":authority", "test"), (":path", path)]
+  static func get(_ path: String, stream: Int32, method: String = "GET") -> [UInt8] {
+    let fields = [(":method", method), (":scheme", "http"), (":authority", "test"), (":path", path)]
     var block: [UInt8] = []
     for (name, value) in fields {
       block.append(0)

@@ -169,6 +169,47 @@ struct HTTP2AbuseTests {
     peer.receive(writer.bytes)
     peer.now += 29_000_000_000
     peer.receive { $0.data([1], stream: 1) }
+  @Test("answers in pieces of which a little is read now and then; each pushed message has its own time")
+  func trickle() {
+    for isEndless in [false, true] {
+      let peer = HTTP2Peer()
+      peer.answer = { _ in nil }
+      var writer = FrameWriter.opened()
+      writer.setting(4, 0)
+      writer.get(stream: 1)
+      peer.receive(writer.bytes)
+      peer.session.begin(Response(status: .ok), on: 1, date: DateField(second: 0), isEndless: isEndless)
+      peer.turn()
+      var rounds = 0
+      while rounds < 10, !peer.session.isIdle {
+        rounds += 1
+        peer.session.send([UInt8](repeating: 0, count: 1000), on: 1)
+        peer.turn()
+        // Just before the end it is read, and then there is nothing to read for long.
+        for (seconds, window) in [(20, 1000), (1000, 0)] as [(UInt64, UInt32)] {
+          peer.now += seconds * 1_000_000_000
+          if peer.session.nextDeadline <= peer.now { peer.session.expire(now: peer.now) }
+          peer.receive { if window > 0, !peer.session.isIdle { $0.windowUpdate(window, stream: 1) } }
+          peer.turn()
+        }
+      }
+      #expect(isEndless ? rounds == 10 && peer.resets.isEmpty : rounds == 2 && peer.resets == [1: 8])
+    }
+  }
+
+  @Test("an answer that is read fast and then no more: time is not saved up")
+  func stall() {
+    let peer = HTTP2Peer()
+    peer.answer = { _ in Response(status: .ok, body: [UInt8](repeating: 0, count: 12_000_000)) }
+    var writer = FrameWriter.opened()
+    writer.setting(4, 10_000_000)
+    writer.windowUpdate(10_000_000)
+    writer.get(stream: 1)
+    peer.receive(writer.bytes)
+    #expect((10_000_000..<12_000_000).contains(peer.written))
+    #expect(peer.session.nextDeadline == peer.now + 30_000_000_000)
+  }
+
     #expect(peer.session.nextDeadline == peer.now + 1_000_000_000)
     peer.now += 1_000_000_000
     peer.session.expire(now: peer.now)

@@ -71,7 +71,11 @@ extension HTTP2Session {
     guard let session = owner(user), let flags, let stream = session.stream(id) else {
       return Int(stopStream)
     }
-    let (count, isLast) = stream.take(into: UnsafeMutableRawBufferPointer(start: buffer, count: length))
+    let (count, isLast) = stream.take(
+      into: UnsafeMutableRawBufferPointer(start: buffer, count: length),
+      rate: session.limits.minimumWriteRate,
+      at: session.now
+    )
     session.pendingAnswerBytes -= count
     if isLast {
       flags.pointee |= UInt32(NGHTTP2_DATA_FLAG_EOF.rawValue)
