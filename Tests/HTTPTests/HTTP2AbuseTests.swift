@@ -22,19 +22,27 @@ struct HTTP2AbuseTests {
     #expect(peer.goAway == Self.calm && peer.session.isFinished && peer.order.count <= 300)
   }
 
-  @Test("resets that it is led to make itself (MadeYouReset)")
-  func madeYouReset() {
+  static let lures: [(String, UInt32, @Sendable (inout FrameWriter, Int32) -> Void)] = [
+    ("a window that overflows", calm, { $0.windowUpdate(0x7FFF_FFFF, stream: $1) }),
+    ("a stream too many", calm, { _, _ in }),
+    // nghttp2 ends the connection for it, at once.
+    ("a window that grows by nothing", 1, { $0.windowUpdate(0, stream: $1) }),
+  ]
+
+  @Test("resets that it is led to make itself (MadeYouReset)", arguments: lures.indices)
+  func madeYouReset(_ index: Int) {
+    let (description, code, lure) = Self.lures[index]
     let peer = HTTP2Peer()
     peer.answer = { _ in nil }
     peer.receive(FrameWriter.opened().bytes)
-    for number in 0..<20_000 where peer.goAway == nil {
+    for number in 0..<20_000 where peer.session.failure == nil {
       let stream = Int32(2 * number + 1)
       peer.receive {
         $0.get(stream: stream)
-        $0.windowUpdate(0, stream: stream)
+        lure(&$0, stream)
       }
     }
-    #expect(peer.goAway != nil && peer.session.isFinished && peer.order.count <= 300)
+    #expect(peer.goAway == code && peer.session.isFinished && peer.order.count <= 300, "\(description)")
   }
 
   @Test("resets at a rate that browsers reach")
@@ -113,14 +121,6 @@ struct HTTP2AbuseTests {
     #expect(residentBytes() - before < 64 * 1024 * 1024, "256 MB would be the whole of it")
   }
 
-  @Test("many requests with much content at once: it keeps no more than it says")
-  func content() {
-    let peer = HTTP2Peer()
-    peer.receive(FrameWriter.opened().bytes)
-    for stream in stride(from: 1, to: 200, by: 2) {
-      peer.receive { writer in
-        writer.headers(FrameWriter.request("POST", "/"), stream: Int32(stream), ends: false)
-        writer.data([UInt8](repeating: 1, count: 16_384), stream: Int32(stream))
   @Test("trailers of far more fields than allowed: there is one answer", arguments: [Int.max, 0])
   func trailers(_ contentLimit: Int) {
     let peer = HTTP2Peer(contentLimit: contentLimit)
@@ -134,6 +134,14 @@ struct HTTP2AbuseTests {
     #expect(peer.asked == 1 && peer.headers[1]?[":status"] == (contentLimit == 0 ? "200" : "431"))
   }
 
+  @Test("many requests with much content at once: it keeps no more than it says")
+  func content() {
+    let peer = HTTP2Peer()
+    peer.receive(FrameWriter.opened().bytes)
+    for stream in stride(from: 1, to: 200, by: 2) {
+      peer.receive { writer in
+        writer.headers(FrameWriter.request("POST", "/"), stream: Int32(stream), ends: false)
+        writer.data([UInt8](repeating: 1, count: 16_384), stream: Int32(stream))
         writer.data([UInt8](repeating: 1, count: 16_384), stream: Int32(stream))
       }
     }
@@ -161,14 +169,6 @@ struct HTTP2AbuseTests {
     #expect(peer.resets == [1: 8, 3: 8, 5: 8] && peer.order.count == 6)
   }
 
-  @Test("requests that do not go on")
-  func stalledContent() {
-    let peer = HTTP2Peer()
-    var writer = FrameWriter.opened()
-    writer.headers(FrameWriter.request("POST", "/"), stream: 1, ends: false)
-    peer.receive(writer.bytes)
-    peer.now += 29_000_000_000
-    peer.receive { $0.data([1], stream: 1) }
   @Test("answers in pieces of which a little is read now and then; each pushed message has its own time")
   func trickle() {
     for isEndless in [false, true] {
@@ -210,6 +210,14 @@ struct HTTP2AbuseTests {
     #expect(peer.session.nextDeadline == peer.now + 30_000_000_000)
   }
 
+  @Test("requests that do not go on")
+  func stalledContent() {
+    let peer = HTTP2Peer()
+    var writer = FrameWriter.opened()
+    writer.headers(FrameWriter.request("POST", "/"), stream: 1, ends: false)
+    peer.receive(writer.bytes)
+    peer.now += 29_000_000_000
+    peer.receive { $0.data([1], stream: 1) }
     #expect(peer.session.nextDeadline == peer.now + 1_000_000_000)
     peer.now += 1_000_000_000
     peer.session.expire(now: peer.now)
