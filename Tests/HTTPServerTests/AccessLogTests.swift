@@ -102,7 +102,7 @@ struct AccessLogTests {
     let waiting = try server.client()
     try waiting.get("/push-silent")
     #expect(eventually { server.record.channels.count == 2 })
-    waiting.close()
+    waiting.reset()
     #expect(eventually { server.record.answered.count == 8 })
     let told = Set(
       server.record.answered.map {
