@@ -162,7 +162,11 @@ struct Serve: ParsableCommand {
     settings.maximumRows = maximumRows
     settings.crossOrigin = CrossOrigin(origins: corsOrigins)
     settings.publicURL = publicURL
-    let answers = AnswersFromMemory(mebibytes: answerMemory, maximumStreams: maximumStreams)
+    let answers = AnswersFromMemory(
+      mebibytes: answerMemory,
+      maximumStreams: maximumStreams,
+      workers: workers
+    )
     let api = TopItemsAPI(
       backend: Backend(pool: pool, streams: streams),
       settings: settings,

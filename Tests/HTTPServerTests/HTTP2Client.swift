@@ -47,6 +47,9 @@ final class HTTP2Client {
 
   static func reset(_ stream: Int32) -> [UInt8] { frame(3, flags: 0, stream: stream, [0, 0, 0, 8]) }
 
+  static let ping = frame(6, flags: 0, stream: 0, [1, 2, 3, 4, 5, 6, 7, 8])
+  static let pong = frame(6, flags: 1, stream: 0, [1, 2, 3, 4, 5, 6, 7, 8])
+
   static func windowUpdate(_ increment: UInt32) -> [UInt8] {
     frame(8, flags: 0, stream: 0, bigEndian(increment))
   }
