@@ -120,6 +120,21 @@ struct AccessLogTests {
   }
 
   @Test("is written line by line, in order, and drops lines when its reader is too slow")
+  @Test("does not keep its owner waiting for a reader that has stalled")
+  func stalled() throws {
+    var pipes = [Int32](repeating: 0, count: 2)
+    try #require(pipe(&pipes) == 0)
+    let log = try AccessLog(.common, descriptor: pipes[1])
+    let example = try #require(request("/" + String(repeating: "x", count: 1000)))
+    for _ in 0..<200 { log.add(example) }
+    log.close(patience: .milliseconds(20))
+    // Its thread still writes: both ends stay open until it is done.
+    var piece = [UInt8](repeating: 0, count: 65_536)
+    var lines = 0
+    while lines < 200 { lines += piece[..<max(0, read(pipes[0], &piece, piece.count))].count { $0 == 10 } }
+    for descriptor in pipes { close(descriptor) }
+  }
+
   func writer() throws {
     var pipes = [Int32](repeating: 0, count: 2)
     try #require(pipe(&pipes) == 0)
@@ -139,7 +154,7 @@ struct AccessLogTests {
       }
       reader.set()
     }
-    log.close()
+    log.close(patience: .seconds(20))
     close(pipes[1])
     #expect(eventually { reader.isSet })
     close(pipes[0])
