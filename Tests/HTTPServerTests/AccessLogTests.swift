@@ -65,7 +65,8 @@ struct AccessLogTests {
       ("/x?password=p&password=q", "/x?password=redacted&password=redacted"),
       ("http://h/x?token=t", "http://h/x?token=redacted"), ("/x?", "/x?"), ("/x", "/x"),
       ("/x?n=1&&m", "/x?n=1&&m"),
-      ("/x?a%=1&%6=2&key%=3", "/x?a%=1&%6=2&key%=redacted"),
+      // What cannot be read could hide a name.
+      ("/x?n=1&api_ke%y=k", "/x?"), ("/x?n=%FF&api_key=k", "/x?"), ("http://h/x?%6=k", "http://h/x?"),
     ]
   )
   func redaction(_ target: String, _ logged: String) throws {
@@ -119,7 +120,6 @@ struct AccessLogTests {
     )
   }
 
-  @Test("is written line by line, in order, and drops lines when its reader is too slow")
   @Test("does not keep its owner waiting for a reader that has stalled")
   func stalled() throws {
     var pipes = [Int32](repeating: 0, count: 2)
@@ -135,6 +135,7 @@ struct AccessLogTests {
     for descriptor in pipes { close(descriptor) }
   }
 
+  @Test("is written line by line, in order, and drops lines when its reader is too slow")
   func writer() throws {
     var pipes = [Int32](repeating: 0, count: 2)
     try #require(pipe(&pipes) == 0)
