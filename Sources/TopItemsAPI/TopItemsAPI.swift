@@ -148,7 +148,8 @@ public struct TopItemsAPI: Sendable {
       return shared.cache.reply(question, to: request, problem: problem)
     }
     let head = frame.eventStream()
-    guard request.method == .get else { return .ready(head) }
+    // Begun, though nothing follows: a length would have to be that of GET (RFC 9110 §8.6), which has none.
+    guard request.method == .get else { return .push { $0.begin(head) } }
     return shared.live.follow(
       question,
       head: head,

@@ -165,11 +165,19 @@ struct Serve: ParsableCommand {
     settings.crossOrigin = CrossOrigin(origins: corsOrigins)
     settings.address.url = publicURL
     settings.address.isEncrypted = certificate != nil
-    let answers = AnswersFromMemory(mebibytes: answerMemory, maximumStreams: maximumStreams)
+    let answers = AnswersFromMemory(
+      mebibytes: answerMemory,
+      maximumStreams: maximumStreams,
+      workers: workers
+    )
     let api = TopItemsAPI(
       backend: Backend(pool: pool, streams: streams, zones: zones),
       settings: settings,
-      odata: ODataService(read: Backend.rows(streams), observe: { log.observe($0) }),
+      odata: ODataService(
+        read: Backend.rows(pool),
+        stream: Backend.rows(streams),
+        observe: { log.observe($0) }
+      ),
       shared: answers.shared,
       observe: { log.observe($0) }
     )

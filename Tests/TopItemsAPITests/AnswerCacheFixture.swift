@@ -111,6 +111,21 @@ extension RevisionNews {
   static let lost = RevisionNews.detached(.init(.connection, "gone"))
 }
 
+/// Who has asked and waits.
+final class Client: @unchecked Sendable {
+  // Unchecked is safe: a test uses it on one thread.
+  private var bodies: [@Sendable () -> Void] = []
+  let given: Given
+
+  init(_ reply: Reply, _ given: Given = Given()) throws {
+    self.given = given
+    guard case .push(let subscribe) = reply else { throw UnexpectedReply() }
+    subscribe(PushChannel(send: { given.take($0) }, onClose: { [self] in bodies.append($0) }))
+  }
+
+  func leave() { for body in bodies { body() } }
+}
+
 /// What clients were given, in order.
 final class Given: Sendable {
   private let list = Lock<[String]>([])

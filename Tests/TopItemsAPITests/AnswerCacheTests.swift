@@ -86,6 +86,28 @@ struct AnswerCacheTests {
     #expect([ask(), ask()] == [1, 0])
   }
 
+  @Test("a question whose askers have all gone before it was begun is not asked, and can be asked anew")
+  func gone() throws {
+    let cache = fixture.cache()
+    cache.tell(.attached(.listening))
+    let target = try Target("/v?location=1")
+    func client() throws -> Client {
+      try Client(
+        cache.reply(fixture.question([1]), to: Request(target: target)) { Frame().response($0) }
+      )
+    }
+    let gone = try (0..<3).map { _ in try client() }
+    #expect(fixture.waitingWork == 1)
+    for client in gone { client.leave() }
+    fixture.runAll()
+    #expect(fixture.queries == 0 && cache.statistics.computations == 0)
+    let (early, late) = (try client(), try client())
+    early.leave()
+    fixture.runAll()
+    late.leave()
+    #expect(fixture.queries == 1 && early.given.all.isEmpty && late.given.all == ["answer 200"])
+  }
+
   @Test("labels that the clock moves are made anew when the answer's life is over")
   func life() {
     let cache = fixture.cache()

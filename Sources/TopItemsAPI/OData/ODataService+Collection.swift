@@ -35,7 +35,7 @@ extension ODataService {
       var output = ODataOutput(stream, frame, contentType: request.format.contentType)
       var interruption: Interruption?
       do throws(CountStoreError) {
-        try read(question) { rows in
+        try self.stream(question) { rows in
           do throws(Interruption) {
             try send(rows, payload, shown: shown, pageSize: pageSize, request, &output)
           } catch {
