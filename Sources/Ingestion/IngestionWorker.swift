@@ -486,9 +486,12 @@ public final class IngestionWorker {
     assignment.reconsiderFenced()
     guard inHand == nil, assignment.hasUnclaimed else { return }
     var requests: [ClaimRequest] = []
+    let began = DatabaseClock.monotonicMicroseconds()
     for (index, entry) in assignment.entries.enumerated() where assignment.isDue(index) {
-      // Each question may take its time: a stop must not wait for all of them.
+      // Each question may take its time. Neither a stop must wait for all of them, nor the partitions that can be read,
+      // nor Kafka, which hears from this member only when it polls: those that are left are for the next turn.
       guard !isStopping() else { return }
+      guard DatabaseClock.monotonicMicroseconds() - began < 300_000 else { break }
       do {
         var (low, high) = try consumer.watermarks(of: entry.key.topicPartition, timeout: 2000)
         let isOutOfRange = entry.trouble?.isOutOfRange == true
@@ -498,6 +501,7 @@ public final class IngestionWorker {
           low = min(low, try consumer.watermarks(of: entry.key.topicPartition, timeout: 2000).low)
         }
         assignment[index].logEnd = high
+        assignment.noteAnswer(index)
         requests.append(
           ClaimRequest(
             key: entry.key,
@@ -509,9 +513,9 @@ public final class IngestionWorker {
           )
         )
       } catch {
-        // The others do not wait for a partition whose leader is away.
         observe(.brokerError(error))
-        assignment.postpone(index, milliseconds: 2000)
+        assignment.noteSilence(index)
+        break
       }
     }
     guard !requests.isEmpty else { return }

@@ -115,4 +115,21 @@ struct AssignmentTests {
     #expect(assignment[1].mayTake)
     #expect(assignment[2].standing == .reading)
   }
+
+  @Test("the more leaders are silent, the less often each is asked, until one of them answers")
+  func silence() {
+    var assignment = Assignment()
+    assignment.add(Self.keys)
+    let now = DatabaseClock.monotonicMicroseconds()
+    assignment.noteSilence(0)
+    assignment.noteSilence(1)
+    #expect(!assignment.isDue(0) && !assignment.isDue(1) && assignment.isDue(2))
+    #expect(assignment[0].notBefore >= now + 4_000_000)
+    #expect(assignment[1].notBefore >= now + 8_000_000)
+    assignment.noteAnswer(2)
+    #expect(!assignment.isDue(0) && !assignment.isDue(1))
+    assignment.noteAnswer(0)
+    #expect(assignment.isDue(1))
+    #expect(assignment.entries.map(\.isSilent) == [false, true, false])
+  }
 }

@@ -89,18 +89,12 @@ extension Faults {
           let worker = FaultWorker(fixture.options(database: proxy.url(fixture.database)))
           try fixture.send(300)
           try fixture.waitUntilCounted(worker)
-          let killer = try fixture.connect()
           var kills: Int64 = 0
           let end = ContinuousClock.now + .seconds(seconds)
           while ContinuousClock.now < end {
             try fixture.send(100)
             usleep(250_000)
-            kills += try killer.execute(
-              """
-              SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
-              WHERE application_name = 'topitems ingest' AND datname = current_database()
-              """
-            ).int64(0, 0)
+            kills += try fixture.endSessions()
           }
           try fixture.waitUntilCounted(worker)
           try worker.stop()
