@@ -472,6 +472,7 @@ public final class IngestionWorker {
 
   /// Forgets all that is not committed; every partition waits for its position.
   private func startOver(_ consumer: Consumer) {
+    committer.withdrawClaim()
     builder.reset()
     ready = nil
     readingTime = 0
