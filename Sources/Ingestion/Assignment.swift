@@ -165,6 +165,16 @@ struct Assignment {
     postpone(index, milliseconds: Int64(trouble.failures) * 1000)
   }
 
+  /// Takes note that a partition was read up to an end at or behind its position.
+  mutating func noteEnd(_ index: Int, at offset: Int64) {
+    // Not where a broker that is slow to look has found nothing yet: Tansu calls that an end.
+    entries[index].reachedEnd = offset >= entries[index].logEnd
+    // As good as a message: what could not be read before can be read now.
+    if entries[index].reachedEnd, let trouble = entries[index].trouble, offset >= trouble.offset {
+      entries[index].trouble = nil
+    }
+  }
+
   /// Compares a partition's position with the end of the log as of the last fetch.
   /// - Returns: where to move back to, to see whether the log really ends there; mostly nil.
   mutating func compare(_ index: Int, logEnd: Int64, now: Int64) -> Int64? {

@@ -226,8 +226,7 @@ public final class IngestionWorker {
       // The end of an older fetch may lie behind the position that was sought since.
       guard assignment[index].standing == .reading else { return }
       if message.offset >= assignment[index].next {
-        // Not where a broker that is slow to look has found nothing yet: Tansu calls that an end.
-        assignment[index].reachedEnd = message.offset >= assignment[index].logEnd
+        assignment.noteEnd(index, at: message.offset)
       } else if assignment[index].shortfall == .probed {
         halt(index, Self.shorterLog(position: assignment[index].next, end: message.offset))
       }

@@ -132,4 +132,24 @@ struct AssignmentTests {
     #expect(assignment.isDue(1))
     #expect(assignment.entries.map(\.isSilent) == [false, true, false])
   }
+
+  @Test("the end of the log ends the trouble with a position before it; an end before either does not")
+  func trouble() {
+    var assignment = reading()
+    assignment[0].next = 7
+    assignment.noteTrouble(0, isOutOfRange: false, reason: "damaged")
+    // The stored offset, from which it is read again, lies before the trouble.
+    assignment[0].next = 5
+    assignment[0].standing = .reading
+    assignment[0].logEnd = 5
+    assignment.noteEnd(0, at: 5)
+    #expect(assignment[0].trouble?.failures == 1)
+    assignment[0].logEnd = 8
+    assignment.noteEnd(0, at: 7)
+    #expect(assignment[0].trouble?.failures == 1)
+    #expect(!assignment[0].reachedEnd)
+    assignment.noteEnd(0, at: 8)
+    #expect(assignment[0].trouble == nil)
+    #expect(assignment[0].reachedEnd)
+  }
 }

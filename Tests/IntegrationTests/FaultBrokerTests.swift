@@ -136,6 +136,29 @@ extension Faults {
       }
     }
 
+    @Test("failures to read a quiet partition that were recovered from do not add up until it halts")
+    func quietTrouble() async throws {
+      try await onOwnThread { findings in
+        try FaultFixture.withMock(partitions: 1) { fixture, cluster in
+          let worker = FaultWorker(fixture.options())
+          try fixture.send(50)
+          try fixture.waitUntilCounted(worker)
+          for round in 1...5 {
+            let claims = worker.claims.count
+            cluster.fail(.fetch, with: [.offsetOutOfRange])
+            try worker.wait("it is read again after failure \(round)") { $0.claims.count > claims }
+            // The log's end is told with the next fetch, which nothing announces.
+            usleep(500_000)
+          }
+          findings.expect(worker.halts.isEmpty, "\(worker.halts)\(worker.story)")
+          try fixture.send(50)
+          try fixture.waitUntilCounted(worker)
+          try worker.stop()
+          findings.expectNone(try fixture.violations(), worker.story)
+        }
+      }
+    }
+
     @Test(
       "a black hole to the broker is noticed, and after it all is counted",
       arguments: [FaultProxy.Mode.stall, .swallow]
