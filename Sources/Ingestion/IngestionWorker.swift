@@ -53,7 +53,6 @@ public final class IngestionWorker {
   private var lastRefusal: PostgresError?
   private var batchLimit: Int
   private var fates = FateCounts()
-  private var reportedToKafka: Int64 = 0
   private var progress: [PartitionKey: Int64] = [:]
   private var committed: [PartitionKey: Int64] = [:]
   private var stateReported: Int64 = 0
@@ -362,7 +361,7 @@ public final class IngestionWorker {
       clock = DatabaseClock(report.bounds)
       batchLimit = min(batchLimit * 2, options.batchMessages)
       if case .commit(_, _, _, let times) = job { report.times.merge(times) }
-      note(report, consumer)
+      note(report)
     case .unmoved: break
     case .fenced(let keys):
       observe(.fenced(keys))
@@ -416,7 +415,7 @@ public final class IngestionWorker {
     if rejections.areTooMany { throw IngestionError.tooManyRejected(error) }
   }
 
-  private func note(_ report: BatchReport, _ consumer: Consumer) {
+  private func note(_ report: BatchReport) {
     fates += report.fates
     for part in report.parts {
       progress[part.key] = part.next
@@ -424,10 +423,6 @@ public final class IngestionWorker {
     }
     rejections.noteCommit(report)
     observe(.committed(report))
-    let now = DatabaseClock.monotonicMicroseconds()
-    guard now - reportedToKafka > 1_000_000 else { return }
-    reportedToKafka = now
-    reportProgress(consumer)
   }
 
   /// Tells Kafka's group how far the counts are. It only feeds lag tools: no worker starts from it.
@@ -449,6 +444,7 @@ public final class IngestionWorker {
       lag[entry.key] = max(0, end - next)
     }
     probeShortLogs(consumer, now: now)
+    reportProgress(consumer)
     observe(.lag(lag))
     observe(.remembered(builder.remembered))
   }
@@ -627,7 +623,7 @@ public final class IngestionWorker {
     if !lost, case .commit = inHand, let result = committer.result(waiting: 2000) {
       inHand = nil
       switch result {
-      case .committed(let report): note(report, consumer)
+      case .committed(let report): note(report)
       case .failed(let error, let wait): observe(.retrying(error, afterMilliseconds: wait))
       case .claimed, .unmoved, .fenced, .outdated: break
       }
@@ -653,7 +649,7 @@ public final class IngestionWorker {
   private func finish(_ consumer: Consumer) {
     if case .commit = inHand, let result = committer.result(waiting: 4000) {
       inHand = nil
-      if case .committed(let report) = result { note(report, consumer) }
+      if case .committed(let report) = result { note(report) }
     }
     reportProgress(consumer)
     consumer.close(timeout: 3000)
