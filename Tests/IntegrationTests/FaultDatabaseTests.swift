@@ -205,6 +205,30 @@ extension Faults {
       }
     }
 
+    @Test("on a newer schema, where one of its tables is a view, an old binary ends and says why")
+    func newerSchema() async throws {
+      try await onOwnThread { findings in
+        try FaultFixture.with(partitions: 1) { fixture in
+          try fixture.connect().run(
+            script: """
+              ALTER TABLE dead_letter RENAME TO dead_letter_2;
+              CREATE VIEW dead_letter AS SELECT DISTINCT * FROM dead_letter_2;
+              """
+          )
+          let worker = FaultWorker(fixture.options())
+          try fixture.send(Array("not JSON".utf8))
+          try fixture.flush()
+          do {
+            let fates = try worker.value(within: 40)
+            findings.expect(false, "it ended well: \(fates)")
+          } catch let error as IngestionError {
+            findings.expect("\(error)".contains("SQLSTATE 55000"), "\(error)")
+          }
+          findings.expect(try fixture.accountedFor(fixture.connect()) == 0, "something was committed")
+        }
+      }
+    }
+
     enum FullVolume: String, CaseIterable { case tables, writeAheadLog }
 
     @Test(
