@@ -41,7 +41,7 @@ extension CountStore {
     let isNew = try insertDetections(rest)
     let lost = fresh.indices.filter { !isNew[$0] }
     for (index, verdict) in zip(lost, try storedVerdicts(lost.map { rest[$0] })) {
-      // Its key can be gone again only by a purge, which cannot have come in between: purges take the floor's lock.
+      // It was stored a moment ago, and no purge takes a key that came after the floor: it is still there.
       verdicts[fresh[index]] = verdict == .new ? .duplicate(conflicts: false) : verdict
     }
     conclude(verdicts)

@@ -2,6 +2,7 @@ import CountStore
 import Counting
 import Glibc
 import Postgres
+import Synchronization
 
 /// What the reading thread asks of the committing one, one at a time.
 enum CommitterJob: Sendable {
@@ -21,7 +22,8 @@ enum CommitterResult: Sendable {
   case unmoved
   /// The stored position is not the one that the batch builds on.
   case fenced([PartitionKey])
-  /// The batch was built on a floor, or on ids of items, that no longer hold: it must be read again.
+  /// The batch was built on a floor, or on ids of items, that no longer hold: it must be read again. Or the claim was
+  /// withdrawn before it was granted.
   case outdated
   /// `retryingAfter` milliseconds the next claim goes to the database.
   case failed(PostgresError, retryingAfter: Int64)
@@ -34,6 +36,7 @@ enum CommitterResult: Sendable {
 final class Committer: @unchecked Sendable {
   private let jobs = Mailbox<CommitterJob>()
   private let results = Mailbox<CommitterResult>()
+  private let isClaimWithdrawn = Atomic(false)
   private let options: IngestionOptions
   private let observe: @Sendable (IngestionObservation) -> Void
   private let ended = Mailbox<Bool>()
@@ -72,7 +75,13 @@ final class Committer: @unchecked Sendable {
     pthread_detach(thread)
   }
 
-  func submit(_ job: CommitterJob) { jobs.put(job) }
+  func submit(_ job: CommitterJob) {
+    isClaimWithdrawn.store(false, ordering: .relaxed)
+    jobs.put(job)
+  }
+
+  /// A claim that still waits for PostgreSQL is tried no more: its partitions may be another worker's by now.
+  func withdrawClaim() { isClaimWithdrawn.store(true, ordering: .relaxed) }
 
   /// The result of the job in hand, if it comes in time.
   func result(waiting milliseconds: Int64) -> CommitterResult? { results.take(waiting: milliseconds) }
@@ -102,7 +111,7 @@ final class Committer: @unchecked Sendable {
     ended.put(true)
   }
 
-  /// Tries until it succeeds, fails for good, or the worker stops (nil).
+  /// Tries until it succeeds, fails for good, is withdrawn, or the worker stops (nil).
   private func claim(_ requests: [ClaimRequest]) -> CommitterResult? {
     // A claim may get through where no batch does (a full disk): then it is the batches' failures that make it wait.
     if let wait = batchBackoff.current { jobs.sleep(milliseconds: wait) }
@@ -113,6 +122,7 @@ final class Committer: @unchecked Sendable {
         let store = try store()
         let watch = hasFailed ? connection.map { watchBlockers(of: $0) } : nil
         defer { watch?.stop() }
+        if isClaimWithdrawn.load(ordering: .relaxed) { return .outdated }
         let granted = try store.claim(requests, dedupHorizonSeconds: options.retention.dedupHorizon)
         return .claimed(granted.claims, granted.bounds)
       } catch {
