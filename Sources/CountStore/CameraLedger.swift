@@ -13,6 +13,8 @@ public struct CameraLedger: Sendable {
   static let batchesWhenFull = 256
   /// How many batches are noted before the rows are updated, even if they come fast.
   static let changesAtMost = 1_000
+  /// How many rows are updated by one statement: a bound of the memory that its arguments take.
+  static let rowsAtOnce = 10_000
 
   let limit: Int
   /// Nanoseconds from one update of the rows to the next.
@@ -22,7 +24,7 @@ public struct CameraLedger: Sendable {
   var fullForBatches = 0
   /// The rows of `camera_change` that this connection has committed, and their sum, but for what `settled` holds of it.
   private(set) var changes: [Int64] = []
-  private(set) var pending: [CameraKey: CameraTally] = [:]
+  private(set) var pending = CameraTallies(limit: .max)
   /// Committed, and to be merged into the sum while the server is busy.
   private var settled: [CameraNote.Entry] = []
   private var updatedAt = Self.now()
@@ -87,14 +89,14 @@ public struct CameraLedger: Sendable {
   /// Adds what the last batch noted to the sum. It takes milliseconds where there are many cameras, so it is called
   /// while the server has something else to do.
   mutating func mergeSettled() {
-    for (key, tally) in settled { pending[key, default: CameraTally()] += tally }
+    for (key, tally) in settled { pending.add(tally, of: key) }
     settled.removeAll()
   }
 
   private mutating func forgetPending() {
     settled.removeAll()
     changes.removeAll(keepingCapacity: true)
-    pending.removeAll(keepingCapacity: pending.count <= Self.defaultLimit)
+    pending = CameraTallies(limit: .max)
     updatedAt = Self.now()
   }
 

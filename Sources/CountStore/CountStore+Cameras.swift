@@ -78,8 +78,12 @@ extension CountStore {
     guard try takeBack(ledger.changes) else { return ledger.stage(.anew(try note(known), known)) }
     ledger.mergeSettled()
     var sums = ledger.pending
-    for (key, tally) in known { sums[key, default: CameraTally()] += tally }
-    try add(sums.map { (key: $0.key, tally: $0.value) }.sorted { $0.key < $1.key })
+    for (key, tally) in known { sums.add(tally, of: key) }
+    let order = sums.order
+    for start in stride(from: 0, to: order.count, by: CameraLedger.rowsAtOnce) {
+      let rows = order[start..<min(start + CameraLedger.rowsAtOnce, order.count)]
+      try add(rows.map { (key: sums.keys[Int($0)], tally: sums.tallies[Int($0)]) })
+    }
     ledger.stage(.update)
   }
 
