@@ -29,15 +29,17 @@ public struct CameraLedger: Sendable {
   private var settled: [CameraNote.Entry] = []
   private var updatedAt = Self.now()
   private var staged: Staged?
+  /// Where among the results of the transaction's last statements the id of the row of `camera_change` is.
+  private(set) var noteIndex: Int?
 
   /// What becomes true of the ledger when the transaction is committed.
   enum Staged {
-    /// A batch's tallies are in this row of `camera_change`.
-    case change(Int64, [CameraNote.Entry])
+    /// A batch's tallies are in a row of `camera_change`.
+    case change([CameraNote.Entry])
     /// They, and all that was pending, are in the cameras' rows.
     case update
     /// The same as `change`, but somebody else has added what was pending.
-    case anew(Int64, [CameraNote.Entry])
+    case anew([CameraNote.Entry])
   }
 
   /// Nothing is known yet.
@@ -60,27 +62,35 @@ public struct CameraLedger: Sendable {
   /// Lets the next batch update the rows.
   public mutating func makeDue() { updatedAt = 0 }
 
-  mutating func stage(_ staged: Staged) { self.staged = staged }
+  mutating func stage(_ staged: Staged, answeredAt index: Int? = nil) {
+    self.staged = staged
+    noteIndex = index
+  }
 
   /// The transaction is rolled back.
-  mutating func unstage() { staged = nil }
+  mutating func unstage() {
+    staged = nil
+    noteIndex = nil
+  }
 
   /// The transaction is committed.
-  mutating func settle() {
-    defer { staged = nil }
+  /// - Parameter change: the id of the batch's row of `camera_change`, if it has one.
+  mutating func settle(change id: Int64?) {
+    defer { unstage() }
     switch staged {
     case nil: return
-    case .change(let id, let tallies):
+    case .change(let tallies):
       note(id, tallies)
     case .update:
       forgetPending()
-    case .anew(let id, let tallies):
+    case .anew(let tallies):
       forgetPending()
       note(id, tallies)
     }
   }
 
-  private mutating func note(_ id: Int64, _ tallies: [CameraNote.Entry]) {
+  private mutating func note(_ id: Int64?, _ tallies: [CameraNote.Entry]) {
+    guard let id else { return }
     mergeSettled()
     changes.append(id)
     settled = tallies
