@@ -75,7 +75,7 @@ extension CountStore {
 
     return try connection.transaction { _ throws(PostgresError) in
       let offsets = try lockOffsets(Set(messages.map(\.position.key)).sorted())
-      let bounds = try lockedEventTimeBounds()
+      let (bounds, marks) = try lockedBounds()
       let locked = try lock(messages.map(\.position), in: source, asFate: messages.map(\.fate))
 
       var plan = ReadmissionPlan(cameras: cameras)
@@ -98,12 +98,10 @@ extension CountStore {
       plan.batch.detections.sort { $0.oid < $1.oid }
       plan.batch.dropRepeats()
 
-      var times = PhaseTimes()
-      let stored = try store(plan.batch, itemIDs: itemIDs, path: .careful, cameras: &ledger, times: &times)
-      switch source {
-      case .deadLetters: try quarantine(plan.batch)
-      case .quarantine: try relabel(plan)
-      }
+      var stored = try store(plan.batch, itemIDs: itemIDs, marks, path: .careful, cameras: &ledger)
+      if source == .deadLetters { stored.queries += Self.quarantine(plan.batch) }
+      if !stored.queries.isEmpty { _ = try connection.pipeline(stored.queries) }
+      if source == .quarantine { try relabel(plan) }
       try delete(plan.gone(from: source), from: source)
       let moved = try moveFates(plan.moves(stored.parts))
       _ = try recordRevision(locations: stored.changedLocations, newestEvent: moved.newestEvent)

@@ -48,8 +48,7 @@ public final class AccessLog: Sendable {
   /// stalled does not keep a process from its end.
   public func close(patience: Duration = .seconds(1)) {
     waiting.changeForAll { $0.isClosed = true }
-    let deadline = Instant.now() + patience
-    while waiting.read({ !$0.bytes.isEmpty || $0.isWriting }), Instant.now() < deadline { usleep(5000) }
+    _ = waiting.wait(until: .now + patience) { $0.bytes.isEmpty && !$0.isWriting ? true : nil }
   }
 
   private func write() {

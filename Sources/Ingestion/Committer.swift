@@ -40,6 +40,7 @@ final class Committer: @unchecked Sendable {
   private let options: IngestionOptions
   private let observe: @Sendable (IngestionObservation) -> Void
   private let ended = Mailbox<Bool>()
+  private var wake: @Sendable () -> Void = {}
 
   private var connection: Connection?
   private var batchBackoff = Backoff()
@@ -59,7 +60,9 @@ final class Committer: @unchecked Sendable {
 
   // MARK: The reading thread's side
 
-  func start() {
+  /// - Parameter wake: called when there is a result.
+  func start(wake: @escaping @Sendable () -> Void) {
+    self.wake = wake
     var thread = pthread_t()
     let context = Unmanaged.passRetained(self)
     let code = pthread_create(
@@ -97,18 +100,20 @@ final class Committer: @unchecked Sendable {
 
   private func work() {
     while let job = jobs.take(waiting: nil) {
-      switch job {
-      case .claim(let requests):
-        guard let result = claim(requests) else { continue }
-        results.put(result)
-      case .commit(let batch):
-        results.put(commit(batch))
-      case .check(let positions):
-        results.put(check(positions))
-      }
+      guard let result = answer(job) else { continue }
+      results.put(result)
+      wake()
     }
     connection?.close()
     ended.put(true)
+  }
+
+  private func answer(_ job: CommitterJob) -> CommitterResult? {
+    switch job {
+    case .claim(let requests): claim(requests)
+    case .commit(let batch): commit(batch)
+    case .check(let positions): check(positions)
+    }
   }
 
   /// Tries until it succeeds, fails for good, is withdrawn, or the worker stops (nil).

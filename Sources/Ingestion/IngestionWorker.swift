@@ -117,7 +117,8 @@ public final class IngestionWorker {
         observe: { observe(.kafka($0)) },
         rebalance: { [unowned self] consumer, change in rebalanced(consumer, change) }
       )
-      committer.start()
+      let handle = consumer.handle
+      committer.start { handle.wake() }
       maintenance.start()
       let ending: Result<Void, IngestionError>
       do {
@@ -177,7 +178,8 @@ public final class IngestionWorker {
   /// Reads what is there; waits only when there is nothing else to do.
   private func read(_ consumer: Consumer) throws(KafkaError) -> Int {
     let now = clock?.estimate() ?? Timestamp(microseconds: 0)
-    let timeout: Int32 = builder.messages > 0 && !builder.isUnproven ? 2 : inHand == nil ? 50 : 10
+    // The committer's answer ends the wait. What can be handed over at once is not held up by it.
+    let timeout: Int32 = inHand == nil && builder.messages > 0 && !builder.isUnproven ? 0 : 50
     let room = max(1, min(pollMessages, batchLimit - builder.messages))
     var began: Int64?
     let count = try consumer.poll(maximum: room, timeout: timeout) { message in
