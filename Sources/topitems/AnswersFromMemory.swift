@@ -3,8 +3,33 @@ import Dispatch
 import HTTPServer
 import Locks
 import Postgres
+import Prometheus
 import Sockets
 import TopItemsAPI
+
+extension SharedAnswers {
+  /// How well answers from memory do, for Prometheus.
+  func write(to page: inout Exposition) {
+    let statistics = statistics
+    page.gauge("topitems_answers", "Answers in memory.", [.init(Double(statistics.answers))])
+    page.gauge(
+      "topitems_answers_bytes",
+      "Roughly the memory that they take.",
+      [.init(Double(statistics.bytes))]
+    )
+    page.counter(
+      "topitems_answer_hits_total",
+      "How often one was given out.",
+      [.init(Double(statistics.hits))]
+    )
+    page.counter(
+      "topitems_answer_computations_total",
+      "How often one was computed.",
+      [.init(Double(statistics.computations))]
+    )
+    page.gauge("topitems_streams", "Clients that follow an answer.", [.init(Double(streams))])
+  }
+}
 
 /// The server's answers in memory, computed on its worker threads, and kept true by a listener on a connection of its own.
 final class AnswersFromMemory: Sendable {

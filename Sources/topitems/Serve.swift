@@ -211,6 +211,7 @@ struct Serve: ParsableCommand {
               "Lines that the reader of the access log was too slow for.",
               [.init(Double(accessLog?.dropped ?? 0))]
             )
+            answers.shared.write(to: &page)
             certificate?.write(to: &page)
           }
         )

@@ -24,6 +24,7 @@ extension EndToEnd {
       #expect(lines.contains(#"topitems_http_requests_total{route="/bi/",status="2xx"} 1"#))
       #expect(lines.contains(#"topitems_http_requests_total{route="/odata/v4",status="4xx"} 1"#))
       #expect(lines.contains { $0.hasPrefix("topitems_http_connections_total ") })
+      #expect(lines.contains("topitems_streams 0") && lines.contains("topitems_answer_hits_total 0"))
     }
 
     @Test(
