@@ -100,6 +100,15 @@ let package = Package(
       swiftSettings: swift
     ),
     .executableTarget(
+      name: "query-bench",
+      dependencies: [
+        "CountStore", "Counting", "Postgres",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Benchmarks/Queries",
+      swiftSettings: swift
+    ),
+    .executableTarget(
       name: "hello-server",
       dependencies: ["HTTPServer", "HTTP", "Sockets"],
       path: "Examples/hello-server",
