@@ -124,7 +124,11 @@ let package = Package(
     .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: swift),
     .target(name: "HTTPCases", path: "Tests/HTTPCases", swiftSettings: swift),
-    .testTarget(name: "HTTPTests", dependencies: ["HTTP", "HTTPCases", "CNghttp2"], swiftSettings: swift),
+    .testTarget(
+      name: "HTTPTests",
+      dependencies: ["HTTP", "HTTPCases", "CNghttp2", "TestSupport"],
+      swiftSettings: swift
+    ),
     .testTarget(name: "SocketsTests", dependencies: ["Sockets"], swiftSettings: swift),
     .testTarget(
       name: "HTTPServerTests",
@@ -153,11 +157,11 @@ let package = Package(
     ),
     .testTarget(
       name: "TopItemsAPITests",
-      dependencies: ["TopItemsAPI", "CountStore", "Counting", "HTTP", "Locks", "Postgres"],
+      dependencies: ["TopItemsAPI", "CountStore", "Counting", "HTTP", "Locks", "Postgres", "TestSupport"],
       swiftSettings: swift
     ),
     .testTarget(name: "WebPagesTests", dependencies: ["WebPages", "HTTP"], swiftSettings: swift),
-    .testTarget(name: "CountingTests", dependencies: ["Counting"], swiftSettings: swift),
+    .testTarget(name: "CountingTests", dependencies: ["Counting", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Counting"], swiftSettings: swift),
     .testTarget(
       name: "EndToEndTests",

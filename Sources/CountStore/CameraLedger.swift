@@ -13,6 +13,8 @@ public struct CameraLedger: Sendable {
   static let batchesWhenFull = 256
   /// How many batches are noted before the rows are updated, even if they come fast.
   static let changesAtMost = 1_000
+  /// How many rows are updated by one statement: a bound of the memory that its arguments take.
+  static let rowsAtOnce = 10_000
 
   let limit: Int
   /// Nanoseconds from one update of the rows to the next.
@@ -22,20 +24,22 @@ public struct CameraLedger: Sendable {
   var fullForBatches = 0
   /// The rows of `camera_change` that this connection has committed, and their sum, but for what `settled` holds of it.
   private(set) var changes: [Int64] = []
-  private(set) var pending: [CameraKey: CameraTally] = [:]
+  private(set) var pending = CameraTallies(limit: .max)
   /// Committed, and to be merged into the sum while the server is busy.
   private var settled: [CameraNote.Entry] = []
   private var updatedAt = Self.now()
   private var staged: Staged?
+  /// Where among the results of the transaction's last statements the id of the row of `camera_change` is.
+  private(set) var noteIndex: Int?
 
   /// What becomes true of the ledger when the transaction is committed.
   enum Staged {
-    /// A batch's tallies are in this row of `camera_change`.
-    case change(Int64, [CameraNote.Entry])
+    /// A batch's tallies are in a row of `camera_change`.
+    case change([CameraNote.Entry])
     /// They, and all that was pending, are in the cameras' rows.
     case update
     /// The same as `change`, but somebody else has added what was pending.
-    case anew(Int64, [CameraNote.Entry])
+    case anew([CameraNote.Entry])
   }
 
   /// Nothing is known yet.
@@ -58,27 +62,35 @@ public struct CameraLedger: Sendable {
   /// Lets the next batch update the rows.
   public mutating func makeDue() { updatedAt = 0 }
 
-  mutating func stage(_ staged: Staged) { self.staged = staged }
+  mutating func stage(_ staged: Staged, answeredAt index: Int? = nil) {
+    self.staged = staged
+    noteIndex = index
+  }
 
   /// The transaction is rolled back.
-  mutating func unstage() { staged = nil }
+  mutating func unstage() {
+    staged = nil
+    noteIndex = nil
+  }
 
   /// The transaction is committed.
-  mutating func settle() {
-    defer { staged = nil }
+  /// - Parameter change: the id of the batch's row of `camera_change`, if it has one.
+  mutating func settle(change id: Int64?) {
+    defer { unstage() }
     switch staged {
     case nil: return
-    case .change(let id, let tallies):
+    case .change(let tallies):
       note(id, tallies)
     case .update:
       forgetPending()
-    case .anew(let id, let tallies):
+    case .anew(let tallies):
       forgetPending()
       note(id, tallies)
     }
   }
 
-  private mutating func note(_ id: Int64, _ tallies: [CameraNote.Entry]) {
+  private mutating func note(_ id: Int64?, _ tallies: [CameraNote.Entry]) {
+    guard let id else { return }
     mergeSettled()
     changes.append(id)
     settled = tallies
@@ -87,14 +99,14 @@ public struct CameraLedger: Sendable {
   /// Adds what the last batch noted to the sum. It takes milliseconds where there are many cameras, so it is called
   /// while the server has something else to do.
   mutating func mergeSettled() {
-    for (key, tally) in settled { pending[key, default: CameraTally()] += tally }
+    for (key, tally) in settled { pending.add(tally, of: key) }
     settled.removeAll()
   }
 
   private mutating func forgetPending() {
     settled.removeAll()
     changes.removeAll(keepingCapacity: true)
-    pending.removeAll(keepingCapacity: pending.count <= Self.defaultLimit)
+    pending = CameraTallies(limit: .max)
     updatedAt = Self.now()
   }
 

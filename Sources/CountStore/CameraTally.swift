@@ -57,7 +57,9 @@ public struct CameraTally: Sendable, Equatable {
   }
 }
 
-/// A batch's tallies, one for each camera, and one for all the others when they are too many.
+/// The tallies of a batch or of several, one for each camera, and one for all the others when they are too many.
+///
+/// Packed closely, since a hundred thousand cameras are no rare case: a `Dictionary` takes two to three times as much.
 public struct CameraTallies: Sendable {
   /// Where those cameras are counted that have no tally of their own.
   public static let others: Int32 = 0
@@ -100,6 +102,16 @@ public struct CameraTallies: Sendable {
     }
   }
 
+  /// Adds what a later batch made of a camera.
+  mutating func add(_ tally: CameraTally, of key: CameraKey) {
+    tallies[Int(index(of: key))] += tally
+  }
+
+  /// The indexes of all cameras but the others, in the order of their keys.
+  var order: [Int32] {
+    (1..<Int32(keys.count)).sorted { keys[Int($0)] < keys[Int($1)] }
+  }
+
   /// The tally of a camera that has one of its own.
   public subscript(key: CameraKey) -> CameraTally? {
     keys.dropFirst().firstIndex(of: key).map { tallies[$0] }
@@ -120,6 +132,10 @@ public struct CameraTallies: Sendable {
 
   private mutating func grow() {
     table = [Int32](repeating: 0, count: max(256, table.count * 2))
+    // Left to themselves, the arrays would double when they are full.
+    let room = min(limit, table.count / 2) + 1
+    keys.reserveCapacity(room)
+    tallies.reserveCapacity(room)
     for index in keys.indices.dropFirst() { table[slot(of: keys[index])] = Int32(index) }
   }
 

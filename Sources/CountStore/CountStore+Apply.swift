@@ -30,27 +30,12 @@ extension CountStore {
   public func apply(_ batch: Batch, itemIDs: [Int64], path: ApplyPath, cameras: inout CameraLedger)
     throws(PostgresError) -> ApplyOutcome
   {
-    var times = PhaseTimes()
-    try connection.begin()
-    let outcome: ApplyOutcome
     do {
-      outcome = try write(batch, itemIDs: itemIDs, path: path, cameras: &cameras, times: &times)
-      guard case .committed = outcome else {
-        connection.rollback()
-        cameras.unstage()
-        return outcome
-      }
-      try connection.commit()
-    } catch {
-      connection.rollback()
-      cameras.unstage()
-      throw error
+      return try attempt(batch, itemIDs: itemIDs, path: path, cameras: &cameras)
+    } catch  where path == .optimistic && error.sqlState == .uniqueViolation {
+      // A small batch meets the constraint in its last statements; all of it is rolled back.
+      return try attempt(batch, itemIDs: itemIDs, path: .careful, cameras: &cameras)
     }
-    cameras.settle()
-    guard case .committed(var applied) = outcome else { return outcome }
-    times.end(.commit)
-    applied.times = times
-    return .committed(applied)
   }
 
   /// The same for a writer that gives no camera a row of its own.
@@ -59,83 +44,100 @@ extension CountStore {
     return try apply(batch, itemIDs: itemIDs, path: path, cameras: &cameras)
   }
 
-  private func write(
-    _ batch: Batch,
-    itemIDs: [Int64],
-    path: ApplyPath,
-    cameras: inout CameraLedger,
-    times: inout PhaseTimes
-  ) throws(PostgresError) -> ApplyOutcome {
-    let fenced = try fencedPartitions(batch)
-    guard fenced.isEmpty else { return .fenced(fenced) }
+  private func attempt(_ batch: Batch, itemIDs: [Int64], path: ApplyPath, cameras: inout CameraLedger)
+    throws(PostgresError) -> ApplyOutcome
+  {
+    var times = PhaseTimes()
+    do {
+      let opening = try connection.begin(running: [
+        Self.offsetLock(batch.parts.map(\.key)), Self.boundsLock, EventTimeBounds.query, RollupMarks.query,
+      ])
+      let fenced = batch.fenced(by: try Self.offsets(opening.take(1)))
+      let bounds = try EventTimeBounds(opening.take(3))
+      let isLate = batch.oldestDetection.map { $0 < bounds.floor } ?? false
+      guard fenced.isEmpty, !isLate else {
+        connection.rollback()
+        return fenced.isEmpty ? .floorRose(bounds) : .fenced(fenced)
+      }
+      let marks = try RollupMarks(opening.take(4))
+      times.end(.lock)
 
-    let bounds = try lockedEventTimeBounds()
-    if let oldest = batch.oldestDetection, oldest < bounds.floor { return .floorRose(bounds) }
-    times.end(.lock)
-
-    let stored = try store(batch, itemIDs: itemIDs, path: path, cameras: &cameras, times: &times)
-    try quarantine(batch)
-    try bury(batch)
-    try advanceOffsets(stored.parts)
-    let revision = try recordRevision(
-      locations: stored.changedLocations,
-      newestEvent: stored.parts.compactMap(\.maximumEventAt).max()
-    )
-    times.end(.offsets)
-    return .committed(
-      AppliedBatch(
-        revision: revision,
-        parts: stored.parts,
-        bounds: bounds,
-        usedCarefulPath: stored.usedCarefulPath,
-        times: times
+      var stored = try store(batch, itemIDs: itemIDs, marks, path: path, cameras: &cameras)
+      times.end(.copy)
+      stored.queries += Self.quarantine(batch) + Self.bury(batch) + [Self.advance(stored.parts)]
+      stored.queries += Self.revisionQueries(
+        locations: stored.changedLocations,
+        newestEvent: stored.parts.compactMap(\.maximumEventAt).max()
       )
-    )
+      let closing = try connection.commit(running: stored.queries)
+      var change: Int64?
+      if let index = cameras.noteIndex { change = try closing.take(index).int64(0, 0) }
+      cameras.settle(change: change)
+      times.end(.commit)
+      return .committed(
+        AppliedBatch(
+          revision: try closing.take(stored.queries.count - 1).int64(0, 0),
+          parts: stored.parts,
+          bounds: bounds,
+          usedCarefulPath: stored.usedCarefulPath,
+          times: times
+        )
+      )
+    } catch {
+      connection.rollback()
+      cameras.unstage()
+      throw error
+    }
   }
 
-  /// The floor and the clock; neither the floor nor the marks of the rollup move before the transaction's end.
-  func lockedEventTimeBounds() throws(PostgresError) -> EventTimeBounds {
-    try lockBoundsShared()
-    return try eventTimeBounds()
+  /// Takes the locks under which neither the floor nor the marks of the rollup move before the transaction's end, and
+  /// reads both.
+  func lockedBounds() throws(PostgresError) -> (EventTimeBounds, RollupMarks) {
+    let results = try connection.pipeline([Self.boundsLock, EventTimeBounds.query, RollupMarks.query])
+    return (try EventTimeBounds(results.take(1)), try RollupMarks(results.take(2)))
+  }
+
+  /// What became of a batch's detections.
+  struct Stored {
+    /// The batch's, with the fates that the constraint decided.
+    var parts: [Batch.Part]
+    /// nil when they are too many to be named.
+    var changedLocations: [Int64]?
+    var usedCarefulPath: Bool
+    /// What is left to be run, so that all of it takes one way there and back.
+    var queries: [Query]
   }
 
   /// Stores the batch's detections and what they add up to, for locations and for cameras. The caller holds the rows
-  /// of `ingest_offset` and has read `lockedEventTimeBounds`.
-  ///
-  /// - Returns: the batch's parts, with the fates that the constraint decided, and which locations' counts changed.
+  /// of `ingest_offset` and what `lockedBounds` locks.
   func store(
     _ batch: Batch,
     itemIDs: [Int64],
+    _ marks: RollupMarks,
     path: ApplyPath,
-    cameras: inout CameraLedger,
-    times: inout PhaseTimes
-  ) throws(PostgresError) -> (parts: [Batch.Part], changedLocations: [Int64]?, usedCarefulPath: Bool) {
+    cameras: inout CameraLedger
+  ) throws(PostgresError) -> Stored {
     var conclusion: BatchConclusion?
-    let usedCarefulPath = try storeDetections(batch.detections, path: path) { verdicts in
+    var queries: [Query] = []
+    let usedCarefulPath = try storeDetections(batch.detections, path: path, queries: &queries) { verdicts in
       cameras.mergeSettled()
       conclusion = BatchConclusion(batch, verdicts: verdicts, itemIDs: itemIDs, cameras: cameras)
     }
     guard let conclusion else { preconditionFailure("storeDetections always concludes") }
-    times.end(.copy)
-    try addToRollups(conclusion.counts, try add(conclusion.counts))
-    try record(conclusion.cameras, in: &cameras)
-    times.end(.counts)
-    return (conclusion.parts, conclusion.counts.changedLocations(), usedCarefulPath)
+    queries += Self.additions(of: conclusion.counts, marks)
+    try record(conclusion.cameras, in: &cameras, after: &queries)
+    return Stored(
+      parts: conclusion.parts,
+      changedLocations: conclusion.counts.changedLocations(),
+      usedCarefulPath: usedCarefulPath,
+      queries: queries
+    )
   }
 
-  /// The partitions whose stored position is not the one that the batch builds on.
-  private func fencedPartitions(_ batch: Batch) throws(PostgresError) -> [PartitionKey] {
-    let stored = try lockOffsets(batch.parts.map(\.key))
-    return batch.parts.filter { part in
-      stored[part.key].map { $0.epoch != part.epoch || $0.nextOffset != part.base } ?? true
-    }.map(\.key)
-  }
-
-  private func advanceOffsets(_ parts: [Batch.Part]) throws(PostgresError) {
+  private static func advance(_ parts: [Batch.Part]) -> Query {
     func fates(_ fate: Fate) -> [Int64] { parts.map { Int64($0.fates[fate]) } }
     let maximumEventAt = parts.map { ($0.maximumEventAt ?? .never).microseconds }
-    _ = try connection.execute(
-      """
+    return """
       UPDATE ingest_offset AS stored
       SET next_offset = batch.next_offset,
           max_event_at = greatest(stored.max_event_at,
@@ -154,7 +156,15 @@ extension CountStore {
                  tombstones, log_end_offset)
       WHERE stored.topic = batch.topic COLLATE "C" AND stored.partition = batch.partition
       """
-    )
+  }
+}
+
+extension Batch {
+  /// The partitions whose stored position is not the one that the batch builds on.
+  fileprivate func fenced(by stored: [PartitionKey: PartitionClaim]) -> [PartitionKey] {
+    parts.filter { part in
+      stored[part.key].map { $0.epoch != part.epoch || $0.nextOffset != part.base } ?? true
+    }.map(\.key)
   }
 }
 

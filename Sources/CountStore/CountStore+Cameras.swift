@@ -67,30 +67,49 @@ extension CountStore {
 
   /// Notes a batch's tallies: as a row of `camera_change`, or, when it is time, together with all that this connection
   /// has noted before, in the cameras' rows, in the order of their key. Those without a row of their own come last.
-  func record(_ note: CameraNote, in ledger: inout CameraLedger) throws(PostgresError) {
-    if !note.known.isEmpty { try record(note.known, &ledger) }
-    if note.others != CameraTally() { try add(note.others) }
+  ///
+  /// - Parameter queries: what is to be run before the cameras' rows are locked, and gets what is left to be run.
+  func record(_ note: CameraNote, in ledger: inout CameraLedger, after queries: inout [Query])
+    throws(PostgresError)
+  {
+    if !note.known.isEmpty { try record(note.known, &ledger, after: &queries) }
+    if note.others != CameraTally() { queries.append(Self.addition(of: note.others)) }
   }
 
-  private func record(_ known: [CameraNote.Entry], _ ledger: inout CameraLedger) throws(PostgresError) {
-    guard ledger.isDue else { return ledger.stage(.change(try note(known), known)) }
+  private func record(
+    _ known: [CameraNote.Entry],
+    _ ledger: inout CameraLedger,
+    after queries: inout [Query]
+  ) throws(PostgresError) {
+    guard ledger.isDue else {
+      ledger.stage(.change(known), answeredAt: queries.count)
+      return queries.append(Self.note(known))
+    }
+    if !queries.isEmpty { _ = try connection.pipeline(queries) }
+    queries.removeAll()
     // Somebody who took this worker for dead may have added some of them already.
-    guard try takeBack(ledger.changes) else { return ledger.stage(.anew(try note(known), known)) }
+    guard try takeBack(ledger.changes) else {
+      ledger.stage(.anew(known), answeredAt: queries.count)
+      return queries.append(Self.note(known))
+    }
     ledger.mergeSettled()
     var sums = ledger.pending
-    for (key, tally) in known { sums[key, default: CameraTally()] += tally }
-    try add(sums.map { (key: $0.key, tally: $0.value) }.sorted { $0.key < $1.key })
+    for (key, tally) in known { sums.add(tally, of: key) }
+    let order = sums.order
+    for start in stride(from: 0, to: order.count, by: CameraLedger.rowsAtOnce) {
+      let rows = order[start..<min(start + CameraLedger.rowsAtOnce, order.count)]
+      try add(rows.map { (key: sums.keys[Int($0)], tally: sums.tallies[Int($0)]) })
+    }
     ledger.stage(.update)
   }
 
-  /// - Returns: the row's id.
-  private func note(_ known: [CameraNote.Entry]) throws(PostgresError) -> Int64 {
+  /// Answers with the row's id.
+  private static func note(_ known: [CameraNote.Entry]) -> Query {
     func counts(_ count: (CameraTally) -> Int64) -> [Int32] {
       let counts = known.map { Int32(clamping: count($0.tally)) }
       return counts.allSatisfy { $0 == 0 } ? [] : counts
     }
-    let result = try connection.execute(
-      """
+    return """
       INSERT INTO camera_change (geographical_location_oids, video_camera_oids, counted, duplicates, conflicts, late,
                                  future, largest_skew_us, latest_skew_us)
       VALUES (\(known.map(\.key.location)), \(known.map(\.key.camera)), \(counts(\.counted)),
@@ -98,8 +117,6 @@ extension CountStore {
               \(known.map { $0.tally.largestSkew ?? .min }), \(known.map { $0.tally.latestSkew ?? .min }))
       RETURNING change_id
       """
-    )
-    return try result.int64(0, 0)
   }
 
   /// Deletes these changes, unless one of them is gone already; then none.
@@ -171,21 +188,19 @@ extension CountStore {
     )
   }
 
-  private func add(_ others: CameraTally) throws(PostgresError) {
-    _ = try connection.execute(
-      """
-      INSERT INTO camera_overflow AS stored (counted, duplicates, conflicts, late, future, largest_skew_us,
-                                             latest_skew_us, last_seen)
-      VALUES (\(others.counted), \(others.duplicates), \(others.conflicts), \(others.late), \(others.future),
-              \(others.largestSkew), \(others.latestSkew), CASE WHEN \(others.latestSkew != nil) THEN now() END)
-      ON CONFLICT (only_row) DO UPDATE
-      SET counted = stored.counted + excluded.counted, duplicates = stored.duplicates + excluded.duplicates,
-          conflicts = stored.conflicts + excluded.conflicts, late = stored.late + excluded.late,
-          future = stored.future + excluded.future,
-          largest_skew_us = greatest(stored.largest_skew_us, excluded.largest_skew_us),
-          latest_skew_us = coalesce(excluded.latest_skew_us, stored.latest_skew_us),
-          last_seen = coalesce(excluded.last_seen, stored.last_seen)
-      """
-    )
+  private static func addition(of others: CameraTally) -> Query {
+    """
+    INSERT INTO camera_overflow AS stored (counted, duplicates, conflicts, late, future, largest_skew_us,
+                                           latest_skew_us, last_seen)
+    VALUES (\(others.counted), \(others.duplicates), \(others.conflicts), \(others.late), \(others.future),
+            \(others.largestSkew), \(others.latestSkew), CASE WHEN \(others.latestSkew != nil) THEN now() END)
+    ON CONFLICT (only_row) DO UPDATE
+    SET counted = stored.counted + excluded.counted, duplicates = stored.duplicates + excluded.duplicates,
+        conflicts = stored.conflicts + excluded.conflicts, late = stored.late + excluded.late,
+        future = stored.future + excluded.future,
+        largest_skew_us = greatest(stored.largest_skew_us, excluded.largest_skew_us),
+        latest_skew_us = coalesce(excluded.latest_skew_us, stored.latest_skew_us),
+        last_seen = coalesce(excluded.last_seen, stored.last_seen)
+    """
   }
 }

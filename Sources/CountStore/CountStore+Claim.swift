@@ -39,16 +39,23 @@ extension CountStore {
 
   /// The stored offsets and epochs, locked until the transaction ends, in the order that every writer keeps.
   func lockOffsets(_ keys: [PartitionKey]) throws(PostgresError) -> [PartitionKey: PartitionClaim] {
-    let result = try connection.execute(
-      """
-      SELECT stored.topic, stored.partition, stored.epoch, stored.next_offset
-      FROM ingest_offset AS stored
-      JOIN unnest(\(keys.map(\.topic))::text[], \(keys.map(\.partition))::integer[]) AS wanted(topic, partition)
-        ON stored.topic = wanted.topic COLLATE "C" AND stored.partition = wanted.partition
-      ORDER BY stored.topic, stored.partition
-      FOR UPDATE OF stored
-      """
-    )
+    try Self.offsets(connection.execute(Self.offsetLock(keys)))
+  }
+
+  static func offsetLock(_ keys: [PartitionKey]) -> Query {
+    """
+    SELECT stored.topic, stored.partition, stored.epoch, stored.next_offset
+    FROM ingest_offset AS stored
+    JOIN unnest(\(keys.map(\.topic))::text[], \(keys.map(\.partition))::integer[]) AS wanted(topic, partition)
+      ON stored.topic = wanted.topic COLLATE "C" AND stored.partition = wanted.partition
+    ORDER BY stored.topic, stored.partition
+    FOR UPDATE OF stored
+    """
+  }
+
+  /// - Parameter result: of `offsetLock`.
+  static func offsets(_ result: borrowing QueryResult) throws(PostgresError) -> [PartitionKey: PartitionClaim]
+  {
     var stored: [PartitionKey: PartitionClaim] = [:]
     for row in 0..<result.count {
       let key = PartitionKey(topic: try result.string(row, 0), partition: try result.int32(row, 1))
@@ -127,14 +134,22 @@ extension CountStore {
   /// The floor and the clock. Within a batch, read it in a statement after the one that took `Lock.floor`: a
   /// statement sees what was committed when it began, not when it got its locks.
   func eventTimeBounds() throws(PostgresError) -> EventTimeBounds {
-    let result = try connection.execute("SELECT floor_at, clock_timestamp() FROM dedup_floor")
+    try EventTimeBounds(connection.execute(EventTimeBounds.query))
+  }
+}
+
+extension EventTimeBounds {
+  static let query: Query = "SELECT floor_at, clock_timestamp() FROM dedup_floor"
+
+  /// - Parameter result: of `query`.
+  init(_ result: borrowing QueryResult) throws(PostgresError) {
     guard result.count == 1 else {
       throw PostgresError(
         .protocol,
         "the table dedup_floor has \(result.count) rows instead of 1; a worker's claim fills it"
       )
     }
-    return EventTimeBounds(
+    self.init(
       floor: Timestamp(microseconds: try result.timestamp(0, 0)),
       now: Timestamp(microseconds: try result.timestamp(0, 1))
     )

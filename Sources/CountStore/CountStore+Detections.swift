@@ -9,19 +9,31 @@ enum DetectionVerdict: Equatable {
 }
 
 extension CountStore {
+  /// So many detections are worth a COPY, which takes three more ways there and back than an INSERT that goes along with
+  /// the statements behind it.
+  static let copiedAtLeast = 500
+
   /// Stores the detections that the unique constraint lets in.
   ///
   /// - Parameters:
   ///   - detections: sorted by oid, without repeats.
+  ///   - queries: gets what is left to be run. If that meets the unique constraint, the transaction is over, and the careful
+  ///     path is to be taken.
   ///   - conclude: told what becomes of each, by position (nil: all are new), while the server is still busy with them:
   ///     what follows from it takes no time then. Only the last call holds.
   /// - Returns: whether the careful path was taken.
   func storeDetections(
     _ detections: [Batch.Detection],
     path: ApplyPath,
+    queries: inout [Query],
     conclude: ([DetectionVerdict]?) -> Void
   ) throws(PostgresError) -> Bool {
     guard !detections.isEmpty else {
+      conclude(nil)
+      return false
+    }
+    if path == .optimistic, detections.count < Self.copiedAtLeast {
+      queries.append(Self.insertion(of: detections))
       conclude(nil)
       return false
     }
@@ -41,7 +53,7 @@ extension CountStore {
     let isNew = try insertDetections(rest)
     let lost = fresh.indices.filter { !isNew[$0] }
     for (index, verdict) in zip(lost, try storedVerdicts(lost.map { rest[$0] })) {
-      // Its key can be gone again only by a purge, which cannot have come in between: purges take the floor's lock.
+      // It was stored a moment ago, and no purge takes a key that came after the floor: it is still there.
       verdicts[fresh[index]] = verdict == .new ? .duplicate(conflicts: false) : verdict
     }
     conclude(verdicts)
@@ -94,11 +106,7 @@ extension CountStore {
   private func insertDetections(_ detections: [Batch.Detection]) throws(PostgresError) -> [Bool] {
     let result = try connection.execute(
       """
-      INSERT INTO detection (detection_oid, detected_at, payload_hash)
-      SELECT * FROM unnest(\(detections.map(\.oid)), \(timestamps: detections.map(\.detectedAt.microseconds)),
-                           \(detections.map(\.payloadHash)))
-        AS batch(detection_oid, detected_at, payload_hash)
-      ORDER BY detection_oid
+      \(Self.insertion(of: detections))
       ON CONFLICT (detection_oid) DO NOTHING
       RETURNING detection_oid
       """
@@ -119,35 +127,42 @@ extension CountStore {
     return isNew
   }
 
-  /// Adds to the counts of the windows, in the order of their key, and notes locations that count for the first time.
-  /// - Returns: the marks of the coarser levels, read in the same statement to save the way there and back.
-  func add(_ counts: WindowedCounts) throws(PostgresError) -> RollupMarks? {
-    guard !counts.isEmpty else { return nil }
-    let locations = counts.changedLocations(limit: .max) ?? []
-    let marks = try connection.execute(
-      """
-      WITH added AS (
-        INSERT INTO window_count AS stored (geographical_location_oid, window_start, item_id, item_count)
-        SELECT * FROM unnest(\(counts.locations), \(timestamps: counts.windowStarts), \(counts.itemIDs), \(counts.counts))
-          AS batch(geographical_location_oid, window_start, item_id, item_count)
-        ON CONFLICT (geographical_location_oid, window_start, item_id)
-        DO UPDATE SET item_count = stored.item_count + excluded.item_count),
-      first AS (
-        INSERT INTO counted_location (geographical_location_oid)
-        SELECT location FROM unnest(\(locations)) AS batch(location)
-        WHERE NOT EXISTS (SELECT FROM counted_location WHERE geographical_location_oid = location)
-        ORDER BY location ON CONFLICT DO NOTHING)
-      \(unescaped: RollupMarks.sql)
-      """
-    )
-    return try RollupMarks(marks)
+  private static func insertion(of detections: [Batch.Detection]) -> Query {
+    """
+    INSERT INTO detection (detection_oid, detected_at, payload_hash)
+    SELECT * FROM unnest(\(detections.map(\.oid)), \(timestamps: detections.map(\.detectedAt.microseconds)),
+                         \(detections.map(\.payloadHash)))
+      AS batch(detection_oid, detected_at, payload_hash)
+    ORDER BY detection_oid
+    """
   }
 
-  /// Puts events aside for their time. A replay finds its row already there.
-  func quarantine(_ batch: Batch) throws(PostgresError) {
+  /// What adds to the counts of the windows, in the order of their key, and to the coarser levels that cover them, and
+  /// notes locations that count for the first time.
+  static func additions(of counts: WindowedCounts, _ marks: RollupMarks) -> [Query] {
+    guard !counts.isEmpty else { return [] }
+    let locations = counts.changedLocations(limit: .max) ?? []
+    let windows: Query = """
+      INSERT INTO window_count AS stored (geographical_location_oid, window_start, item_id, item_count)
+      SELECT * FROM unnest(\(counts.locations), \(timestamps: counts.windowStarts), \(counts.itemIDs), \(counts.counts))
+        AS batch(geographical_location_oid, window_start, item_id, item_count)
+      ON CONFLICT (geographical_location_oid, window_start, item_id)
+      DO UPDATE SET item_count = stored.item_count + excluded.item_count
+      """
+    let first: Query = """
+      INSERT INTO counted_location (geographical_location_oid)
+      SELECT location FROM unnest(\(locations)) AS batch(location)
+      WHERE NOT EXISTS (SELECT FROM counted_location WHERE geographical_location_oid = location)
+      ORDER BY location ON CONFLICT DO NOTHING
+      """
+    return [windows, first] + rollupQueries(counts, marks)
+  }
+
+  /// What puts events aside for their time. A replay finds its row already there.
+  static func quarantine(_ batch: Batch) -> [Query] {
     let events = batch.quarantined
-    guard !events.isEmpty else { return }
-    _ = try connection.execute(
+    guard !events.isEmpty else { return [] }
+    return [
       """
       INSERT INTO quarantine (topic, partition, "offset", reason, detection_oid, geographical_location_oid,
                               video_camera_oid, item_name, detected_at)
@@ -160,14 +175,14 @@ extension CountStore {
         AS put_aside(topic, partition, "offset", reason, detection_oid, location, camera, item_name, detected_at)
       ON CONFLICT (topic, partition, "offset") DO NOTHING
       """
-    )
+    ]
   }
 
-  /// Keeps the messages that can never be an event. A replay finds its row already there.
-  func bury(_ batch: Batch) throws(PostgresError) {
+  /// What keeps the messages that can never be an event. A replay finds its row already there.
+  static func bury(_ batch: Batch) -> [Query] {
     let dead = batch.deadLetters
-    guard !dead.isEmpty else { return }
-    _ = try connection.execute(
+    guard !dead.isEmpty else { return [] }
+    return [
       """
       INSERT INTO dead_letter (topic, partition, "offset", reason, field, payload, payload_bytes, message_at)
       SELECT topic, partition, "offset", reason, nullif(field, ''), payload, payload_bytes,
@@ -179,6 +194,6 @@ extension CountStore {
         AS dead(topic, partition, "offset", reason, field, payload, payload_bytes, message_at)
       ON CONFLICT (topic, partition, "offset") DO NOTHING
       """
-    )
+    ]
   }
 }

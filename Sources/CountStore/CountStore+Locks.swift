@@ -8,10 +8,8 @@ extension CountStore {
   /// Takes the locks under which a batch may rely on the deduplication floor and on the rollup marks: shared, so
   /// that batches do not wait for each other, and held until the transaction ends. Read what they guard in a later
   /// statement: a statement sees what was committed when it began, not when it got its locks.
-  func lockBoundsShared() throws(PostgresError) {
-    _ = try connection.execute(
-      "SELECT pg_advisory_xact_lock_shared(\(Lock.floor)), pg_advisory_xact_lock_shared(\(Lock.rollup))"
-    )
+  static var boundsLock: Query {
+    "SELECT pg_advisory_xact_lock_shared(\(Lock.floor)), pg_advisory_xact_lock_shared(\(Lock.rollup))"
   }
 
   /// Runs a short transaction while no batch runs.

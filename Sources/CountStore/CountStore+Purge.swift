@@ -36,17 +36,18 @@ extension CountStore {
   /// Deletes dead letters that were recorded longer ago than so many seconds, in one stretch of the table.
   /// - Throws: `PostgresError`.
   func purgeDeadLetters(olderThan seconds: Int64, _ cursor: inout PurgeCursor) throws(PostgresError) -> Int {
-    try purge("dead_letter", where: Self.isRecorded(before: seconds), &cursor)
+    try purge("dead_letter", where: "recorded_at < \(Self.ago(seconds))", &cursor)
   }
 
-  /// Deletes quarantined events that were recorded longer ago than so many seconds, in one stretch of the table.
+  /// Deletes quarantined events that were recorded longer ago than so many seconds, in one stretch of the table. A future
+  /// one stays until it has been due for as long: it is to be counted first.
   /// - Throws: `PostgresError`.
   func purgeQuarantine(olderThan seconds: Int64, _ cursor: inout PurgeCursor) throws(PostgresError) -> Int {
-    try purge("quarantine", where: Self.isRecorded(before: seconds), &cursor)
+    try purge("quarantine", where: "greatest(recorded_at, detected_at) < \(Self.ago(seconds))", &cursor)
   }
 
-  private static func isRecorded(before seconds: Int64) -> Query {
-    "recorded_at < now() - make_interval(secs => \(seconds)::double precision)"
+  private static func ago(_ seconds: Int64) -> Query {
+    "now() - make_interval(secs => \(seconds)::double precision)"
   }
 
   private func purge(_ table: String, where condition: Query, _ cursor: inout PurgeCursor)

@@ -75,7 +75,7 @@ extension CountStore {
 
     return try connection.transaction { _ throws(PostgresError) in
       let offsets = try lockOffsets(Set(messages.map(\.position.key)).sorted())
-      let bounds = try lockedEventTimeBounds()
+      let (bounds, marks) = try lockedBounds()
       let locked = try lock(messages.map(\.position), in: source, asFate: messages.map(\.fate))
 
       var plan = ReadmissionPlan(cameras: cameras)
@@ -98,16 +98,14 @@ extension CountStore {
       plan.batch.detections.sort { $0.oid < $1.oid }
       plan.batch.dropRepeats()
 
-      var times = PhaseTimes()
-      let stored = try store(plan.batch, itemIDs: itemIDs, path: .careful, cameras: &ledger, times: &times)
-      switch source {
-      case .deadLetters: try quarantine(plan.batch)
-      case .quarantine: try relabel(plan)
-      }
+      var stored = try store(plan.batch, itemIDs: itemIDs, marks, path: .careful, cameras: &ledger)
+      if source == .deadLetters { stored.queries += Self.quarantine(plan.batch) }
+      if !stored.queries.isEmpty { _ = try connection.pipeline(stored.queries) }
+      if source == .quarantine { try relabel(plan) }
       try delete(plan.gone(from: source), from: source)
-      let report = try plan.report(stored.parts, moved: moveFates(plan.moves(stored.parts)))
-      _ = try recordRevision(locations: stored.changedLocations)
-      return report
+      let moved = try moveFates(plan.moves(stored.parts))
+      _ = try recordRevision(locations: stored.changedLocations, newestEvent: moved.newestEvent)
+      return plan.report(stored.parts, moved: moved.accounted)
     }
   }
 
@@ -163,17 +161,22 @@ extension CountStore {
   }
 
   /// Moves fates in the partitions' rows, which the caller holds.
-  /// - Returns: the partitions whose row had accounted for the messages.
-  private func moveFates(_ moves: [PartitionKey: FateMoves]) throws(PostgresError) -> Set<PartitionKey> {
+  ///
+  /// What is readmitted may be newer than much that is still to be read. So only where nothing was accepted yet it
+  /// sets the time up to which the partition has come.
+  /// - Returns: the partitions whose row had accounted for the messages, and the latest event time that was set.
+  private func moveFates(_ moves: [PartitionKey: FateMoves]) throws(PostgresError)
+    -> (accounted: Set<PartitionKey>, newestEvent: Timestamp?)
+  {
     let stored = try storedFates(Array(moves.keys))
-    let fitting = moves.filter { key, moves in stored[key].map(moves.fit) ?? false }
-    // Whose fates do not fit may still have an event that is newer than all before.
+    let fitting = moves.filter { key, moves in stored[key].map { moves.fit($0.fates) } ?? false }
+    let first = moves.filter { key, _ in stored[key]?.hasEvent == false }.compactMap(\.value.maximumEventAt)
     let rows = moves.map { key, moves in (key: key, moves: moves, fits: fitting[key] != nil) }
     func change(_ fate: Fate) -> [Int64] { rows.map { $0.fits ? $0.moves.changes[fate] ?? 0 : 0 } }
     _ = try connection.execute(
       """
       UPDATE ingest_offset AS stored
-      SET max_event_at = greatest(stored.max_event_at,
+      SET max_event_at = coalesce(stored.max_event_at,
                                   nullif(moved.max_event_at, '\(unescaped: Timestamp.neverText)')),
           counted = stored.counted + moved.counted, duplicates = stored.duplicates + moved.duplicates,
           late = stored.late + moved.late, future = stored.future + moved.future,
@@ -186,27 +189,35 @@ extension CountStore {
       WHERE stored.topic = moved.topic COLLATE "C" AND stored.partition = moved.partition
       """
     )
-    return Set(fitting.keys)
+    return (Set(fitting.keys), first.max())
   }
 
-  private func storedFates(_ keys: [PartitionKey]) throws(PostgresError) -> [PartitionKey: [Fate: Int64]] {
+  /// What a partition's row says of its messages.
+  private struct StoredFates {
+    var fates: [Fate: Int64]
+    /// Whether any event was accepted.
+    var hasEvent: Bool
+  }
+
+  private func storedFates(_ keys: [PartitionKey]) throws(PostgresError) -> [PartitionKey: StoredFates] {
     let result = try connection.execute(
       """
-      SELECT stored.topic, stored.partition, dead_letters, late, future
+      SELECT stored.topic, stored.partition, dead_letters, late, future, max_event_at IS NOT NULL
       FROM ingest_offset AS stored
       JOIN unnest(\(keys.map(\.topic)), \(keys.map(\.partition))) AS wanted(topic, partition)
         ON stored.topic = wanted.topic COLLATE "C" AND stored.partition = wanted.partition
       """
     )
-    var fates: [PartitionKey: [Fate: Int64]] = [:]
+    var stored: [PartitionKey: StoredFates] = [:]
     for row in 0..<result.count {
       let key = PartitionKey(topic: try result.string(row, 0), partition: try result.int32(row, 1))
-      fates[key] = [
+      let fates: [Fate: Int64] = [
         .deadLetter: try result.int64(row, 2), .late: try result.int64(row, 3),
         .future: try result.int64(row, 4),
       ]
+      stored[key] = StoredFates(fates: fates, hasEvent: try result.bool(row, 5))
     }
-    return fates
+    return stored
   }
 }
 

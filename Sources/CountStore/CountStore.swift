@@ -41,10 +41,16 @@ extension CountStore {
   /// - Returns: the new revision.
   /// - Throws: `PostgresError`.
   func recordRevision(locations: [Int64]?, newestEvent: Timestamp? = nil) throws(PostgresError) -> Int64 {
-    _ = try connection.execute("SELECT pg_advisory_xact_lock(\(Lock.revision))")
+    let queries = Self.revisionQueries(locations: locations, newestEvent: newestEvent)
+    return try connection.pipeline(queries).take(queries.count - 1).int64(0, 0)
+  }
+
+  /// The same as statements; the last one answers with the revision.
+  static func revisionQueries(locations: [Int64]?, newestEvent: Timestamp?) -> [Query] {
     let value: Value = locations.map { .int64Array($0) } ?? .nullOf(.int64Array)
     let suffix = RevisionNotice.suffix(newestEvent: newestEvent, locations: locations)
-    let result = try connection.execute(
+    return [
+      "SELECT pg_advisory_xact_lock(\(Lock.revision))",
       """
       WITH written AS (
         INSERT INTO revision (revision, locations)
@@ -53,9 +59,8 @@ extension CountStore {
                \(value)::bigint[]
         RETURNING revision)
       SELECT revision, pg_notify(\(Self.revisionChannel), revision || \(suffix)) FROM written
-      """
-    )
-    return try result.int64(0, 0)
+      """,
+    ]
   }
 
   /// Forgets revisions that no reader can still be interested in; the newest always stays.

@@ -10,13 +10,10 @@ public enum BatchPhase: String, Sendable, CaseIterable {
   case items
   /// From BEGIN to holding the partitions' rows and knowing the floor.
   case lock
-  /// Storing the detections; meanwhile they are summed up.
+  /// Storing the detections, where they are many; meanwhile they are summed up.
   case copy
-  /// Adding to the counts of windows and cameras.
-  case counts
-  /// Put-aside messages, offsets and the revision.
-  case offsets
-  /// COMMIT.
+  /// All that follows, in one way there and back: few detections, the counts of windows and cameras, put-aside messages,
+  /// offsets, the revision and COMMIT.
   case commit
 }
 

@@ -21,7 +21,8 @@ public struct Retention: Sendable {
   /// - Parameters:
   ///   - connection: without an open transaction.
   ///   - isStopping: asked between the steps, which are short: an interrupted run costs nothing but the repetition.
-  /// - Throws: `PostgresError`. What was done until then stays done.
+  /// - Throws: `PostgresError`, the first one: a step that fails, as one that waits for a lock does under a long
+  ///   transaction of others, does not keep the next ones from being done.
   public mutating func run(
     on connection: Connection,
     isStopping: () -> Bool = { false }
@@ -50,16 +51,57 @@ public struct Retention: Sendable {
     _ report: inout RetentionReport,
     _ isStopping: () -> Bool
   ) throws(PostgresError) {
+    var steps = Steps(connection)
+    try steps.attempt { () throws(PostgresError) in try fold(store, &report, isStopping) }
+    try steps.attempt { () throws(PostgresError) in
+      report.floor = try store.raiseFloor(policy)
+      if report.floor != nil { purgeIsDue = true }
+    }
+    try steps.attempt { () throws(PostgresError) in
+      _ = try store.retirePartitions(policy, dryRun: false)
+      report.droppedPartitions = try store.dropRetiredPartitions(isStopping: isStopping)
+    }
+    try steps.attempt { () throws(PostgresError) in try purge(store, &report, isStopping) }
+    try steps.attempt { () throws(PostgresError) in
+      report.trimmedRevisions = try Self.trimRevisions(store, policy, isStopping)
+    }
+    if let failure = steps.failure { throw failure }
+  }
+
+  /// Steps that do not depend on each other's success.
+  private struct Steps {
+    private let connection: Connection
+    private(set) var failure: PostgresError?
+
+    init(_ connection: Connection) { self.connection = connection }
+
+    /// - Throws: the first failure, when the connection is lost.
+    mutating func attempt(_ step: () throws(PostgresError) -> Void) throws(PostgresError) {
+      do throws(PostgresError) {
+        try step()
+      } catch {
+        failure = failure ?? error
+        guard connection.isUsable else { throw failure ?? error }
+      }
+    }
+  }
+
+  private func fold(_ store: CountStore, _ report: inout RetentionReport, _ isStopping: () -> Bool)
+    throws(PostgresError)
+  {
     let target = try store.foldTarget(delay: policy.foldDelay)
     for level in RollupLevel.allCases where !isStopping() {
       guard let fold = try store.fold(level, until: target, isStopping: isStopping) else { continue }
       report.folded.append((level: level, until: fold.to, rows: fold.rows))
       try store.vacuum(after: fold)
     }
-    report.floor = try store.raiseFloor(policy)
-    if report.floor != nil { purgeIsDue = true }
-    _ = try store.retirePartitions(policy, dryRun: false)
-    report.droppedPartitions = try store.dropRetiredPartitions(isStopping: isStopping)
+  }
+
+  private mutating func purge(
+    _ store: CountStore,
+    _ report: inout RetentionReport,
+    _ isStopping: () -> Bool
+  ) throws(PostgresError) {
     if purgeIsDue {
       report.purgedDetections = try Self.throughTheTable(&detections, isStopping) {
         cursor throws(PostgresError) in
@@ -81,7 +123,21 @@ public struct Retention: Sendable {
         try store.purgeQuarantine(olderThan: seconds, &cursor)
       }
     }
-    report.trimmedRevisions = try store.trimRevisions(olderThanSeconds: policy.revisions)
+  }
+
+  /// All that are due: each commit of every worker since the last run has left one.
+  private static func trimRevisions(
+    _ store: CountStore,
+    _ policy: RetentionPolicy,
+    _ isStopping: () -> Bool
+  ) throws(PostgresError) -> Int {
+    let stretch = 10_000
+    var (trimmed, latest) = (0, 0)
+    repeat {
+      latest = try store.trimRevisions(olderThanSeconds: policy.revisions, limit: Int64(stretch))
+      trimmed += latest
+    } while latest == stretch && !isStopping()
+    return trimmed
   }
 
   /// Stretch after stretch to the table's end.

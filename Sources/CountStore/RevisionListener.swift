@@ -7,17 +7,17 @@ public enum RevisionNews: Sendable {
   /// From now on every change is told. There may have been others before.
   case attached(RevisionListener.Way)
   /// What was committed since; nothing, when the silence has been checked.
-  case heard([RevisionNotice])
+  case heard(HeardRevisions)
   /// Changes are not told any more, until `attached`.
   case detached(PostgresError)
 }
 
 /// Listens to `NOTIFY` on a connection of its own, for as long as the process lives.
 ///
-/// It hears at once, but no more than 20 times in any second: whatever is recomputed for each news is then recomputed no
-/// more often, however many batches commit. Silence is not trusted: every second the newest
-/// revision is asked for, so that a connection on which nothing can arrive (a black hole, a pooler that gives the session
-/// to somebody else) is found out. Where `LISTEN` is not possible, as on a read replica, the log of revisions is polled.
+/// It hears at once, and tells at the pace of `HearingLanes`, so that no answer is recomputed more than 20 times a second.
+/// Silence is not trusted: every second the newest revision is asked for, so that a connection on which nothing can
+/// arrive (a black hole, a pooler that gives the session to somebody else) is found out. Where `LISTEN` is not possible,
+/// as on a read replica, the log of revisions is polled.
 public struct RevisionListener: Sendable {
   /// How the changes are learned.
   public enum Way: String, Sendable {
@@ -30,6 +30,8 @@ public struct RevisionListener: Sendable {
   /// How long nothing may be heard before the newest revision is asked for. Who is told nothing for a few times as long
   /// must not rely on what it knows.
   public static let heartbeat = Duration.seconds(1)
+  /// After which it looks whether to stop.
+  private static let attention = Duration.milliseconds(250)
   private static let pollingPause = Duration.milliseconds(100)
   /// After which one that polls tries to listen again.
   private static let pollingSpan = Duration.seconds(60)
@@ -107,15 +109,18 @@ public struct RevisionListener: Sendable {
   private func listen(_ connection: Connection, since first: Int64) throws(PostgresError) {
     var last = first
     var quietSince = ContinuousClock.now
-    var pace = HearingPace()
+    var lanes = HearingLanes()
     while !isStopping() {
-      let notices = try hear(connection, within: .milliseconds(250))
+      var now = ContinuousClock.now
+      let limit = min(Self.attention, (lanes.due(after: now) ?? now + Self.attention) - now)
+      let notices = try hear(connection, within: limit)
+      now = .now
+      let heard = lanes.take(notices, at: now)
+      if !heard.isEmpty { tell(.heard(heard)) }
       if !notices.isEmpty {
         last = max(last, notices.map(\.revision).max() ?? last)
-        tell(.heard(notices))
-        quietSince = .now
-        sleep(pace.pause(after: quietSince))
-      } else if ContinuousClock.now - quietSince >= Self.heartbeat {
+        quietSince = now
+      } else if now - quietSince >= Self.heartbeat {
         let newest = try newestRevision(connection)
         if newest > last {
           // A commit is visible a moment before it is told.
@@ -124,9 +129,9 @@ public struct RevisionListener: Sendable {
             throw PostgresError(.connection, "a NOTIFY did not arrive", sqlState: Self.deaf)
           }
           last = heard
-          tell(.heard(late))
+          tell(.heard(lanes.take(late, at: .now)))
         } else {
-          tell(.heard([]))
+          tell(.heard(HeardRevisions()))
         }
         quietSince = .now
       }
@@ -140,7 +145,7 @@ public struct RevisionListener: Sendable {
   private func hear(_ connection: Connection, within limit: Duration) throws(PostgresError)
     -> [RevisionNotice]
   {
-    let milliseconds = Int32(limit / .milliseconds(1))
+    let milliseconds = Int32((limit / .milliseconds(1)).rounded(.up))
     guard let first = try connection.waitForNotification(timeout: milliseconds) else { return [] }
     var notices = [Self.notice(first)]
     while notices.count < 10_000, let next = try connection.waitForNotification(timeout: 0) {
@@ -182,7 +187,7 @@ public struct RevisionListener: Sendable {
         )
       }
       last = notices.last?.revision ?? last
-      tell(.heard(notices))
+      tell(.heard(HeardRevisions(notices)))
     }
   }
 
@@ -193,20 +198,5 @@ public struct RevisionListener: Sendable {
       guard left > .zero else { return }
       usleep(UInt32(min(left, .milliseconds(50)) / .microseconds(1)) + 1)
     }
-  }
-}
-
-/// How often changes are heard: at once while that is up to 15 times a second, and never more than 20 times in a second.
-struct HearingPace {
-  private static let interval = Duration.seconds(1) / 15
-  private static let burst = 5
-  /// When the next one would be due if they came evenly.
-  private var due: ContinuousClock.Instant?
-
-  /// How long to wait after something was heard.
-  mutating func pause(after now: ContinuousClock.Instant) -> Duration {
-    let next = max(due ?? now, now) + Self.interval
-    due = next
-    return max(.zero, next - Self.interval * (Self.burst - 1) - now)
   }
 }

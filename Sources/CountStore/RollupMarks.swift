@@ -26,10 +26,10 @@ struct RollupMarks: Equatable, Sendable {
 
 extension RollupMarks {
   /// One row for each level.
-  static let sql =
+  static let query: Query =
     "SELECT level, folded_until, folding_until FROM rollup_mark WHERE level IN ('hour', 'day', 'month')"
 
-  /// - Parameter result: of `sql`.
+  /// - Parameter result: of `query`.
   init(_ result: borrowing QueryResult) throws(PostgresError) {
     var marks: [String: RollupMark] = [:]
     for row in 0..<result.count {
@@ -48,6 +48,6 @@ extension RollupMarks {
 extension CountStore {
   /// Each level's mark.
   func rollupMarks() throws(PostgresError) -> RollupMarks {
-    try RollupMarks(connection.execute(Query(sql: RollupMarks.sql)))
+    try RollupMarks(connection.execute(RollupMarks.query))
   }
 }

@@ -20,7 +20,7 @@ public final class AccessLog: Sendable {
   private let waiting = Monitor(Waiting())
   private let droppedLines = Atomic(0)
 
-  /// A log in `format` to a descriptor that stays the caller's, open as long as the log is.
+  /// A log in `format` to a descriptor that stays the caller's, and open: one write may outlive `close`.
   public init(_ format: AccessLogFormat, descriptor: Int32) throws(SystemError) {
     self.format = format
     self.descriptor = descriptor
@@ -44,10 +44,11 @@ public final class AccessLog: Sendable {
     if !isTaken { droppedLines.add(1, ordering: .relaxed) }
   }
 
-  /// Takes no more lines, and waits until those that wait are written. Blocks for as long as the reader does.
-  public func close() {
+  /// Takes no more lines, and waits until those that wait are written, but not longer than `patience`: a reader that has
+  /// stalled does not keep a process from its end.
+  public func close(patience: Duration = .seconds(1)) {
     waiting.changeForAll { $0.isClosed = true }
-    waiting.wait { $0.bytes.isEmpty && !$0.isWriting ? () : nil }
+    _ = waiting.wait(until: .now + patience) { $0.bytes.isEmpty && !$0.isWriting ? true : nil }
   }
 
   private func write() {

@@ -69,7 +69,7 @@ final class HTTP1Conversation: Conversation {
   }
 
   var takesInput: Bool {
-    if exchange?.answer.isEndless == true {
+    if exchange?.begun != nil, exchange?.answer.isEndless == true {
       // A client that only listens: the end of its side says that it is gone. What it sends besides is for later.
       return unparsed.isEmpty && connection.isDrained
     }

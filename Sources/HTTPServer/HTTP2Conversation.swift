@@ -13,6 +13,9 @@ final class HTTP2Conversation: Conversation {
     var bodyBytes = 0
     var heartbeat: PushChannel.Heartbeat?
     var nextBeat = Instant.never
+
+    /// Whether somebody works for it: of what goes on for ever, until it has begun.
+    var isWork: Bool { begun == nil || !answer.isEndless }
   }
 
   /// Output that is made before it is sent.
@@ -28,7 +31,7 @@ final class HTTP2Conversation: Conversation {
   private let loop: ServerLoop
   private let session: HTTP2Session
   private var exchanges: [HTTP2Session.StreamID: Exchange] = [:]
-  /// Those of `exchanges` that a worker works for.
+  /// Those of `exchanges` that are work.
   private var working = 0
   /// Streams whose answers had news while there was no room to send.
   private var unheard: [HTTP2Session.StreamID] = []
@@ -133,7 +136,7 @@ final class HTTP2Conversation: Conversation {
     case .ready(let response): send(response, id, account)
     case .pending(let answer):
       exchanges[id] = Exchange(answer: answer, account: account)
-      if !answer.isEndless { working += 1 }
+      working += 1
       if loop.isStopping { answer.finish() }
       pull(id)
     }
@@ -155,9 +158,13 @@ final class HTTP2Conversation: Conversation {
         end(id)
       case .head(let response, let heartbeat):
         exchanges[id]?.begun = response.status
+        if exchange.answer.isEndless { working -= 1 }
         exchanges[id]?.heartbeat = heartbeat
         loop.metrics?.openStreams.add(1)
-        session.begin(response, on: id, date: loop.encoder.date)
+        let isEndless = exchange.answer.isEndless
+        guard session.begin(response, on: id, date: loop.encoder.date, isEndless: isEndless) else {
+          return end(id)
+        }
         noteSent(response.body.count, id)
       case .piece(let piece):
         session.send(piece, on: id)
@@ -195,7 +202,7 @@ final class HTTP2Conversation: Conversation {
   /// The answer is handed over to its end, or nobody reads it. What was sent whole has its account closed already.
   private func end(_ id: HTTP2Session.StreamID, isComplete: Bool = true) {
     guard let exchange = exchanges.removeValue(forKey: id) else { return }
-    if !exchange.answer.isEndless { working -= 1 }
+    if exchange.isWork { working -= 1 }
     exchange.answer.cancel()
     guard let status = exchange.begun else {
       if !isComplete {

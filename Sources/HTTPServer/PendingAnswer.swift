@@ -3,7 +3,7 @@ import Sockets
 
 /// An answer that is made by other threads. The loop takes it step by step, when it has room to send.
 protocol PendingAnswer: AnyObject, Sendable {
-  /// Whether it goes on for as long as the client listens.
+  /// Whether it goes on, once it has begun, for as long as the client listens.
   var isEndless: Bool { get }
 
   /// The next step. After `.later` the loop gets a message, once, as soon as there is another step.

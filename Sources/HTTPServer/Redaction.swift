@@ -12,6 +12,9 @@ enum Redaction {
   static func target(_ target: Target) -> String {
     guard let query = target.query else { return target.raw }
     let path = target.raw.utf8.prefix(target.raw.utf8.count - query.utf8.count)
+    do throws(QueryError) { _ = try target.queryItems(limit: .max) } catch {
+      return String(decoding: path, as: UTF8.self)
+    }
     let parts = query.split(separator: "&", omittingEmptySubsequences: false).map { part -> Substring in
       guard let equals = part.firstIndex(of: "=") else { return part }
       return isSecret(part[..<equals]) ? part[...equals] + "redacted" : part

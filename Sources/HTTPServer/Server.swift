@@ -37,7 +37,8 @@ public final class Server: Sendable {
   ///     (HTTP/2 with prior knowledge).
   ///   - limits: what one client, and all together, may use.
   ///   - loops: threads with an event loop each; a loop for each core is best.
-  ///   - workers: threads that run `Reply.blocking`.
+  ///   - workers: threads that run `Reply.blocking`, and as many more that run `Reply.streaming`: clients that read slowly
+  ///     hold those, and never the others.
   ///   - observe: is told what happens. It runs on the loops' threads and does not wait.
   ///   - logsRequests: whether it is told of each request, with `ServerObservation.answered`.
   ///   - metrics: where figures are kept; nil: nowhere.
@@ -71,6 +72,7 @@ public final class Server: Sendable {
       limits: limits,
       certificate: certificate,
       workers: WorkerPool(capacity: limits.waitingForWorker),
+      streamers: WorkerPool(capacity: limits.waitingForWorker),
       quota: ConnectionQuota(total: limits.connections, perAddress: limits.connectionsPerAddress),
       observe: observe,
       errorResponse: errorResponse,
@@ -96,8 +98,9 @@ public final class Server: Sendable {
     var bound = address
     var inboxes: [Inbox<ServerLoop.Message>] = []
     do throws(SystemError) {
-      try settings.workers.start(threads: workerCount)
-      settings.metrics?.watch(settings.workers)
+      try settings.workers.start("http-worker", threads: workerCount)
+      try settings.streamers.start("http-streamer", threads: workerCount)
+      settings.metrics?.watch([settings.workers, settings.streamers])
       for number in 0..<loops {
         let socket = try ListeningSocket(at: bound, sharesPort: true, userTimeout: settings.limits.write)
         bound = try socket.socket.localAddress()
@@ -106,6 +109,7 @@ public final class Server: Sendable {
     } catch {
       for inbox in inboxes { inbox.post(.stop(.now())) }
       settings.workers.close()
+      settings.streamers.close()
       throw error
     }
     started.withLock { $0 = Started(address: bound, inboxes: inboxes) }
@@ -164,6 +168,7 @@ public final class Server: Sendable {
         }
         if let total {
           settings.workers.close()
+          settings.streamers.close()
           settings.observe(.stopped(cut: total))
         }
         progress.changeForAll { $0.running -= 1 }

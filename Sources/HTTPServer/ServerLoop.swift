@@ -105,7 +105,7 @@ final class ServerLoop {
       (answer, isTaken) = (blocking, settings.workers.submit { blocking.run() })
     case .streaming(let work):
       let streaming = StreamingAnswer(work, news: news)
-      (answer, isTaken) = (streaming, settings.workers.submit { streaming.run() })
+      (answer, isTaken) = (streaming, settings.streamers.submit { streaming.run() })
     case .push(let subscribe):
       let pushed = PushedAnswer(news: news)
       subscribe(pushed.channel)

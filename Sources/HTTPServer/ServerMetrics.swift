@@ -5,7 +5,7 @@ import Prometheus
 public final class ServerMetrics: Sendable {
   private struct Sources: Sendable {
     var loops: [LoopMetrics] = []
-    var workers: WorkerPool?
+    var workers: [WorkerPool] = []
   }
 
   private let sources = Lock(Sources())
@@ -53,17 +53,14 @@ public final class ServerMetrics: Sendable {
     )
     page.counter("\(prefix)_received_bytes_total", "Bytes received.", total { $0.received.total })
     page.counter("\(prefix)_sent_bytes_total", "Bytes sent.", total { $0.sent.total })
-    if let load = sources.workers?.load {
-      page.gauge("\(prefix)_workers_busy", "Workers that make an answer.", [.init(Double(load.busy))])
-      page.gauge(
-        "\(prefix)_requests_waiting",
-        "Requests that wait for a worker.",
-        [.init(Double(load.waiting))]
-      )
-    }
+    let loads = sources.workers.map(\.load)
+    let busy = loads.reduce(0) { $0 + $1.busy }
+    let waiting = loads.reduce(0) { $0 + $1.waiting }
+    page.gauge("\(prefix)_workers_busy", "Workers that make an answer.", [.init(Double(busy))])
+    page.gauge("\(prefix)_requests_waiting", "Requests that wait for a worker.", [.init(Double(waiting))])
   }
 
-  func watch(_ workers: WorkerPool) { sources.withLock { $0.workers = workers } }
+  func watch(_ workers: [WorkerPool]) { sources.withLock { $0.workers = workers } }
 
   func addLoop() -> LoopMetrics {
     let metrics = LoopMetrics()

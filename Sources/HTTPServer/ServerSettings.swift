@@ -6,6 +6,8 @@ struct ServerSettings: Sendable {
   /// Nil: in plain text.
   let certificate: ServerCertificate?
   let workers: WorkerPool
+  /// For answers in pieces, which take as long as their clients read.
+  let streamers: WorkerPool
   let quota: ConnectionQuota
   let observe: @Sendable (ServerObservation) -> Void
   let errorResponse: @Sendable (Status, String) -> Response

@@ -44,9 +44,9 @@ final class WorkerPool: Sendable {
     self.capacity = capacity
   }
 
-  func start(threads: Int) throws(SystemError) {
+  func start(_ name: String, threads: Int) throws(SystemError) {
     for number in 0..<threads {
-      try startThread(name: "http-worker-\(number)") { [queue] in
+      try startThread(name: "\(name)-\(number)") { [queue] in
         while case .job(let job) = queue.wait(for: { $0.next() }) {
           job()
           queue.change { $0.busy -= 1 }

@@ -36,6 +36,8 @@ struct Assignment {
     var logEnd: Int64 = 0
     /// When it may be claimed, on the monotonic clock (µs).
     var notBefore: Int64 = 0
+    /// Whether its leader did not answer when it was last asked for the log's ends.
+    var isSilent = false
   }
 
   /// Failures to read one position.
@@ -163,6 +165,16 @@ struct Assignment {
     postpone(index, milliseconds: Int64(trouble.failures) * 1000)
   }
 
+  /// Takes note that a partition was read up to an end at or behind its position.
+  mutating func noteEnd(_ index: Int, at offset: Int64) {
+    // Not where a broker that is slow to look has found nothing yet: Tansu calls that an end.
+    entries[index].reachedEnd = offset >= entries[index].logEnd
+    // As good as a message: what could not be read before can be read now.
+    if entries[index].reachedEnd, let trouble = entries[index].trouble, offset >= trouble.offset {
+      entries[index].trouble = nil
+    }
+  }
+
   /// Compares a partition's position with the end of the log as of the last fetch.
   /// - Returns: where to move back to, to see whether the log really ends there; mostly nil.
   mutating func compare(_ index: Int, logEnd: Int64, now: Int64) -> Int64? {
@@ -183,6 +195,20 @@ struct Assignment {
   /// Leaves a partition alone for a moment.
   mutating func postpone(_ index: Int, milliseconds: Int64) {
     entries[index].notBefore = DatabaseClock.monotonicMicroseconds() + milliseconds * 1000
+  }
+
+  /// Takes note that a partition's leader does not answer. The more there are, the less often each is asked: waiting for
+  /// them, two seconds each time, takes a third of the time at most.
+  mutating func noteSilence(_ index: Int) {
+    entries[index].isSilent = true
+    postpone(index, milliseconds: Int64(entries.count(where: \.isSilent)) * 4000)
+  }
+
+  /// Takes note that it answers. Where it did not before, the other leaders may be back, too.
+  mutating func noteAnswer(_ index: Int) {
+    guard entries[index].isSilent else { return }
+    entries[index].isSilent = false
+    for other in entries.indices where entries[other].isSilent { entries[other].notBefore = 0 }
   }
 
   /// Whether there is nothing left to read, as far as Kafka has said.

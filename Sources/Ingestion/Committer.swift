@@ -2,6 +2,7 @@ import CountStore
 import Counting
 import Glibc
 import Postgres
+import Synchronization
 
 /// What the reading thread asks of the committing one, one at a time.
 enum CommitterJob: Sendable {
@@ -21,7 +22,8 @@ enum CommitterResult: Sendable {
   case unmoved
   /// The stored position is not the one that the batch builds on.
   case fenced([PartitionKey])
-  /// The batch was built on a floor, or on ids of items, that no longer hold: it must be read again.
+  /// The batch was built on a floor, or on ids of items, that no longer hold: it must be read again. Or the claim was
+  /// withdrawn before it was granted.
   case outdated
   /// `retryingAfter` milliseconds the next claim goes to the database.
   case failed(PostgresError, retryingAfter: Int64)
@@ -34,12 +36,16 @@ enum CommitterResult: Sendable {
 final class Committer: @unchecked Sendable {
   private let jobs = Mailbox<CommitterJob>()
   private let results = Mailbox<CommitterResult>()
+  private let isClaimWithdrawn = Atomic(false)
   private let options: IngestionOptions
   private let observe: @Sendable (IngestionObservation) -> Void
   private let ended = Mailbox<Bool>()
+  private var wake: @Sendable () -> Void = {}
 
   private var connection: Connection?
   private var batchBackoff = Backoff()
+  /// Since a claim was granted last: one that is withdrawn leaves it to the next to look for who is in the way.
+  private var hasClaimFailed = false
   private var path = PathChoice()
   /// The stored id of each index of the builder's dictionary, for the generation that they belong to.
   private var itemIDs: [Int64] = []
@@ -56,7 +62,9 @@ final class Committer: @unchecked Sendable {
 
   // MARK: The reading thread's side
 
-  func start() {
+  /// - Parameter wake: called when there is a result.
+  func start(wake: @escaping @Sendable () -> Void) {
+    self.wake = wake
     var thread = pthread_t()
     let context = Unmanaged.passRetained(self)
     let code = pthread_create(
@@ -72,7 +80,13 @@ final class Committer: @unchecked Sendable {
     pthread_detach(thread)
   }
 
-  func submit(_ job: CommitterJob) { jobs.put(job) }
+  func submit(_ job: CommitterJob) {
+    isClaimWithdrawn.store(false, ordering: .relaxed)
+    jobs.put(job)
+  }
+
+  /// A claim that still waits for PostgreSQL is tried no more: its partitions may be another worker's by now.
+  func withdrawClaim() { isClaimWithdrawn.store(true, ordering: .relaxed) }
 
   /// The result of the job in hand, if it comes in time.
   func result(waiting milliseconds: Int64) -> CommitterResult? { results.take(waiting: milliseconds) }
@@ -88,37 +102,40 @@ final class Committer: @unchecked Sendable {
 
   private func work() {
     while let job = jobs.take(waiting: nil) {
-      switch job {
-      case .claim(let requests):
-        guard let result = claim(requests) else { continue }
-        results.put(result)
-      case .commit(let batch):
-        results.put(commit(batch))
-      case .check(let positions):
-        results.put(check(positions))
-      }
+      guard let result = answer(job) else { continue }
+      results.put(result)
+      wake()
     }
     connection?.close()
     ended.put(true)
   }
 
-  /// Tries until it succeeds, fails for good, or the worker stops (nil).
+  private func answer(_ job: CommitterJob) -> CommitterResult? {
+    switch job {
+    case .claim(let requests): claim(requests)
+    case .commit(let batch): commit(batch)
+    case .check(let positions): check(positions)
+    }
+  }
+
+  /// Tries until it succeeds, fails for good, is withdrawn, or the worker stops (nil).
   private func claim(_ requests: [ClaimRequest]) -> CommitterResult? {
     // A claim may get through where no batch does (a full disk): then it is the batches' failures that make it wait.
     if let wait = batchBackoff.current { jobs.sleep(milliseconds: wait) }
     var backoff = Backoff()
-    var hasFailed = false
     while !jobs.hasClosed {
       do {
         let store = try store()
-        let watch = hasFailed ? connection.map { watchBlockers(of: $0) } : nil
+        let watch = hasClaimFailed ? connection.map { watchBlockers(of: $0) } : nil
         defer { watch?.stop() }
+        if isClaimWithdrawn.load(ordering: .relaxed) { return .outdated }
         let granted = try store.claim(requests, dedupHorizonSeconds: options.retention.dedupHorizon)
+        hasClaimFailed = false
         return .claimed(granted.claims, granted.bounds)
       } catch {
         if !error.isWorthRetrying { return .failed(error, retryingAfter: 0) }
         dropUnusableConnection()
-        hasFailed = true
+        hasClaimFailed = true
         let milliseconds = backoff.next()
         observe(.retrying(error, afterMilliseconds: milliseconds))
         jobs.sleep(milliseconds: milliseconds)

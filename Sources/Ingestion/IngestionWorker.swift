@@ -53,7 +53,6 @@ public final class IngestionWorker {
   private var lastRefusal: PostgresError?
   private var batchLimit: Int
   private var fates = FateCounts()
-  private var reportedToKafka: Int64 = 0
   private var progress: [PartitionKey: Int64] = [:]
   private var committed: [PartitionKey: Int64] = [:]
   private var stateReported: Int64 = 0
@@ -118,7 +117,8 @@ public final class IngestionWorker {
         observe: { observe(.kafka($0)) },
         rebalance: { [unowned self] consumer, change in rebalanced(consumer, change) }
       )
-      committer.start()
+      let handle = consumer.handle
+      committer.start { handle.wake() }
       maintenance.start()
       let ending: Result<Void, IngestionError>
       do {
@@ -178,7 +178,8 @@ public final class IngestionWorker {
   /// Reads what is there; waits only when there is nothing else to do.
   private func read(_ consumer: Consumer) throws(KafkaError) -> Int {
     let now = clock?.estimate() ?? Timestamp(microseconds: 0)
-    let timeout: Int32 = builder.messages > 0 && !builder.isUnproven ? 2 : inHand == nil ? 50 : 10
+    // The committer's answer ends the wait. What can be handed over at once is not held up by it.
+    let timeout: Int32 = inHand == nil && builder.messages > 0 && !builder.isUnproven ? 0 : 50
     let room = max(1, min(pollMessages, batchLimit - builder.messages))
     var began: Int64?
     let count = try consumer.poll(maximum: room, timeout: timeout) { message in
@@ -226,8 +227,7 @@ public final class IngestionWorker {
       // The end of an older fetch may lie behind the position that was sought since.
       guard assignment[index].standing == .reading else { return }
       if message.offset >= assignment[index].next {
-        // Not where a broker that is slow to look has found nothing yet: Tansu calls that an end.
-        assignment[index].reachedEnd = message.offset >= assignment[index].logEnd
+        assignment.noteEnd(index, at: message.offset)
       } else if assignment[index].shortfall == .probed {
         halt(index, Self.shorterLog(position: assignment[index].next, end: message.offset))
       }
@@ -363,7 +363,7 @@ public final class IngestionWorker {
       clock = DatabaseClock(report.bounds)
       batchLimit = min(batchLimit * 2, options.batchMessages)
       if case .commit(_, _, _, let times) = job { report.times.merge(times) }
-      note(report, consumer)
+      note(report)
     case .unmoved: break
     case .fenced(let keys):
       observe(.fenced(keys))
@@ -417,7 +417,7 @@ public final class IngestionWorker {
     if rejections.areTooMany { throw IngestionError.tooManyRejected(error) }
   }
 
-  private func note(_ report: BatchReport, _ consumer: Consumer) {
+  private func note(_ report: BatchReport) {
     fates += report.fates
     for part in report.parts {
       progress[part.key] = part.next
@@ -425,10 +425,6 @@ public final class IngestionWorker {
     }
     rejections.noteCommit(report)
     observe(.committed(report))
-    let now = DatabaseClock.monotonicMicroseconds()
-    guard now - reportedToKafka > 1_000_000 else { return }
-    reportedToKafka = now
-    reportProgress(consumer)
   }
 
   /// Tells Kafka's group how far the counts are. It only feeds lag tools: no worker starts from it.
@@ -450,6 +446,7 @@ public final class IngestionWorker {
       lag[entry.key] = max(0, end - next)
     }
     probeShortLogs(consumer, now: now)
+    reportProgress(consumer)
     observe(.lag(lag))
     observe(.remembered(builder.remembered))
   }
@@ -472,6 +469,7 @@ public final class IngestionWorker {
 
   /// Forgets all that is not committed; every partition waits for its position.
   private func startOver(_ consumer: Consumer) {
+    committer.withdrawClaim()
     builder.reset()
     ready = nil
     readingTime = 0
@@ -486,9 +484,12 @@ public final class IngestionWorker {
     assignment.reconsiderFenced()
     guard inHand == nil, assignment.hasUnclaimed else { return }
     var requests: [ClaimRequest] = []
+    let began = DatabaseClock.monotonicMicroseconds()
     for (index, entry) in assignment.entries.enumerated() where assignment.isDue(index) {
-      // Each question may take its time: a stop must not wait for all of them.
+      // Each question may take its time. Neither a stop must wait for all of them, nor the partitions that can be read,
+      // nor Kafka, which hears from this member only when it polls: those that are left are for the next turn.
       guard !isStopping() else { return }
+      guard DatabaseClock.monotonicMicroseconds() - began < 300_000 else { break }
       do {
         var (low, high) = try consumer.watermarks(of: entry.key.topicPartition, timeout: 2000)
         let isOutOfRange = entry.trouble?.isOutOfRange == true
@@ -498,6 +499,7 @@ public final class IngestionWorker {
           low = min(low, try consumer.watermarks(of: entry.key.topicPartition, timeout: 2000).low)
         }
         assignment[index].logEnd = high
+        assignment.noteAnswer(index)
         requests.append(
           ClaimRequest(
             key: entry.key,
@@ -509,9 +511,9 @@ public final class IngestionWorker {
           )
         )
       } catch {
-        // The others do not wait for a partition whose leader is away.
         observe(.brokerError(error))
-        assignment.postpone(index, milliseconds: 2000)
+        assignment.noteSilence(index)
+        break
       }
     }
     guard !requests.isEmpty else { return }
@@ -623,7 +625,7 @@ public final class IngestionWorker {
     if !lost, case .commit = inHand, let result = committer.result(waiting: 2000) {
       inHand = nil
       switch result {
-      case .committed(let report): note(report, consumer)
+      case .committed(let report): note(report)
       case .failed(let error, let wait): observe(.retrying(error, afterMilliseconds: wait))
       case .claimed, .unmoved, .fenced, .outdated: break
       }
@@ -649,7 +651,7 @@ public final class IngestionWorker {
   private func finish(_ consumer: Consumer) {
     if case .commit = inHand, let result = committer.result(waiting: 4000) {
       inHand = nil
-      if case .committed(let report) = result { note(report, consumer) }
+      if case .committed(let report) = result { note(report) }
     }
     reportProgress(consumer)
     consumer.close(timeout: 3000)

@@ -123,15 +123,6 @@ extension Consumer {
     rd_kafka_rebalance_protocol(client).map { String(cString: $0) } == "COOPERATIVE"
   }
 
-  /// The name that the group's coordinator gave to this member; `nil` before it has joined.
-  public var memberID: String? {
-    requireOpen()
-    guard let text = rd_kafka_memberid(client) else { return nil }
-    defer { rd_kafka_mem_free(client, text) }
-    let id = String(cString: text)
-    return id.isEmpty ? nil : id
-  }
-
   /// Before partitions are given up: librdkafka would have them paused still when they are assigned again.
   private func resumeSilently(_ partitions: Set<TopicPartition>) {
     guard !partitions.isEmpty else { return }

@@ -55,42 +55,4 @@ extension Consumer {
     }
     return offsets
   }
-
-  /// The number of a topic's partitions, asked from the broker.
-  public func partitionCount(of topic: String, timeout milliseconds: Int32) throws(KafkaError) -> Int32 {
-    requireOpen()
-    return try NativeClient.partitionCount(client, topic, timeout: milliseconds)
-  }
-}
-
-extension NativeClient {
-  static func partitionCount(
-    _ client: OpaquePointer,
-    _ topic: String,
-    timeout: Int32
-  ) throws(KafkaError) -> Int32 {
-    guard let handle = rd_kafka_topic_new(client, topic, nil) else {
-      throw KafkaError(code: rd_kafka_last_error(), message: "topic \(topic) is refused")
-    }
-    defer { rd_kafka_topic_destroy(handle) }
-    var answer: UnsafePointer<rd_kafka_metadata>?
-    let code = rd_kafka_metadata(client, 0, handle, &answer, timeout)
-    guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let answer else {
-      throw KafkaError(
-        code: code,
-        message: "metadata of topic \(topic): \(String(cString: rd_kafka_err2str(code)))"
-      )
-    }
-    defer { rd_kafka_metadata_destroy(answer) }
-    guard answer.pointee.topic_cnt > 0, let found = answer.pointee.topics else {
-      throw KafkaError(code: RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, message: "topic \(topic) does not exist")
-    }
-    guard found.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
-      throw KafkaError(
-        code: found.pointee.err,
-        message: "topic \(topic): \(String(cString: rd_kafka_err2str(found.pointee.err)))"
-      )
-    }
-    return found.pointee.partition_cnt
-  }
 }

@@ -93,7 +93,25 @@ public final class Producer {
   /// The number of a topic's partitions, asked from the broker.
   public func partitionCount(of topic: String, timeout milliseconds: Int32) throws(KafkaError) -> Int32 {
     precondition(!isClosed, "the producer has been closed")
-    return try NativeClient.partitionCount(client, topic, timeout: milliseconds)
+    var answer: UnsafePointer<rd_kafka_metadata>?
+    let code = rd_kafka_metadata(client, 0, try handle(of: topic), &answer, milliseconds)
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let answer else {
+      throw KafkaError(
+        code: code,
+        message: "metadata of topic \(topic): \(String(cString: rd_kafka_err2str(code)))"
+      )
+    }
+    defer { rd_kafka_metadata_destroy(answer) }
+    guard answer.pointee.topic_cnt > 0, let found = answer.pointee.topics else {
+      throw KafkaError(code: RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, message: "topic \(topic) does not exist")
+    }
+    guard found.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
+      throw KafkaError(
+        code: found.pointee.err,
+        message: "topic \(topic): \(String(cString: rd_kafka_err2str(found.pointee.err)))"
+      )
+    }
+    return found.pointee.partition_cnt
   }
 
   /// Ends the producer within `timeout`; what is not delivered is dropped, so `flush` first.

@@ -7,7 +7,7 @@ import CLibpq
 public final class Connection {
   /// nil once closed.
   var handle: OpaquePointer?
-  private var statements: StatementCache
+  private(set) var statements: StatementCache
   private var parameters = ParameterBuffer()
   /// Milliseconds; negative for no limit.
   let answerTimeout: Int32
@@ -118,33 +118,47 @@ public final class Connection {
     _ query: Query,
     _ read: (_ sent: Int32) throws(PostgresError) -> Answer
   ) throws(PostgresError) -> Answer {
-    guard let handle else { throw .closed(sql: query.sql) }
+    guard handle != nil else { throw .closed(sql: query.sql) }
     try encode(query)
-    let key = StatementCache.Key(sql: query.sql, types: parameters.types)
-    let name: String
-    if let known = statements.lookUp(key) {
-      name = known
-    } else {
-      name = try prepare(key)
+    let statement = try prepare(query)
+    do {
+      return try read(send(statement))
+    } catch {
+      if error.isStalePlan { forget(statement) }
+      throw error
     }
-    let sent = PQsendQueryPrepared(
+  }
+
+  /// A statement that the server knows by a name.
+  struct PreparedStatement {
+    let key: StatementCache.Key
+    let name: String
+  }
+
+  /// Prepares a statement, unless it has been prepared before.
+  func prepare(_ query: Query) throws(PostgresError) -> PreparedStatement {
+    let key = StatementCache.Key(sql: query.sql, types: query.values.map(\.typeOID))
+    if let name = statements.lookUp(key) { return PreparedStatement(key: key, name: name) }
+    return PreparedStatement(key: key, name: try prepare(key))
+  }
+
+  /// The statement will be prepared anew.
+  func forget(_ statement: PreparedStatement) { statements.remove(statement.key) }
+
+  /// Sends a statement with the arguments that were encoded last; libpq's return code.
+  func send(_ statement: PreparedStatement) -> Int32 {
+    PQsendQueryPrepared(
       handle,
-      name,
+      statement.name,
       Int32(parameters.count),
       parameters.pointers,
       parameters.lengths,
       parameters.formats,
       1
     )
-    do {
-      return try read(sent)
-    } catch {
-      if error.isStalePlan { statements.remove(key) }
-      throw error
-    }
   }
 
-  private func encode(_ query: Query) throws(PostgresError) {
+  func encode(_ query: Query) throws(PostgresError) {
     do {
       try parameters.encode(query.values)
     } catch {

@@ -133,15 +133,15 @@ public struct PostgresError: Error, Sendable {
   /// The same work may succeed later, on this connection or a new one: the connection broke or is not to be
   /// had, or the class is 08 (connection), 40 (rollback: deadlock, serialization), 53 (resources), 55 (object
   /// in use, lock timeout) or 57 (operator intervention). Not 08P01, malformed binary data, which would be
-  /// malformed again; and not ``Kind/commitUnknown``: repeating blindly could
-  /// do the work twice.
+  /// malformed again, nor 55000, such as a row for what has become a view; and not ``Kind/commitUnknown``: repeating
+  /// blindly could do the work twice.
   public var isRetriable: Bool {
     switch kind {
     case .connection, .poolExhausted: return true
     case .configuration, .protocol, .value, .commitUnknown: return false
     case .server:
       if fields.isStalePlan { return true }
-      if sqlState == .protocolViolation { return false }
+      if sqlState == .protocolViolation || sqlState == .objectNotInPrerequisiteState { return false }
       switch self.class {
       case "08", "40", "53", "55", "57": return true
       default: return false

@@ -50,6 +50,8 @@ public struct SQLState: RawRepresentable, Hashable, Sendable, CustomStringConver
   public static let undefinedTable = SQLState(rawValue: "42P01")
   /// `54000`: a value or message is larger than PostgreSQL allows.
   public static let programLimitExceeded = SQLState(rawValue: "54000")
+  /// `55000`: the object is not what the statement needs, such as a view that no row can be inserted into.
+  public static let objectNotInPrerequisiteState = SQLState(rawValue: "55000")
   /// `55P03`: `lock_timeout` or `NOWAIT` gave up on a lock.
   public static let lockNotAvailable = SQLState(rawValue: "55P03")
   /// `57014`: cancelled by a user, a `statement_timeout` or an abandoned COPY.

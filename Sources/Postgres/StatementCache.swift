@@ -24,7 +24,7 @@ struct StatementCache {
     var lastUse: UInt64
   }
 
-  private let capacity: Int
+  let capacity: Int
   private var entries: [Key: Entry] = [:]
   private var clock: UInt64 = 0
   private var created: UInt64 = 0

@@ -37,11 +37,19 @@ extension Connection {
   ///
   /// - Throws: `.protocol` (SQLSTATE 25001) inside of one: PostgreSQL itself only warns.
   public func begin(isolation: Isolation = .readCommitted, readOnly: Bool = false) throws(PostgresError) {
-    let sql = "BEGIN ISOLATION LEVEL \(isolation.rawValue)\(readOnly ? " READ ONLY" : "")"
+    let sql = Self.beginStatement(isolation, readOnly: readOnly)
+    try refuseOpenTransaction(sql)
+    _ = try simple(sql)
+  }
+
+  static func beginStatement(_ isolation: Isolation, readOnly: Bool) -> String {
+    "BEGIN ISOLATION LEVEL \(isolation.rawValue)\(readOnly ? " READ ONLY" : "")"
+  }
+
+  func refuseOpenTransaction(_ sql: String) throws(PostgresError) {
     guard !isInTransaction else {
       throw PostgresError(.protocol, "a transaction is open already", sqlState: .activeTransaction, sql: sql)
     }
-    _ = try simple(sql)
   }
 
   /// Commits. Afterwards no transaction is open, whatever happened.
@@ -50,6 +58,22 @@ extension Connection {
   ///   that nothing was written: `.connection` when it was lost before, `.server` for a deferred constraint or
   ///   a transaction that had failed already (SQLSTATE 25P02).
   public func commit() throws(PostgresError) {
+    try requireTransaction()
+    let tag: String
+    do {
+      tag = try simple("COMMIT").commandTag
+    } catch {
+      guard error.kind != .connection else {
+        close()
+        throw error.with(kind: .commitUnknown)
+      }
+      rollback()
+      throw error
+    }
+    try requireCommitted(tag)
+  }
+
+  func requireTransaction() throws(PostgresError) {
     // Asked before anything is sent: a backend that hung up earlier cannot have committed.
     guard !noticesHangUp() else {
       defer { close() }
@@ -65,18 +89,10 @@ extension Connection {
         sql: "COMMIT"
       )
     }
-    let tag: String
-    do {
-      tag = try simple("COMMIT").commandTag
-    } catch {
-      guard error.kind != .connection else {
-        close()
-        throw error.with(kind: .commitUnknown)
-      }
-      rollback()
-      throw error
-    }
-    // PostgreSQL answers COMMIT of a failed transaction with success, and the tag ROLLBACK.
+  }
+
+  /// PostgreSQL answers COMMIT of a failed transaction with success, and the tag ROLLBACK.
+  func requireCommitted(_ tag: String) throws(PostgresError) {
     guard tag == "COMMIT" else {
       throw PostgresError(
         .server,

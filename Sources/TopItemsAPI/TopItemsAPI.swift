@@ -14,9 +14,8 @@ public struct TopItemsAPI: Sendable {
     public var keptBytes = 256 * 1024 * 1024
     /// Which pages of other origins may read answers.
     public var crossOrigin = CrossOrigin()
-    /// Where clients reach this API, with a base path and without a slash at its end, for links in answers; nil: the
-    /// host that a request names.
-    public var publicURL: String?
+    /// Where clients reach this API.
+    public var address = PublicAddress()
 
     /// The defaults.
     public init() {}
@@ -56,7 +55,9 @@ public struct TopItemsAPI: Sendable {
   }
 
   private func reply(to request: Request) -> Reply {
-    if let odata, ODataService.owns(request.target.decodedPath) { return odata.handle(request) }
+    if let odata, ODataService.owns(request.target.decodedPath) {
+      return odata.handle(request, origin: settings.address.origin(for: request))
+    }
     if let hit = shared?.cache.hit(request) { return .ready(hit) }
     let frame = Frame(request)
     do throws(APIError) {
@@ -70,7 +71,7 @@ public struct TopItemsAPI: Sendable {
       let asked = Asked(
         parameters: try Parameters(try Self.queryItems(request.target), known: route.parameters),
         accept: request.fields["Accept"],
-        origin: settings.publicURL ?? request.authority.map { "http://\($0)" } ?? "",
+        origin: settings.address.origin(for: request),
         path: path
       )
       switch try route.answer(asked) {
@@ -147,7 +148,8 @@ public struct TopItemsAPI: Sendable {
       return shared.cache.reply(question, to: request, problem: problem)
     }
     let head = frame.eventStream()
-    guard request.method == .get else { return .ready(head) }
+    // Begun, though nothing follows: a length would have to be that of GET (RFC 9110 §8.6), which has none.
+    guard request.method == .get else { return .push { $0.begin(head) } }
     return shared.live.follow(
       question,
       head: head,

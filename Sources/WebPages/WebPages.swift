@@ -34,6 +34,12 @@ public struct WebPages: Sendable {
     }
   }
 
+  /// What requests for a page are called in metrics and logs: its path; nil for what is no page.
+  public func routeName(of request: Request) -> String? {
+    let path = request.target.decodedPath
+    return files[path] == nil ? nil : path
+  }
+
   private static let methods = "GET, HEAD, OPTIONS"
 
   /// `/bi` is meant as `/bi/`, against which the page's own links are resolved. Relative, as a proxy before us may

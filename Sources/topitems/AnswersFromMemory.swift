@@ -16,10 +16,11 @@ final class AnswersFromMemory: Sendable {
     let server = Lock<Server?>(nil)
   }
 
-  init(mebibytes: Int, maximumStreams: Int) {
+  init(mebibytes: Int, maximumStreams: Int, workers: Int) {
     var limits = LiveLimits()
     limits.streams = maximumStreams
     limits.streamsPerQuestion = maximumStreams
+    limits.computations = workers
     let box = Box()
     server = box
     shared = SharedAnswers(

@@ -5,8 +5,10 @@ import TopItemsAPI
 extension Backend {
   /// Questions answered by PostgreSQL.
   ///
-  /// - Parameter streams: connections without a `statement_timeout`, for rows that are read at a client's pace.
-  init(pool: ConnectionPool, streams: ConnectionPool) {
+  /// - Parameters:
+  ///   - streams: connections without a `statement_timeout`, for rows that are read at a client's pace.
+  ///   - zones: for what is asked while a connection of another pool is held, which must not wait for one of its own.
+  init(pool: ConnectionPool, streams: ConnectionPool, zones: ConnectionPool) {
     @Sendable func paced(_ pace: Pace) -> ConnectionPool { pace == .client ? streams : pool }
     self.init(
       topItems: { query throws(CountStoreError) in
@@ -29,7 +31,7 @@ extension Backend {
         }
       },
       offsets: { zone, times throws(CountStoreError) in
-        try Self.answer(pool) { store throws(CountStoreError) in try store.offsets(of: zone, at: times) }
+        try Self.answer(zones) { store throws(CountStoreError) in try store.offsets(of: zone, at: times) }
       },
       readiness: { () throws(CountStoreError) in
         try Self.answer(pool) { store throws(CountStoreError) in

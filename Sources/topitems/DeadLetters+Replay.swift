@@ -42,7 +42,9 @@ extension DeadLetters {
       let limit = try Pages.limit(limit) ?? .max
       var options = ReplayOptions()
       options.isDryRun = dryRun
-      options.allowedSkewSeconds = try AllowedSkew.seconds(allowedSkew) ?? options.allowedSkewSeconds
+      if let skew = try EnvironmentOption.value("allowed-skew", allowedSkew) {
+        options.allowedSkewSeconds = try DurationOption.seconds(skew, "allowed-skew", atMost: 366 * 86_400)
+      }
       options.maximumCameras =
         try NumberOption.value("max-cameras", maxCameras, in: 0...10_000_000) ?? options.maximumCameras
       var decoder = EventDecoder(
@@ -133,16 +135,5 @@ extension DeadLetters {
       }
       try StandardOutput.write("\(count) dead letters deleted\n")
     }
-  }
-}
-
-/// `--allowed-skew`, as `ingest` reads it.
-enum AllowedSkew {
-  static func seconds(_ typed: String?) throws -> Int64? {
-    guard let text = try EnvironmentOption.value("allowed-skew", typed) else { return nil }
-    guard let span = TimeSpan(iso8601: text), span.microseconds <= 366 * 86_400_000_000 else {
-      throw ValidationError("--allowed-skew must be an ISO 8601 duration such as PT5M.")
-    }
-    return span.microseconds / 1_000_000
   }
 }

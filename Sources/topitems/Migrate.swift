@@ -8,7 +8,7 @@ struct Migrate: ParsableCommand {
     abstract: "Create or update the tables.",
     discussion: """
       Idempotent, and safe to run twice at once: the second waits for the first. Migrations only go forward; an \
-      older binary goes on working on a newer database.
+      older binary goes on working on a newer database, if it knows migration 0004.
 
         TOPITEMS_DATABASE_URL=postgresql://topitems@db/topitems topitems migrate
       """

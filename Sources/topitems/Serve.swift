@@ -150,8 +150,10 @@ struct Serve: ParsableCommand {
     if let warning = try encryption.warning(for: address) { log.warn(warning) }
     let accessLog = try accessLog()
     let metrics = ServerMetrics()
-    // A request waits in the server's queue for a worker; a worker never waits for a connection.
+    // A request waits in the server's queue for a worker; a worker never waits for a connection but that of time zones,
+    // which is held for no longer than a millisecond.
     let pool = ConnectionPool(options, size: workers, queueBound: workers)
+    let zones = ConnectionPool(options, size: 1, queueBound: 2 * workers)
     // A client that is slow to take rows must neither be cut off by the time limit of a statement nor keep the others
     // from theirs. Between two rows the limit holds; a server process whose client is gone ends by itself.
     var patient = options
@@ -161,12 +163,21 @@ struct Serve: ParsableCommand {
     var settings = TopItemsAPI.Settings()
     settings.maximumRows = maximumRows
     settings.crossOrigin = CrossOrigin(origins: corsOrigins)
-    settings.publicURL = publicURL
-    let answers = AnswersFromMemory(mebibytes: answerMemory, maximumStreams: maximumStreams)
+    settings.address.url = publicURL
+    settings.address.isEncrypted = certificate != nil
+    let answers = AnswersFromMemory(
+      mebibytes: answerMemory,
+      maximumStreams: maximumStreams,
+      workers: workers
+    )
     let api = TopItemsAPI(
-      backend: Backend(pool: pool, streams: streams),
+      backend: Backend(pool: pool, streams: streams, zones: zones),
       settings: settings,
-      odata: ODataService(read: Backend.rows(streams), observe: { log.observe($0) }),
+      odata: ODataService(
+        read: Backend.rows(pool),
+        stream: Backend.rows(streams),
+        observe: { log.observe($0) }
+      ),
       shared: answers.shared,
       observe: { log.observe($0) }
     )
@@ -184,7 +195,10 @@ struct Serve: ParsableCommand {
       },
       logsRequests: accessLog != nil,
       metrics: metrics,
-      route: { $0.target.decodedPath == "/metrics" ? "/metrics" : api.routeName(of: $0) },
+      route: { request in
+        request.target.decodedPath == "/metrics"
+          ? "/metrics" : pages.routeName(of: request) ?? api.routeName(of: request)
+      },
       errorResponse: TopItemsAPI.problem,
       handler: { request in
         if let page = pages.response(to: request) { return .ready(page) }

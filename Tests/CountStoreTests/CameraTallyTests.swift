@@ -46,6 +46,27 @@ struct CameraTallyTests {
     }
   }
 
+  @Test("tallies of several batches add up, and come in the order of their keys")
+  func sums() {
+    var sums = CameraTallies(limit: .max)
+    for skew in 1...3 as ClosedRange<Int64> {
+      for number in (0..<1000).reversed() {
+        var tally = CameraTally()
+        tally.counted = Int64(number)
+        tally.largestSkew = -skew
+        tally.latestSkew = skew
+        sums.add(tally, of: key(number))
+      }
+    }
+    let order = sums.order.map { sums.keys[Int($0)] }
+    #expect(order == (0..<1000).map(key).sorted())
+    for number in 0..<1000 {
+      let tally = sums[key(number)]
+      #expect(tally?.counted == Int64(3 * number))
+      #expect(tally?.largestSkew == -1 && tally?.latestSkew == 3)
+    }
+  }
+
   @Test(
     "beyond the limit, cameras are counted together, and none that is known is lost",
     arguments: [0, 1, 100]

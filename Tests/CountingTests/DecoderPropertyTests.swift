@@ -1,5 +1,6 @@
 import Counting
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("Laws of the decoder")

@@ -1,4 +1,5 @@
 import Counting
+import TestSupport
 
 /// An event that owns its name, to compare with.
 struct Detection: Equatable, Sendable {

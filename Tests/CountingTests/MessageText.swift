@@ -1,3 +1,5 @@
+import TestSupport
+
 @testable import Counting
 
 /// Writes messages as JSON: plainly, or in any of the many ways that mean the same.

@@ -1,4 +1,5 @@
 @testable import Counting
+import TestSupport
 import Testing
 
 @Suite("Timestamps")

@@ -14,11 +14,15 @@ extension EndToEnd {
       #expect(try server.client.get("/healthz").status == 200)
       #expect(try server.client.get("/healthz").status == 200)
       #expect(try server.client.get("/no/such/path").status == 404)
+      #expect(try server.client.get("/bi/").status == 200)
+      #expect(try server.client.get("/odata/v4/Nothing").status == 404)
       let page = try server.client.get("/metrics")
       #expect(page.status == 200)
       let lines = page.text.split(separator: "\n")
       #expect(lines.contains(#"topitems_http_requests_total{route="/healthz",status="2xx"} 2"#))
       #expect(lines.contains(#"topitems_http_requests_total{route="other",status="4xx"} 1"#))
+      #expect(lines.contains(#"topitems_http_requests_total{route="/bi/",status="2xx"} 1"#))
+      #expect(lines.contains(#"topitems_http_requests_total{route="/odata/v4",status="4xx"} 1"#))
       #expect(lines.contains { $0.hasPrefix("topitems_http_connections_total ") })
     }
 

@@ -35,8 +35,8 @@ final class HTTP2Client {
   }
 
   /// GET with a header section of literals that stay out of the table (RFC 7541 §6.2.2); short paths only.
-  static func get(_ path: String, stream: Int32) -> [UInt8] {
-    let fields = [(":method", "GET"), (":scheme", "http"), (":authority", "test"), (":path", path)]
+  static func get(_ path: String, stream: Int32, method: String = "GET") -> [UInt8] {
+    let fields = [(":method", method), (":scheme", "http"), (":authority", "test"), (":path", path)]
     var block: [UInt8] = []
     for (name, value) in fields {
       block.append(0)
@@ -46,6 +46,9 @@ final class HTTP2Client {
   }
 
   static func reset(_ stream: Int32) -> [UInt8] { frame(3, flags: 0, stream: stream, [0, 0, 0, 8]) }
+
+  static let ping = frame(6, flags: 0, stream: 0, [1, 2, 3, 4, 5, 6, 7, 8])
+  static let pong = frame(6, flags: 1, stream: 0, [1, 2, 3, 4, 5, 6, 7, 8])
 
   static func windowUpdate(_ increment: UInt32) -> [UInt8] {
     frame(8, flags: 0, stream: 0, bigEndian(increment))

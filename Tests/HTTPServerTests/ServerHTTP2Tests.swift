@@ -94,6 +94,37 @@ struct ServerHTTP2Tests {
     #expect(eventually { server.record.closedChannels == 2 })
   }
 
+  @Test("and has 16 answers of a connection made at one time, streams that have begun left out")
+  func concurrentWork() throws {
+    let server = try TestServer()
+    let client = try HTTP2Client(server.address)
+    var bytes = HTTP2Client.opened
+    for number in 0..<20 { bytes += HTTP2Client.get("/push", stream: Int32(2 * number + 1)) }
+    for number in 20..<60 { bytes += HTTP2Client.get("/push-silent", stream: Int32(2 * number + 1)) }
+    try client.send(bytes + HTTP2Client.ping)
+    #expect(client.reads(HTTP2Client.pong) && server.record.channels.count == 20 + 16)
+    for channel in server.record.channels[20..<25] { channel.answer(Response(status: .ok, text: "done")) }
+    #expect(eventually { server.record.channels.count == 20 + 16 + 5 })
+    server.record.channels[25].begin(Response(status: .ok))
+    #expect(eventually { server.record.channels.count == 20 + 16 + 6 })
+    try client.send(HTTP2Client.reset(2 * 27 + 1) + HTTP2Client.ping)
+    #expect(client.reads(HTTP2Client.pong) && server.record.channels.count == 20 + 16 + 7)
+  }
+
+  @Test("and only begins, for HEAD, what comes in pieces or is pushed; it holds nothing and nobody up")
+  func head() throws {
+    let server = try TestServer(workers: 1)
+    let client = try HTTP2Client(server.address)
+    try client.send(HTTP2Client.opened)
+    for number in 0..<20 {
+      let path = number % 2 == 0 ? "/stream?1000000x1000" : "/push"
+      try client.send(HTTP2Client.get(path, stream: Int32(2 * number + 1), method: "HEAD"))
+    }
+    try client.send(HTTP2Client.get("/block", stream: 41))
+    #expect(client.reads(Array("/block".utf8)))
+    #expect(eventually { server.record.closedChannels == 10 && server.record.brokenStreams == 10 })
+  }
+
   @Test("and waits for a client that gives no window, in bounded memory, then goes on without it")
   func noWindow() throws {
     let server = try TestServer { $0.write = .milliseconds(300) }

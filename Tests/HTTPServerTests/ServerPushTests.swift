@@ -106,6 +106,30 @@ struct ServerPushTests {
     #expect(try client.answer().body == "/next")
   }
 
+  @Test("can be a whole answer also for a client that has finished sending")
+  func halfClosed() throws {
+    let server = try TestServer()
+    let client = try server.client()
+    try client.get("/push-silent")
+    client.finishSending()
+    #expect(eventually { server.record.channels.count == 1 })
+    usleep(20_000)
+    server.record.channels[0].answer(Response(status: .ok, text: "yes"))
+    #expect(try client.answer().body == "yes")
+    #expect(try client.isClosed())
+    #expect(eventually { server.record.closedChannels == 1 })
+  }
+
+  @Test("that have not begun end when their client breaks the connection")
+  func broken() throws {
+    let server = try TestServer()
+    let client = try server.client()
+    try client.get("/push-silent")
+    #expect(eventually { server.record.channels.count == 1 })
+    client.reset()
+    #expect(eventually { server.record.closedChannels == 1 })
+  }
+
   @Test("that end before they begin are a 500")
   func endWithoutBeginning() throws {
     let server = try TestServer()

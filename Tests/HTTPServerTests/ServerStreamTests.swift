@@ -104,6 +104,19 @@ struct ServerStreamTests {
     #expect(try other.answer().body == "/block")
   }
 
+  @Test("that are read slowly, as many as there are workers, leave the workers to others")
+  func slowReaders() throws {
+    let server = try TestServer(workers: 2)
+    let clients = try (0..<2).map { _ in try server.client(receiveBuffer: 4096) }
+    for client in clients { try client.get("/stream?100000x65536") }
+    for client in clients { _ = try client.head() }
+    let other = try server.client()
+    for _ in 0..<3 {
+      try other.get("/block")
+      #expect(try other.answer().body == "/block")
+    }
+  }
+
   @Test("end when the client leaves", arguments: [true, false])
   func leaving(_ resets: Bool) throws {
     let server = try TestServer()

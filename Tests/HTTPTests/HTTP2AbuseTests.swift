@@ -1,5 +1,6 @@
 import Glibc
 import HTTP
+import TestSupport
 import Testing
 
 /// What clients can do to a server at little cost to themselves.
@@ -22,19 +23,27 @@ struct HTTP2AbuseTests {
     #expect(peer.goAway == Self.calm && peer.session.isFinished && peer.order.count <= 300)
   }
 
-  @Test("resets that it is led to make itself (MadeYouReset)")
-  func madeYouReset() {
+  static let lures: [(String, UInt32, @Sendable (inout FrameWriter, Int32) -> Void)] = [
+    ("a window that overflows", calm, { $0.windowUpdate(0x7FFF_FFFF, stream: $1) }),
+    ("a stream too many", calm, { _, _ in }),
+    // nghttp2 ends the connection for it, at once.
+    ("a window that grows by nothing", 1, { $0.windowUpdate(0, stream: $1) }),
+  ]
+
+  @Test("resets that it is led to make itself (MadeYouReset)", arguments: lures.indices)
+  func madeYouReset(_ index: Int) {
+    let (description, code, lure) = Self.lures[index]
     let peer = HTTP2Peer()
     peer.answer = { _ in nil }
     peer.receive(FrameWriter.opened().bytes)
-    for number in 0..<20_000 where peer.goAway == nil {
+    for number in 0..<20_000 where peer.session.failure == nil {
       let stream = Int32(2 * number + 1)
       peer.receive {
         $0.get(stream: stream)
-        $0.windowUpdate(0, stream: stream)
+        lure(&$0, stream)
       }
     }
-    #expect(peer.goAway != nil && peer.session.isFinished && peer.order.count <= 300)
+    #expect(peer.goAway == code && peer.session.isFinished && peer.order.count <= 300, "\(description)")
   }
 
   @Test("resets at a rate that browsers reach")
@@ -113,6 +122,19 @@ struct HTTP2AbuseTests {
     #expect(residentBytes() - before < 64 * 1024 * 1024, "256 MB would be the whole of it")
   }
 
+  @Test("trailers of far more fields than allowed: there is one answer", arguments: [Int.max, 0])
+  func trailers(_ contentLimit: Int) {
+    let peer = HTTP2Peer(contentLimit: contentLimit)
+    var writer = FrameWriter.opened()
+    writer.headers(FrameWriter.request("POST", "/"), stream: 1, ends: false)
+    // A field of HPACK's own table is one byte: 64,000 fields in what is read at once.
+    let fields = [UInt8](repeating: 0x90, count: 16_000)
+    writer.frame(.headers, flags: 1, stream: 1, fields)
+    for number in 0..<3 { writer.frame(.continuation, flags: number == 2 ? 4 : 0, stream: 1, fields) }
+    peer.receive(writer.bytes)
+    #expect(peer.asked == 1 && peer.headers[1]?[":status"] == (contentLimit == 0 ? "200" : "431"))
+  }
+
   @Test("many requests with much content at once: it keeps no more than it says")
   func content() {
     let peer = HTTP2Peer()
@@ -146,6 +168,47 @@ struct HTTP2AbuseTests {
     peer.session.expire(now: peer.now)
     peer.turn()
     #expect(peer.resets == [1: 8, 3: 8, 5: 8] && peer.order.count == 6)
+  }
+
+  @Test("answers in pieces of which a little is read now and then; each pushed message has its own time")
+  func trickle() {
+    for isEndless in [false, true] {
+      let peer = HTTP2Peer()
+      peer.answer = { _ in nil }
+      var writer = FrameWriter.opened()
+      writer.setting(4, 0)
+      writer.get(stream: 1)
+      peer.receive(writer.bytes)
+      peer.session.begin(Response(status: .ok), on: 1, date: DateField(second: 0), isEndless: isEndless)
+      peer.turn()
+      var rounds = 0
+      while rounds < 10, !peer.session.isIdle {
+        rounds += 1
+        peer.session.send([UInt8](repeating: 0, count: 1000), on: 1)
+        peer.turn()
+        // Just before the end it is read, and then there is nothing to read for long.
+        for (seconds, window) in [(20, 1000), (1000, 0)] as [(UInt64, UInt32)] {
+          peer.now += seconds * 1_000_000_000
+          if peer.session.nextDeadline <= peer.now { peer.session.expire(now: peer.now) }
+          peer.receive { if window > 0, !peer.session.isIdle { $0.windowUpdate(window, stream: 1) } }
+          peer.turn()
+        }
+      }
+      #expect(isEndless ? rounds == 10 && peer.resets.isEmpty : rounds == 2 && peer.resets == [1: 8])
+    }
+  }
+
+  @Test("an answer that is read fast and then no more: time is not saved up")
+  func stall() {
+    let peer = HTTP2Peer()
+    peer.answer = { _ in Response(status: .ok, body: [UInt8](repeating: 0, count: 12_000_000)) }
+    var writer = FrameWriter.opened()
+    writer.setting(4, 10_000_000)
+    writer.windowUpdate(10_000_000)
+    writer.get(stream: 1)
+    peer.receive(writer.bytes)
+    #expect((10_000_000..<12_000_000).contains(peer.written))
+    #expect(peer.session.nextDeadline == peer.now + 30_000_000_000)
   }
 
   @Test("requests that do not go on")
@@ -206,7 +269,7 @@ struct HTTP2AbuseTests {
 
   @Test("any bytes whatever: no trap, and an end that is told", arguments: 0..<20)
   func garbage(_ seed: Int) {
-    var generator = SeededGenerator(state: UInt64(seed))
+    var generator = SeededGenerator(seed: UInt64(seed))
     for _ in 0..<50 {
       let peer = HTTP2Peer()
       var writer = FrameWriter.opened()

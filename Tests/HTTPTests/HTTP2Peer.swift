@@ -25,6 +25,8 @@ final class HTTP2Peer {
   private(set) var requests: [Int32: Request] = [:]
   private(set) var refusals: [Int32: ProtocolError] = [:]
   private(set) var order: [Int32] = []
+  /// How often it asked for an answer.
+  private(set) var asked = 0
   private(set) var notices: [HTTP2Session.Notice] = []
   /// Bytes that `write` gave.
   private(set) var written = 0
@@ -33,8 +35,12 @@ final class HTTP2Peer {
   /// Nil: the request stays unanswered.
   var answer: (Request) -> Response? = { Response(status: .ok, text: $0.target.raw) }
 
-  init(_ limits: HTTP2Limits = HTTP2Limits(), request: RequestLimits = RequestLimits()) {
-    session = HTTP2Session(limits: limits, request: request, now: now)
+  init(
+    _ limits: HTTP2Limits = HTTP2Limits(),
+    request: RequestLimits = RequestLimits(),
+    contentLimit: Int = .max
+  ) {
+    session = HTTP2Session(limits: limits, request: request, contentLimit: { _ in contentLimit }, now: now)
     nghttp2_hd_inflate_new(&inflater)
   }
 
@@ -61,6 +67,7 @@ final class HTTP2Peer {
   func turn(limit: Int = .max) {
     let date = DateField(second: 0)
     while let incoming = session.nextIncoming() {
+      asked += 1
       switch incoming {
       case .request(let request, let id):
         requests[id] = request

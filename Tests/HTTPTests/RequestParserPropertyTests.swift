@@ -1,4 +1,5 @@
 import HTTP
+import TestSupport
 import Testing
 
 @Suite("the request parser and random bytes")
@@ -15,7 +16,7 @@ struct RequestParserPropertyTests {
 
   @Test("mutated requests never trap, and lead to the same however they are cut", arguments: 0..<16)
   func mutations(_ seed: Int) {
-    var generator = SeededGenerator(state: UInt64(seed) &* 7919 &+ 1)
+    var generator = SeededGenerator(seed: UInt64(seed))
     var limits = RequestLimits()
     limits.requestLine = 60
     limits.fieldBytes = 120

@@ -115,4 +115,41 @@ struct AssignmentTests {
     #expect(assignment[1].mayTake)
     #expect(assignment[2].standing == .reading)
   }
+
+  @Test("the more leaders are silent, the less often each is asked, until one of them answers")
+  func silence() {
+    var assignment = Assignment()
+    assignment.add(Self.keys)
+    let now = DatabaseClock.monotonicMicroseconds()
+    assignment.noteSilence(0)
+    assignment.noteSilence(1)
+    #expect(!assignment.isDue(0) && !assignment.isDue(1) && assignment.isDue(2))
+    #expect(assignment[0].notBefore >= now + 4_000_000)
+    #expect(assignment[1].notBefore >= now + 8_000_000)
+    assignment.noteAnswer(2)
+    #expect(!assignment.isDue(0) && !assignment.isDue(1))
+    assignment.noteAnswer(0)
+    #expect(assignment.isDue(1))
+    #expect(assignment.entries.map(\.isSilent) == [false, true, false])
+  }
+
+  @Test("the end of the log ends the trouble with a position before it; an end before either does not")
+  func trouble() {
+    var assignment = reading()
+    assignment[0].next = 7
+    assignment.noteTrouble(0, isOutOfRange: false, reason: "damaged")
+    // The stored offset, from which it is read again, lies before the trouble.
+    assignment[0].next = 5
+    assignment[0].standing = .reading
+    assignment[0].logEnd = 5
+    assignment.noteEnd(0, at: 5)
+    #expect(assignment[0].trouble?.failures == 1)
+    assignment[0].logEnd = 8
+    assignment.noteEnd(0, at: 7)
+    #expect(assignment[0].trouble?.failures == 1)
+    #expect(!assignment[0].reachedEnd)
+    assignment.noteEnd(0, at: 8)
+    #expect(assignment[0].trouble == nil)
+    #expect(assignment[0].reachedEnd)
+  }
 }

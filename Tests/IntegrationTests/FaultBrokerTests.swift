@@ -97,6 +97,68 @@ extension Faults {
       }
     }
 
+    @Test("partitions without leaders hold up neither the others nor the group when all is claimed anew")
+    func manyLeaderless() async throws {
+      try await onOwnThread { findings in
+        try FaultFixture.withMock(brokers: 1, partitions: 8) { fixture, cluster in
+          let leaderless = (0..<Int32(6)).map { TopicPartition(topic: fixture.topic, partition: $0) }
+          var options = fixture.options()
+          // Shorter than waiting for all of their leaders in one turn.
+          options.kafka["max.poll.interval.ms"] = "8000"
+          for number in Int32(0)..<80 { try fixture.send(fixture.event(), partition: number % 8) }
+          try fixture.flush()
+          // Before anything is fetched: the mock cluster crashes when it answers a fetch of what has lost its leader.
+          for partition in leaderless { try cluster.setLeader(of: partition, to: nil) }
+          let worker = FaultWorker(options)
+          func accountedFor() throws -> Int64 {
+            try fixture.number("SELECT sum(next_offset)::bigint FROM ingest_offset WHERE partition >= 6")
+          }
+          try worker.wait("the others are counted", within: .seconds(40)) { _ in try accountedFor() == 20 }
+          try fixture.endSessions()
+          let deadline = ContinuousClock.now + .seconds(60)
+          for number in Int32(1)...15 {
+            try fixture.send(fixture.event(), partition: 6 + number % 2)
+            try fixture.flush()
+            try worker.wait("\(number) more are counted", within: deadline - .now) { _ in
+              try accountedFor() == 20 + Int64(number)
+            }
+          }
+          for partition in leaderless { try cluster.setLeader(of: partition, to: 1) }
+          try fixture.send(200)
+          try fixture.waitUntilCounted(worker)
+          try worker.stop()
+          let evictions = worker.told.filter {
+            if case .revoked(_, let isLost) = $0 { isLost } else { false }
+          }
+          findings.expect(evictions.isEmpty, "evicted\(worker.story)")
+          findings.expectNone(try fixture.violations(), worker.story)
+        }
+      }
+    }
+
+    @Test("failures to read a quiet partition that were recovered from do not add up until it halts")
+    func quietTrouble() async throws {
+      try await onOwnThread { findings in
+        try FaultFixture.withMock(partitions: 1) { fixture, cluster in
+          let worker = FaultWorker(fixture.options())
+          try fixture.send(50)
+          try fixture.waitUntilCounted(worker)
+          for round in 1...5 {
+            let claims = worker.claims.count
+            cluster.fail(.fetch, with: [.offsetOutOfRange])
+            try worker.wait("it is read again after failure \(round)") { $0.claims.count > claims }
+            // The log's end is told with the next fetch, which nothing announces.
+            usleep(500_000)
+          }
+          findings.expect(worker.halts.isEmpty, "\(worker.halts)\(worker.story)")
+          try fixture.send(50)
+          try fixture.waitUntilCounted(worker)
+          try worker.stop()
+          findings.expectNone(try fixture.violations(), worker.story)
+        }
+      }
+    }
+
     @Test(
       "a black hole to the broker is noticed, and after it all is counted",
       arguments: [FaultProxy.Mode.stall, .swallow]

@@ -1,4 +1,5 @@
 import Foundation
+import Ingestion
 import Postgres
 import TestSupport
 import Testing
@@ -29,8 +30,14 @@ extension Faults {
           }
           try fixture.waitUntilCounted(worker)
           try worker.stop()
-          let unknown = worker.retries.filter { $0.kind == .commitUnknown }
-          findings.expect(unknown.count == 5, "\(unknown.count) outcomes were unknown\(worker.story)")
+          // On a busy machine the first one cut may be the background work's.
+          let unknown = worker.told.count {
+            switch $0 {
+            case .retrying(let error, _), .maintenanceFailed(let error): error.kind == .commitUnknown
+            default: false
+            }
+          }
+          findings.expect(unknown == 5, "\(unknown) outcomes were unknown\(worker.story)")
           findings.expectNone(try watch.stop())
           findings.expectNone(try fixture.violations(), worker.story)
         }

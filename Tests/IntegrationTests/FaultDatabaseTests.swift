@@ -89,18 +89,12 @@ extension Faults {
           let worker = FaultWorker(fixture.options(database: proxy.url(fixture.database)))
           try fixture.send(300)
           try fixture.waitUntilCounted(worker)
-          let killer = try fixture.connect()
           var kills: Int64 = 0
           let end = ContinuousClock.now + .seconds(seconds)
           while ContinuousClock.now < end {
             try fixture.send(100)
             usleep(250_000)
-            kills += try killer.execute(
-              """
-              SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
-              WHERE application_name = 'topitems ingest' AND datname = current_database()
-              """
-            ).int64(0, 0)
+            kills += try fixture.endSessions()
           }
           try fixture.waitUntilCounted(worker)
           try worker.stop()
@@ -207,6 +201,30 @@ extension Faults {
               "\(command): \(run.errors)"
             )
           }
+        }
+      }
+    }
+
+    @Test("on a newer schema, where one of its tables is a view, an old binary ends and says why")
+    func newerSchema() async throws {
+      try await onOwnThread { findings in
+        try FaultFixture.with(partitions: 1) { fixture in
+          try fixture.connect().run(
+            script: """
+              ALTER TABLE dead_letter RENAME TO dead_letter_2;
+              CREATE VIEW dead_letter AS SELECT DISTINCT * FROM dead_letter_2;
+              """
+          )
+          let worker = FaultWorker(fixture.options())
+          try fixture.send(Array("not JSON".utf8))
+          try fixture.flush()
+          do {
+            let fates = try worker.value(within: 40)
+            findings.expect(false, "it ended well: \(fates)")
+          } catch let error as IngestionError {
+            findings.expect("\(error)".contains("SQLSTATE 55000"), "\(error)")
+          }
+          findings.expect(try fixture.accountedFor(fixture.connect()) == 0, "something was committed")
         }
       }
     }

@@ -238,6 +238,18 @@ final class FaultFixture {
   }
 
   func number(_ query: Query) throws -> Int64 { try connect().execute(query).optionalInt64(0, 0) ?? 0 }
+
+  /// Ends the workers' sessions with PostgreSQL.
+  /// - Returns: how many there were.
+  @discardableResult
+  func endSessions() throws -> Int64 {
+    try number(
+      """
+      SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+      WHERE application_name = 'topitems ingest' AND datname = current_database()
+      """
+    )
+  }
 }
 
 /// A worker on a thread of its own, and what it tells.
@@ -305,6 +317,9 @@ final class FaultWorker: Sendable {
   }
   var halts: [(PartitionKey, String)] {
     told.compactMap { if case .halted(let key, let reason) = $0 { (key, reason) } else { nil } }
+  }
+  var claims: [[PartitionClaim]] {
+    told.compactMap { if case .claimed(let claims) = $0 { claims } else { nil } }
   }
   var endedBlockers: [Int32] {
     told.flatMap { observation -> [Int32] in

@@ -1,4 +1,5 @@
 import Foundation
+import Ingestion
 import Postgres
 import TestSupport
 import Testing
@@ -41,6 +42,31 @@ extension Faults {
           try lasting.stop()
           findings.expectNone(try watch.stop())
           findings.expectNone(try fixture.violations(), lasting.story)
+        }
+      }
+    }
+
+    @Test("a claim that PostgreSQL kept waiting takes nothing that the group has given to another meanwhile")
+    func outdatedClaim() async throws {
+      try await onOwnThread { findings in
+        try FaultFixture.withMock(partitions: 4) { fixture, _ in
+          let proxy = try FaultProxy(to: fixture.database)
+          defer { proxy.close() }
+          proxy.set(.refuse)
+          let waiting = FaultWorker(fixture.options(database: proxy.url(fixture.database)))
+          try waiting.wait("its claim waits for PostgreSQL") { !$0.retries.isEmpty }
+          let other = FaultWorker(fixture.options())
+          try other.wait("it has its share") { $0.claims.contains { !$0.isEmpty } }
+          proxy.set(.forward)
+          for _ in 0..<2 {
+            try fixture.send(200)
+            try fixture.waitUntilCounted(waiting, other)
+          }
+          try waiting.stop()
+          try other.stop()
+          let isFenced = other.told.contains { if case .fenced = $0 { true } else { false } }
+          findings.expect(!isFenced, "its partitions were taken\(other.story)")
+          findings.expectNone(try fixture.violations(), other.story)
         }
       }
     }

@@ -31,6 +31,26 @@ struct IngestionRecoveryTests {
     }
   }
 
+  @Test("Kafka's group hears of the last batch too, when nothing comes after it")
+  func groupOffsets() async throws {
+    try await IngestionFixture.with { fixture throws in
+      let options = fixture.options()
+      let worker = fixture.start(options)
+      for oid: Int64 in 0..<5 {
+        try fixture.detect(oid)
+        try fixture.flush()
+        try waitUntil("\(oid) is committed", within: .seconds(30)) { try fixture.accounted() == oid + 1 }
+      }
+      let looker = try Consumer(options.kafka) { _, _ in }
+      defer { looker.close(timeout: 5000) }
+      let partition = TopicPartition(topic: fixture.topic, partition: 0)
+      try waitUntil("the group is where the counts are") {
+        try looker.committed([partition], timeout: 5000) == [partition: 5]
+      }
+      try worker.stop()
+    }
+  }
+
   @Test("a regular expression finds every topic that matches, and no other")
   func regularExpression() async throws {
     try await IngestionFixture.with { fixture throws in

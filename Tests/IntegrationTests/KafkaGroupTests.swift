@@ -67,7 +67,6 @@ private final class Member {
     try first.consumer?.subscribe([topic])
     #expect(try KafkaFixture.wait(until: { first.owned == all && first.count >= 4000 }) { try first.step() })
     #expect(first.consumer?.isCooperative == (strategy == "cooperative-sticky"))
-    #expect(first.consumer?.memberID?.isEmpty == false)
     #expect(try first.consumer.map { Set(try $0.assignment()) } == all)
 
     let second = try Member(configuration)

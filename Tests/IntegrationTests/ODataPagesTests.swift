@@ -35,7 +35,8 @@ struct ODataPagesTests {
     var fields: Fields = ["Host": "counts.example"]
     fields.append("Prefer", "odata.maxpagesize=500")
     let sent = Lock<[UInt8]>([])
-    switch service.handle(Request(target: try Target(target), fields: fields)) {
+    let request = Request(target: try Target(target), fields: fields)
+    switch service.handle(request, origin: "http://counts.example") {
     case .ready(let response): sent.withLock { $0 = response.body }
     case .blocking(let work): sent.withLock { $0 = work().body }
     case .streaming(let work):

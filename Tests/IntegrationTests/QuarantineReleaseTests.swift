@@ -40,7 +40,20 @@ struct QuarantineReleaseTests {
       #expect(all.future == 1 && all.counted == 2 && all.duplicate == 1)
       #expect(try fixture.store.quarantinedEvents(QuarantineFilter(), limit: 9).map(\.oid) == [3])
       #expect(try fixture.store.releaseDueQuarantine(limit: 100).examined == 0)
+      // Nothing else was accepted in this partition.
       #expect(try fixture.store.status().watermark?.microseconds == fixture.origin + 61_000_000)
+    }
+  }
+
+  @Test("what is released does not move the watermark, as older events may still be read")
+  func watermark() throws {
+    try CountStoreFixture.with { fixture throws in
+      let claim = try #require(try fixture.claim())
+      let next = try fixture.putAside([Sent(oid: 1, at: 3_600_000_000)], .future, claim)
+      _ = try fixture.apply(fixture.batch(next, [Seen(oid: 2, at: 5)]))
+      #expect(try fixture.store.releaseDueQuarantine(limit: 100).readmitted.fates.counted == 1)
+      #expect(try fixture.store.status().watermark?.microseconds == fixture.origin + 5)
+      #expect(try fixture.violations([Seen(oid: 1, at: 3_600_000_000), Seen(oid: 2, at: 5)]) == [])
     }
   }
 

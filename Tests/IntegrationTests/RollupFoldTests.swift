@@ -141,7 +141,7 @@ struct RollupFoldTests {
       try fixture.count([(1, "a", today - 2 * F.day)])
       let batch = try CountStoreFixture.connect(fixture.base.url)
       try batch.begin()
-      try CountStore(batch).lockBoundsShared()
+      _ = try batch.execute(CountStore.boundsLock)
       let url = fixture.base.url
       let fold = Background {
         let store = CountStore(try CountStoreFixture.connect(url))

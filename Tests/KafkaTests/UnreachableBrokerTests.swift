@@ -25,7 +25,6 @@ import Testing
         if case .log(_, _, let text) = $0 { text.contains("127.0.0.1:1") } else { false }
       }
     )
-    #expect(consumer.memberID == nil)
     #expect(consumer.fatalError == nil)
     #expect(consumer.cachedWatermarks(of: TopicPartition(topic: "a", partition: 0)) == nil)
     let error = #expect(throws: KafkaError.self) {

@@ -8,8 +8,9 @@ struct PostgresErrorTests {
     "the SQLSTATE decides between retrying and blaming the data",
     arguments: [
       ("08006", true, false), ("53300", true, false), ("57P01", true, false), ("57014", true, false),
-      ("40001", true, false), ("40P01", true, false), ("55P03", true, false), ("22021", false, true),
-      ("22008", false, true), ("22023", false, false), ("23505", false, true), ("23502", false, true),
+      ("40001", true, false), ("40P01", true, false), ("55P03", true, false), ("55006", true, false),
+      ("55000", false, false), ("22021", false, true), ("22008", false, true), ("22023", false, false),
+      ("23505", false, true), ("23502", false, true),
       ("23514", false, false), ("22P03", false, false), ("22P04", false, false), ("08P01", false, false),
       ("42P01", false, false), ("54000", false, false), ("0A000", false, false),
       ("XX000", false, false), ("25P02", false, false),

@@ -153,8 +153,8 @@ public final class FaultProxy: Sendable {
     state.withLock { $0.rewrite = body }
   }
 
-  /// PostgreSQL's message for COMMIT in the simple protocol.
-  public static let commitMessage: [UInt8] = [UInt8(ascii: "Q"), 0, 0, 0, 11] + Array("COMMIT".utf8) + [0]
+  /// What PostgreSQL is sent for COMMIT, alone or behind other statements.
+  public static let commitMessage = Array("COMMIT".utf8) + [0]
 
   /// How often something was cut by `react` or `cut(afterBytes:)`.
   public var fired: Int { state.withLock { $0.fired } }

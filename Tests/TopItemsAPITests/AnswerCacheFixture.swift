@@ -23,6 +23,7 @@ final class AnswerCacheFixture: Sendable {
 
   var now: ContinuousClock.Instant { state.withLock { $0.now } }
   var queries: Int { state.withLock { $0.queries } }
+  var waitingTimers: Int { state.withLock { $0.timers.count } }
   var waitingWork: Int { state.withLock { $0.work.count } }
   func setAway(_ isAway: Bool) { state.withLock { $0.isAway = isAway } }
   func setFull(_ isFull: Bool) { state.withLock { $0.isFull = isFull } }
@@ -71,7 +72,11 @@ final class AnswerCacheFixture: Sendable {
   func version(_ location: Int64) -> Int { state.withLock { $0.versions[location] ?? 0 } }
 
   /// Asks for the versions of some locations, padded to a size: `3,0,…` in the order of the locations.
-  func question(_ locations: [Int64], size: Int = 0) -> Question {
+  func question(
+    _ locations: [Int64],
+    size: Int = 0,
+    end: Basis.End = .newest(Timestamp(microseconds: 60))
+  ) -> Question {
     Question(
       key: Question.Key(path: "/v", parameters: locations.map { (name: "location", value: "\($0)") })
     ) { [self] () throws(APIError) in
@@ -88,7 +93,7 @@ final class AnswerCacheFixture: Sendable {
         ),
         Basis(
           locations: locations,
-          end: .fixed,
+          end: end,
           revision: Int64(revision),
           content: versions.hashValue,
           life: .seconds(60)
@@ -100,10 +105,25 @@ final class AnswerCacheFixture: Sendable {
 
 extension RevisionNews {
   static func changed(_ locations: Int64...) -> RevisionNews {
-    .heard([RevisionNotice(revision: 1, locations: locations)])
+    .heard(HeardRevisions([RevisionNotice(revision: 1, locations: locations)]))
   }
 
   static let lost = RevisionNews.detached(.init(.connection, "gone"))
+}
+
+/// Who has asked and waits.
+final class Client: @unchecked Sendable {
+  // Unchecked is safe: a test uses it on one thread.
+  private var bodies: [@Sendable () -> Void] = []
+  let given: Given
+
+  init(_ reply: Reply, _ given: Given = Given()) throws {
+    self.given = given
+    guard case .push(let subscribe) = reply else { throw UnexpectedReply() }
+    subscribe(PushChannel(send: { given.take($0) }, onClose: { [self] in bodies.append($0) }))
+  }
+
+  func leave() { for body in bodies { body() } }
 }
 
 /// What clients were given, in order.

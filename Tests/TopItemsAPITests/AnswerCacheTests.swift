@@ -1,6 +1,7 @@
 import CountStore
 import HTTP
 import Locks
+import TestSupport
 import Testing
 
 @testable import TopItemsAPI
@@ -81,15 +82,37 @@ struct AnswerCacheTests {
     // The listener says that it is away, or it says nothing any more.
     if isTold { cache.tell(.lost) } else { fixture.pass(.seconds(4)) }
     #expect([ask(), ask()] == [1, 1])
-    cache.tell(isTold ? .attached(.polling) : .heard([]))
+    cache.tell(isTold ? .attached(.polling) : .heard(HeardRevisions()))
     #expect([ask(), ask()] == [1, 0])
+  }
+
+  @Test("a question whose askers have all gone before it was begun is not asked, and can be asked anew")
+  func gone() throws {
+    let cache = fixture.cache()
+    cache.tell(.attached(.listening))
+    let target = try Target("/v?location=1")
+    func client() throws -> Client {
+      try Client(
+        cache.reply(fixture.question([1]), to: Request(target: target)) { Frame().response($0) }
+      )
+    }
+    let gone = try (0..<3).map { _ in try client() }
+    #expect(fixture.waitingWork == 1)
+    for client in gone { client.leave() }
+    fixture.runAll()
+    #expect(fixture.queries == 0 && cache.statistics.computations == 0)
+    let (early, late) = (try client(), try client())
+    early.leave()
+    fixture.runAll()
+    late.leave()
+    #expect(fixture.queries == 1 && early.given.all.isEmpty && late.given.all == ["answer 200"])
   }
 
   @Test("labels that the clock moves are made anew when the answer's life is over")
   func life() {
     let cache = fixture.cache()
     for second in 0..<130 {
-      cache.tell(second == 0 ? .attached(.listening) : .heard([]))
+      cache.tell(second == 0 ? .attached(.listening) : .heard(HeardRevisions()))
       cache.ask(fixture.question([1]), deliver: given.deliver)
       fixture.runAll()
       fixture.pass(.seconds(1))
@@ -140,31 +163,33 @@ struct AnswerCacheTests {
       var heard: [Int64: Int] = [:]
       var unheard: [Int64] = []
     }
-    var random = LCG(state: seed &* 0x9E37_79B9_7F4A_7C15 | 1)
+    var random = SeededGenerator(seed: seed)
     let cache = fixture.cache(capacity: seed % 3 == 0 ? 8 * 2500 : 1 << 20)
     var model = Model()
     let delivered = Lock(0)
     var asked = 0
     cache.tell(.attached(.listening))
     for _ in 0..<600 {
-      switch random.below(12) {
+      switch Int.random(in: 0..<12, using: &random) {
       case 0...2:
-        let location = Int64(random.below(3))
+        let location = Int64(Int.random(in: 0..<3, using: &random))
         fixture.commit(location)
         model.unheard.append(location)
       case 3, 4:
         for location in model.unheard { model.heard[location] = fixture.version(location) }
         // What is told at once may hold more than one commit, and several of a location.
         if !model.unheard.isEmpty {
-          cache.tell(.heard(model.unheard.map { RevisionNotice(revision: 1, locations: [$0]) }))
+          let notices = model.unheard.map { RevisionNotice(revision: 1, locations: [$0]) }
+          cache.tell(.heard(HeardRevisions(notices)))
         }
         model.unheard = []
       case 5...8:
-        let locations = (0..<3).map(Int64.init).filter { _ in random.below(2) == 0 }
+        let locations = (0..<3).map(Int64.init).filter { _ in Int.random(in: 0..<2, using: &random) == 0 }
         guard !locations.isEmpty else { continue }
         let least = locations.map { model.heard[$0] ?? 0 }
         asked += 1
-        cache.ask(fixture.question(locations), acceptsGzip: random.below(2) == 0) { outcome in
+        cache.ask(fixture.question(locations), acceptsGzip: Int.random(in: 0..<2, using: &random) == 0) {
+          outcome in
           delivered.withLock { $0 += 1 }
           guard let answer = try? outcome.get() else {
             Issue.record("no answer")
@@ -175,10 +200,10 @@ struct AnswerCacheTests {
           }
           #expect(zip(versions, least).allSatisfy { $0 >= $1 }, "\(versions) misses some of \(least)")
         }
-      case 9: fixture.runOne(random.below(4))
-      case 10: fixture.pass(.milliseconds(random.below(2000)))
+      case 9: fixture.runOne(Int.random(in: 0..<4, using: &random))
+      case 10: fixture.pass(.milliseconds(Int.random(in: 0..<2000, using: &random)))
       default:
-        if random.below(10) == 0 { cache.tell(.lost) }
+        if Int.random(in: 0..<10, using: &random) == 0 { cache.tell(.lost) }
         cache.tell(.attached(.listening))
         for location in 0..<3 { model.heard[Int64(location)] = fixture.version(Int64(location)) }
         model.unheard = []
@@ -186,15 +211,5 @@ struct AnswerCacheTests {
     }
     fixture.runAll()
     #expect(delivered.withLock { $0 } == asked, "everybody is answered, once")
-  }
-}
-
-/// Numbers that are the same in each run.
-struct LCG {
-  var state: UInt64
-
-  mutating func below(_ limit: Int) -> Int {
-    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-    return Int((state >> 33) % UInt64(limit))
   }
 }

@@ -20,12 +20,8 @@ struct LiveAnswersTests {
       lastEventID: lastEventID,
       problem: { Frame().response($0) }
     )
-    guard case .push(let subscribe) = reply else { throw UnexpectedReply() }
-    let closing = Closing()
-    subscribe(
-      PushChannel(send: { given.take($0) }, onClose: { closing.bodies.append($0) })
-    )
-    return { closing.close() }
+    let client = try Client(reply, given)
+    return { client.leave() }
   }
 
   private func event(_ id: Int, _ data: String) -> String { "id: \(id)\nevent: top-items\ndata: \(data)\n\n" }
@@ -73,6 +69,7 @@ struct LiveAnswersTests {
     #expect((19...22).contains(given.all.count - 2))
     #expect(given.all.last == event(40, "40"))
     #expect(fixture.queries <= 22)
+    #expect(fixture.waitingTimers <= 3, "those that others have overtaken are forgotten")
   }
 
   @Test("ten thousand followers of one question cost one query for each change")
@@ -113,6 +110,20 @@ struct LiveAnswersTests {
     #expect(other.all == ["begin", event(1, "1")])
   }
 
+  @Test(
+    "of a range that has ended everything is told to who comes back: its state changes by the clock alone"
+  )
+  func resumeEndedRange() throws {
+    let cache = fixture.cache()
+    let live = fixture.live(cache)
+    cache.tell(.attached(.listening))
+    fixture.commit(1)
+    let knows = Given()
+    _ = try follow(live, fixture.question([1], end: .fixed), knows, lastEventID: 1)
+    fixture.runAll()
+    #expect(knows.all == ["begin", event(1, "1")])
+  }
+
   @Test("a database that is away is told once, the stream stays, and goes on when it is back")
   func away() throws {
     let cache = fixture.cache()
@@ -150,6 +161,44 @@ struct LiveAnswersTests {
     #expect(early.all.last == event(1, "1"))
   }
 
+  @Test("few questions are asked at one time, in turn, and those that nobody follows any more not at all")
+  func turns() throws {
+    var limits = LiveLimits()
+    limits.computations = 3
+    let cache = fixture.cache()
+    let live = fixture.live(cache, limits: limits)
+    cache.tell(.attached(.listening))
+    let all = (0..<20).map { _ in Given() }
+    var closings: [() -> Void] = []
+    for (location, given) in all.enumerated() {
+      closings.append(try follow(live, fixture.question([Int64(location)]), given))
+    }
+    #expect(fixture.waitingWork == 3)
+    // One that had its turn, and one that waits for it.
+    for gone in [0, 10] { closings[gone]() }
+    var most = 0
+    while fixture.waitingWork > 0 {
+      most = max(most, fixture.waitingWork)
+      fixture.runOne()
+    }
+    #expect(most == 3 && fixture.queries == 19)
+    for (location, given) in all.enumerated() where location != 0 && location != 10 {
+      #expect(given.all == ["begin", event(0, "0")])
+    }
+    fixture.pass(.milliseconds(200))
+    for location in 0..<20 { fixture.commit(Int64(location)) }
+    // The queue is full for a while: everybody is told, and nothing is forgotten.
+    fixture.setFull(true)
+    cache.tell(.attached(.listening))
+    live.noteNews()
+    #expect(all[1].all.last?.hasPrefix("event: unavailable") == true && all[19].all.count == 3)
+    fixture.setFull(false)
+    fixture.pass(.seconds(2))
+    for (location, given) in all.enumerated() where location != 0 && location != 10 {
+      #expect(given.all.last == event(1, "1"))
+    }
+  }
+
   @Test("beyond the limits there is a 503 that says when to come again")
   func limits() throws {
     var limits = LiveLimits()
@@ -169,11 +218,4 @@ struct LiveAnswersTests {
     _ = try follow(live, fixture.question([1]), next)
     #expect(next.all.first == "begin")
   }
-}
-
-/// What waits for the end of a stream.
-private final class Closing: @unchecked Sendable {
-  // Unchecked is safe: a test uses it on one thread.
-  var bodies: [@Sendable () -> Void] = []
-  func close() { for body in bodies { body() } }
 }

@@ -60,7 +60,7 @@ struct ODataAsking {
     if fields["Host"] == nil { fields.append("Host", "counts.example:8080") }
     let escaped = target.replacing(" ", with: "%20")
     let request = Request(method: method, target: try Target(escaped, method: method), fields: fields)
-    switch service.handle(request) {
+    switch service.handle(request, origin: PublicAddress().origin(for: request)) {
     case .ready(let response): return Answer(response: response)
     case .blocking(let work): return Answer(response: work())
     case .push: throw UnexpectedReply()

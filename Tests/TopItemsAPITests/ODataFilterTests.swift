@@ -1,6 +1,7 @@
 import CountStore
 import Counting
 import HTTP
+import TestSupport
 import Testing
 
 @testable import TopItemsAPI
@@ -177,7 +178,7 @@ struct ODataFilterTests {
 
   @Test("random bytes are read or refused, and never trap")
   func noise() {
-    var random = SeededRandom(state: 7)
+    var random = SeededGenerator(seed: 7)
     let words = [
       "item_rank", "item_name", "window_start", " eq ", " and ", " or ", "not ", "(", ")", "'", "''", "10",
       "-", "2026-11-01",
@@ -190,15 +191,5 @@ struct ODataFilterTests {
       }.joined()
       _ = try? read(text)
     }
-  }
-}
-
-/// A small generator of numbers that are the same in each run.
-struct SeededRandom: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-    return state ^ (state >> 29)
   }
 }

@@ -96,18 +96,23 @@ struct ODataPagingTests {
   @Test("held results make room for newer ones, and go when nobody asks for them")
   func bounded() {
     let clock = Lock(ContinuousClock.now)
-    let held = HeldPages(capacity: 100, idle: .seconds(300), now: { clock.withLock { $0 } })
-    func result(_ bytes: Int) -> HeldPages.Result {
-      HeldPages.Result(head: [], pages: [[UInt8](repeating: 0, count: bytes)], contentType: "", question: "")
+    let held = HeldPages(capacity: 100_000, idle: .seconds(300), now: { clock.withLock { $0 } })
+    func result(_ bytes: Int, question: String = "") -> HeldPages.Result {
+      HeldPages.Result(
+        head: [],
+        pages: [[UInt8](repeating: 0, count: bytes)],
+        contentType: "",
+        question: question
+      )
     }
     func pass(_ seconds: Int) { clock.withLock { $0 += .seconds(seconds) } }
-    let first = held.hold(result(40))
+    let first = held.hold(result(40_000))
     pass(1)
-    let second = held.hold(result(40))
+    let second = held.hold(result(40_000))
     pass(1)
     #expect(held.result(first) != nil)
     pass(1)
-    let third = held.hold(result(40))
+    let third = held.hold(result(40_000))
     #expect(held.result(second) == nil)
     #expect(held.result(first) != nil && held.result(third) != nil)
     pass(299)
@@ -117,6 +122,9 @@ struct ODataPagingTests {
     #expect(held.result(third) == nil)
     pass(301)
     #expect(held.result(first) == nil)
+    let asked = held.hold(result(1, question: String(repeating: "x", count: 40_000)))
+    _ = held.hold(result(1, question: String(repeating: "x", count: 60_000)))
+    #expect(held.result(asked) == nil, "a long question takes memory as well")
   }
 
   @Test(

@@ -118,7 +118,7 @@ struct PagingTests {
   @Test("links begin where the server is reached, if it knows")
   func publicURL() throws {
     var settings = TopItemsAPI.Settings()
-    settings.publicURL = "https://example.com/base"
+    settings.address.url = "https://example.com/base"
     let next = try asking(settings).json("/v1/top-items?limit=5", fields: ["Host": "internal"])["next"]?
       .string
     #expect(next?.hasPrefix("https://example.com/base/v1/top-items?limit=5&cursor=") == true)

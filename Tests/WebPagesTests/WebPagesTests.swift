@@ -35,6 +35,15 @@ struct WebPagesTests {
     #expect(!response.body.isEmpty)
   }
 
+  @Test(
+    "a page is named in metrics and logs by its path, and nothing else is",
+    arguments: [("/?n=1", "/"), ("/assets/live.js", "/assets/live.js"), ("/v1/items", nil), ("/x", nil)]
+      as [(String, String?)]
+  )
+  func routeName(target: String, name: String?) throws {
+    #expect(pages.routeName(of: Request(target: try Target(target))) == name)
+  }
+
   @Test("what a page refers to is there", arguments: ["/", "/bi/", "/wdc/"])
   func referencesAreThere(page: String) throws {
     let html = text(try #require(try get(page)))

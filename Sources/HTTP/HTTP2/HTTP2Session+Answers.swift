@@ -15,12 +15,24 @@ extension HTTP2Session {
   }
 
   /// Begins an answer whose content comes later: `send`, and in the end `end`. The response's body is the first piece.
-  public func begin(_ head: Response, on id: StreamID, date: DateField) {
-    guard let stream = streams[id], stream.isUnanswered else { return }
+  ///
+  /// - Parameter isEndless: each piece is an answer of its own for `HTTP2Limits.write`; otherwise all are one.
+  /// - Returns: whether content may follow; without it the answer is whole.
+  @discardableResult
+  public func begin(
+    _ head: Response,
+    on id: StreamID,
+    date: DateField,
+    isEndless: Bool = false
+  ) -> Bool {
+    // Of a stream that is gone `Notice.closed` tells.
+    guard let stream = streams[id], stream.isUnanswered else { return true }
     let hasContent = !stream.isHead && !head.status.isWithoutContent
-    stream.begin(hasContent ? .open : .whole, content: hasContent ? head.body : [], at: now)
+    let content = hasContent ? head.body : []
+    stream.begin(hasContent ? .open : .whole, content: content, isEndless: isEndless, at: now)
     pendingAnswerBytes += stream.pending
     submit(head, stream, date, length: nil)
+    return hasContent
   }
 
   /// Hands over some content of an open answer. `Notice.writable` says when there is room for the next piece.

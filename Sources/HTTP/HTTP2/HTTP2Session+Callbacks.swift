@@ -1,11 +1,9 @@
 import CNghttp2
 
-// nghttp2 calls these while it reads or writes. They take notes and never throw; what they return stops nghttp2, or a
-// stream, or nothing.
+// nghttp2 calls these while it reads or writes. They take notes and never throw; what they return stops a stream, or
+// nothing.
 
 private let success: Int32 = 0
-/// The connection is over; `violation` says why.
-private let stop = Int32(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
 /// The stream is over.
 private let stopStream = Int32(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
 
@@ -47,7 +45,8 @@ extension HTTP2Session {
     }
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, user in
       guard let session = owner(user), let frame else { return success }
-      return session.sent(frame.pointee)
+      session.sent(frame.pointee)
+      return success
     }
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, _, user in
       guard let session = owner(user), let stream = session.streams[id] else { return success }
@@ -71,7 +70,11 @@ extension HTTP2Session {
     guard let session = owner(user), let flags, let stream = session.stream(id) else {
       return Int(stopStream)
     }
-    let (count, isLast) = stream.take(into: UnsafeMutableRawBufferPointer(start: buffer, count: length))
+    let (count, isLast) = stream.take(
+      into: UnsafeMutableRawBufferPointer(start: buffer, count: length),
+      rate: session.limits.minimumWriteRate,
+      at: session.now
+    )
     session.pendingAnswerBytes -= count
     if isLast {
       flags.pointee |= UInt32(NGHTTP2_DATA_FLAG_EOF.rawValue)
@@ -112,8 +115,8 @@ extension HTTP2Session {
     let before = stream.head.size
     if frame.isRequest {
       stream.head.append(name, value, requestLimits)
-    } else if !stream.isHandedOver, !stream.head.countField(name.count, value.count, requestLimits),
-      let error = stream.head.error
+    } else if case .content = stream.input,
+      !stream.head.countField(name.count, value.count, requestLimits), let error = stream.head.error
     {
       refuse(stream, error)
     }
@@ -154,7 +157,7 @@ extension HTTP2Session {
     keepWithinMemory()
   }
 
-  fileprivate func sent(_ frame: nghttp2_frame) -> Int32 {
+  fileprivate func sent(_ frame: nghttp2_frame) {
     switch UInt32(frame.hd.type) {
     case NGHTTP2_DATA.rawValue, NGHTTP2_HEADERS.rawValue:
       guardian.noteProgress()
@@ -164,24 +167,18 @@ extension HTTP2Session {
         stopDropping(stream)
       }
     case NGHTTP2_RST_STREAM.rawValue where frame.rst_stream.error_code != HTTP2ErrorCode.noError.rawValue:
-      return check(guardian.noteReset(at: now))
+      // Not by stopping nghttp2: it would have to send the end of the connection.
+      if let failure = guardian.noteReset(at: now) { violation = failure }
     case NGHTTP2_GOAWAY.rawValue where frame.goaway.error_code != HTTP2ErrorCode.noError.rawValue:
       noteEnd(HTTP2ErrorCode(rawValue: frame.goaway.error_code))
     default: break
     }
-    return success
   }
 
   fileprivate func stream(_ id: StreamID) -> HTTP2Stream? {
     if let latest, latest.id == id { return latest }
     latest = streams[id]
     return latest
-  }
-
-  private func check(_ failure: Failure?) -> Int32 {
-    guard let failure else { return success }
-    if violation == nil { violation = failure }
-    return stop
   }
 }
 

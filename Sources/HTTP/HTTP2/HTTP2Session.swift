@@ -51,7 +51,7 @@ public final class HTTP2Session {
   public internal(set) var pendingAnswerBytes = 0
   /// Whether the client's first SETTINGS have come.
   var hasPreface = false
-  /// Set by a callback that has stopped nghttp2.
+  /// Why the connection is to end, set while nghttp2 sends.
   var violation: Failure?
 
   private var scanner = FrameScanner()
@@ -135,11 +135,7 @@ public final class HTTP2Session {
       bytes.bindMemory(to: UInt8.self).baseAddress,
       bytes.count
     )
-    if let violation {
-      end(violation)
-    } else if count < 0 {
-      end(HTTP2Session.failure(nghttp2_error(rawValue: Int32(clamping: count))))
-    }
+    if count < 0 { end(HTTP2Session.failure(nghttp2_error(rawValue: Int32(clamping: count)))) }
     if hasPreface, !scanner.isInSection {
       headSince = nil
     } else if headSince == nil || scanner.sections != sections {
@@ -191,8 +187,11 @@ public final class HTTP2Session {
       var bytes: UnsafePointer<UInt8>?
       let count = nghttp2_session_mem_send(session, &bytes)
       guard count > 0 else {
-        if count < 0 { end(HTTP2Session.failure(nghttp2_error(rawValue: Int32(clamping: count)))) }
-        return
+        let error = count < 0 ? HTTP2Session.failure(nghttp2_error(rawValue: Int32(clamping: count))) : nil
+        guard failure == nil, let reason = violation ?? error else { return }
+        // What tells the client so is still to be sent.
+        end(reason)
+        continue
       }
       let start = output.count
       output.append(contentsOf: UnsafeBufferPointer(start: bytes, count: count))
@@ -306,9 +305,9 @@ public final class HTTP2Session {
     incoming.append(.request(request, stream.id))
   }
 
-  /// The request will not be served; what still comes of it is dropped.
+  /// The request will not be served; what still comes of it is dropped. One that is complete, or refused, stays so.
   func refuse(_ stream: HTTP2Stream, _ error: ProtocolError) {
-    guard case .none = stream.answer, !stream.isHandedOver else { return }
+    if case .done = stream.input { return }
     // Who is too slow sends no more.
     stream.dropAllowance = error.status == .requestTimeout ? 0 : requestLimits.bodyBytes
     stream.input = .done

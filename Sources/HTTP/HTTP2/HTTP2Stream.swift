@@ -40,9 +40,12 @@ final class HTTP2Stream {
   /// Content of the answer, sent up to `offset`.
   private var output: [UInt8] = []
   private var offset = 0
-  /// Since when there has been something to send, and how much went since.
+  /// Each piece of the answer is one of its own, for the patience with slow readers.
+  private var isEndless = false
+  /// Since when the client has had something to read, moved on by what it has read.
   private var pendingSince: Nanoseconds = 0
-  private var taken = 0
+  /// How long that was when there was nothing left to send.
+  private var waited: Nanoseconds = 0
 
   init(id: Int32) {
     self.id = id
@@ -57,8 +60,9 @@ final class HTTP2Stream {
   var isWhole: Bool { if case .whole = answer { true } else { false } }
   var isUnanswered: Bool { if case .none = answer { true } else { false } }
 
-  func begin(_ answer: Answer, content: [UInt8], at now: Nanoseconds) {
+  func begin(_ answer: Answer, content: [UInt8], isEndless: Bool = false, at now: Nanoseconds) {
     self.answer = answer
+    self.isEndless = isEndless
     output = content
     pendingSince = now
   }
@@ -67,8 +71,8 @@ final class HTTP2Stream {
     if pending == 0 {
       output = piece
       offset = 0
-      pendingSince = now
-      taken = 0
+      // One account for all pieces, so that reading a little now and then does not hold a worker for ever.
+      pendingSince = isEndless ? now : now - min(waited, now)
     } else {
       output = output[offset...] + piece
       offset = 0
@@ -82,14 +86,22 @@ final class HTTP2Stream {
   }
 
   /// Moves as much as there is room for. Returns how much, and whether that was the last of it.
-  func take(into buffer: UnsafeMutableRawBufferPointer) -> (count: Int, isLast: Bool) {
+  ///
+  /// - Parameter rate: in bytes a second, that of a reader who is just fast enough.
+  func take(
+    into buffer: UnsafeMutableRawBufferPointer,
+    rate: Int,
+    at now: Nanoseconds
+  ) -> (count: Int, isLast: Bool) {
     let count = min(buffer.count, pending)
     if count > 0 {
       output.withUnsafeBytes { bytes in
         buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + count)]))
       }
       offset += count
-      taken += count
+      // Time is made up for, never saved up.
+      pendingSince = min(now, pendingSince + Nanoseconds(count) * 1_000_000_000 / Nanoseconds(max(1, rate)))
+      waited = now - pendingSince
     }
     let isLast = pending == 0
     if isLast {
@@ -104,6 +116,6 @@ final class HTTP2Stream {
     if case .content = input { return begun + limits.body }
     if let answeredSince { return answeredSince + limits.unread }
     guard pending > 0 || isWhole else { return .max }
-    return pendingSince + (limits.write + .milliseconds(taken / max(1, limits.minimumWriteRate / 1000)))
+    return pendingSince + limits.write
   }
 }

@@ -35,7 +35,7 @@ final class AnswerCache: Sendable {
     table.withLock { table in
       switch news {
       case .attached: table.noteAnything(trustedUntil: now + Self.trust)
-      case .heard(let notices): table.note(notices, trustedUntil: now + Self.trust)
+      case .heard(let heard): table.note(heard, trustedUntil: now + Self.trust)
       case .detached: table.noteAnything(trustedUntil: nil)
       }
     }
@@ -83,12 +83,14 @@ final class AnswerCache: Sendable {
     }
     if let known { return .ready(known.response(to: wish)) }
     return .push { [self] channel in
-      ask(question, acceptsGzip: wish.acceptsGzip, alias: alias) { outcome in
+      let number = ask(question, acceptsGzip: wish.acceptsGzip, alias: alias) { outcome in
         switch outcome {
         case .success(let answer): channel.answer(answer.response(to: wish, isFresh: true))
         case .failure(let error): channel.answer(problem(error))
         }
       }
+      guard let number else { return }
+      channel.whenClosed { [self, key = question.key] in table.withLock { $0.leave(key, number) } }
     }
   }
 
@@ -98,27 +100,32 @@ final class AnswerCache: Sendable {
     acceptsGzip: Bool = false,
     deliver: @escaping @Sendable (Result<SharedAnswer, APIError>) -> Void
   ) {
-    ask(question, acceptsGzip: acceptsGzip, alias: nil, deliver: deliver)
+    _ = ask(question, acceptsGzip: acceptsGzip, alias: nil, deliver: deliver)
   }
 
+  /// - Returns: the number of one who waits.
   private func ask(
     _ question: Question,
     acceptsGzip: Bool,
     alias: AnswerTable.Alias?,
     deliver: @escaping AnswerTable.Waiter
-  ) {
+  ) -> UInt64? {
     let now = now()
     switch table.withLock({ $0.join(question.key, acceptsGzip: acceptsGzip, now, deliver) }) {
-    case .have(let answer): deliver(.success(answer))
-    case .wait: break
-    case .begin: compute(question, alias)
+    case .have(let answer):
+      deliver(.success(answer))
+      return nil
+    case .wait(let number): return number
+    case .begin(let number):
+      compute(question, alias)
+      return number
     }
   }
 
   private func compute(_ question: Question, _ alias: AnswerTable.Alias?) {
     let isAccepted = run { [self] in
       let begun = now()
-      table.withLock { $0.begin(question.key, begun) }
+      guard table.withLock({ $0.begin(question.key, begun) }) else { return }
       let outcome: Result<SharedAnswer, APIError>
       do throws(APIError) {
         let (response, basis) = try question.answer()

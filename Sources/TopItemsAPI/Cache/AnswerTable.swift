@@ -18,7 +18,7 @@ struct AnswerTable {
     /// The news that the query knows of; nil while it has not begun.
     var heard: UInt64?
     var begun = ContinuousClock.now
-    var waiters: [(tell: Waiter, heard: UInt64)]
+    var waiters: [UInt64: (tell: Waiter, heard: UInt64)]
   }
 
   private final class Entry {
@@ -36,11 +36,11 @@ struct AnswerTable {
     init(_ key: Question.Key) { self.key = key }
   }
 
-  /// What is to be done for one who asks.
+  /// What is to be done for one who asks. Who waits has a number.
   enum Step {
     case have(SharedAnswer)
-    case wait
-    case begin
+    case wait(UInt64)
+    case begin(UInt64)
   }
 
   /// More spellings of one question than these are parsed each time.
@@ -65,8 +65,8 @@ struct AnswerTable {
 
   func isTrusted(_ now: ContinuousClock.Instant) -> Bool { trustedUntil.map { now < $0 } ?? false }
 
-  mutating func note(_ notices: [RevisionNotice], trustedUntil: ContinuousClock.Instant) {
-    changes.note(notices)
+  mutating func note(_ heard: HeardRevisions, trustedUntil: ContinuousClock.Instant) {
+    changes.note(heard)
     self.trustedUntil = trustedUntil
   }
 
@@ -114,12 +114,18 @@ struct AnswerTable {
     entries[key] = entry
     if acceptsGzip { entry.wantsGzip = true }
     touch(entry)
+    let number = uses
     guard entry.flight == nil else {
-      entry.flight?.waiters.append((waiter, changes.sequence))
-      return .wait
+      entry.flight?.waiters[number] = (waiter, changes.sequence)
+      return .wait(number)
     }
-    entry.flight = Flight(waiters: [(waiter, changes.sequence)])
-    return .begin
+    entry.flight = Flight(waiters: [number: (waiter, changes.sequence)])
+    return .begin(number)
+  }
+
+  /// One who waits does not any more.
+  mutating func leave(_ key: Question.Key, _ number: UInt64) {
+    entries[key]?.flight?.waiters[number] = nil
   }
 
   private mutating func current(
@@ -145,11 +151,16 @@ struct AnswerTable {
 
   // MARK: Answering
 
-  /// The query begins now: what was heard so far will be in its answer.
-  mutating func begin(_ key: Question.Key, _ now: ContinuousClock.Instant) {
+  /// The query begins now: what was heard so far will be in its answer. False: nobody waits for it any more.
+  mutating func begin(_ key: Question.Key, _ now: ContinuousClock.Instant) -> Bool {
+    guard let entry = entries[key], entry.flight?.waiters.isEmpty == false else {
+      abandon(key)
+      return false
+    }
     computations += 1
-    entries[key]?.flight?.heard = changes.sequence
-    entries[key]?.flight?.begun = now
+    entry.flight?.heard = changes.sequence
+    entry.flight?.begun = now
+    return true
   }
 
   /// What the answer that is being encoded must know.
@@ -171,7 +182,7 @@ struct AnswerTable {
     let heard = flight.heard ?? 0
     let answer = try? outcome.get()
     let isCurrent = answer?.basis.map { changes.leave($0, since: heard) } ?? (changes.sequence == heard)
-    let late = isCurrent ? [] : flight.waiters.filter { $0.heard > heard }
+    let late = isCurrent ? [:] : flight.waiters.filter { $0.value.heard > heard }
     entry.flight = late.isEmpty ? nil : Flight(waiters: late)
     bytes -= entry.bytes.answer
     entry.bytes.answer = 0
@@ -186,15 +197,17 @@ struct AnswerTable {
     } else if entry.flight == nil {
       remove(entry)
     }
-    return (flight.waiters.filter { isCurrent || $0.heard <= heard }.map(\.tell), !late.isEmpty)
+    let told = flight.waiters.values.filter { isCurrent || $0.heard <= heard }
+    return (told.map(\.tell), !late.isEmpty)
   }
 
-  /// Nobody can compute it: all who wait are told so.
+  /// Nobody can compute it, or need not: all who wait are told so.
+  @discardableResult
   mutating func abandon(_ key: Question.Key) -> [Waiter] {
     guard let entry = entries[key], let flight = entry.flight else { return [] }
     entry.flight = nil
     if entry.answer == nil { remove(entry) }
-    return flight.waiters.map(\.tell)
+    return flight.waiters.values.map(\.tell)
   }
 
   // MARK: Memory

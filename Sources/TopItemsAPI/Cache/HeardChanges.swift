@@ -14,9 +14,15 @@ struct HeardChanges: Sendable {
   private var anything: UInt64 = 1
   /// When any location has changed.
   private var anyLocation: UInt64 = 0
-  private var locations: [Int64: UInt64] = [:]
+  private var locations: [Int64: Heard] = [:]
   /// The latest event time, and when it was heard.
   private var newest: (event: Timestamp, heard: UInt64)?
+
+  /// When a location has changed, as answers about it alone, and those about several, have heard.
+  private struct Heard {
+    var alone: UInt64 = 0
+    var together: UInt64 = 0
+  }
 
   init() {}
 
@@ -28,20 +34,16 @@ struct HeardChanges: Sendable {
     newest = nil
   }
 
-  mutating func note(_ notices: [RevisionNotice]) {
-    guard !notices.isEmpty else { return }
+  mutating func note(_ heard: HeardRevisions) {
+    guard !heard.isEmpty else { return }
     sequence += 1
-    for notice in notices {
-      if let event = notice.newestEvent, newest.map({ event > $0.event }) ?? true {
-        newest = (event, sequence)
-      }
-      guard let changed = notice.locations else {
-        anything = sequence
-        continue
-      }
-      if !changed.isEmpty { anyLocation = sequence }
-      for location in changed { locations[location] = sequence }
+    if let event = heard.newestEvent, newest.map({ event > $0.event }) ?? true {
+      newest = (event, sequence)
     }
+    if heard.alone == nil || heard.together == nil { anything = sequence }
+    for location in heard.alone ?? [] { locations[location, default: Heard()].alone = sequence }
+    for location in heard.together ?? [] { locations[location, default: Heard()].together = sequence }
+    if heard.together?.isEmpty == false { anyLocation = sequence }
     if locations.count > Self.locationLimit {
       anything = sequence
       locations = [:]
@@ -56,6 +58,7 @@ struct HeardChanges: Sendable {
       guard let end, newest.event < end else { return false }
     }
     if basis.locations.isEmpty { return anyLocation <= heard }
-    return basis.locations.allSatisfy { (locations[$0] ?? 0) <= heard }
+    let way = basis.locations.count == 1 ? \Heard.alone : \Heard.together
+    return basis.locations.allSatisfy { (locations[$0]?[keyPath: way] ?? 0) <= heard }
   }
 }

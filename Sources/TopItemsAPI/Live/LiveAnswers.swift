@@ -13,6 +13,12 @@ final class LiveAnswers: Sendable {
     var topics: [Question.Key: LiveTopic] = [:]
     var followers = 0
     var nextNumber: UInt64 = 0
+    /// Topics whose question is to be asked, by key and number, oldest first.
+    var waiting: [(key: Question.Key, topic: UInt64)] = []
+    /// Questions that are being asked.
+    var asking = 0
+    /// Somebody takes from `waiting`.
+    var isHandingOut = false
   }
 
   private let cache: AnswerCache
@@ -97,7 +103,7 @@ final class LiveAnswers: Sendable {
 
   private enum Due: Sendable {
     case nothing
-    case ask(Question, topic: UInt64)
+    case ask
     case sleep(until: ContinuousClock.Instant)
   }
 
@@ -106,34 +112,63 @@ final class LiveAnswers: Sendable {
     let now = now()
     switch state.withLock({ self.due(key, now, &$0) }) {
     case .nothing: break
-    case .ask(let question, let number):
-      cache.ask(question) { [self] outcome in
-        land(outcome, key, number)
-        advance(key)
-      }
+    case .ask: askWaiting()
     case .sleep(let until):
       after(until - now) { [self] in
-        state.withLock { $0.topics[key]?.wakes = nil }
-        advance(key)
+        // The topic that it was for may have ended.
+        let isDue = state.withLock { $0.topics[key]?.alarms.remove(until) != nil }
+        if isDue { advance(key) }
       }
     }
+  }
+
+  /// Asks the questions whose turn it is: few at a time, as the workers' queue is for everybody.
+  private func askWaiting() {
+    let isFirst = state.withLock { state in
+      defer { state.isHandingOut = true }
+      return !state.isHandingOut
+    }
+    guard isFirst else { return }
+    while let (question, number) = state.withLock({ next(&$0) }) {
+      cache.ask(question) { [self] outcome in
+        land(outcome, question.key, number)
+        advance(question.key)
+        // Within this very loop it changes nothing.
+        askWaiting()
+      }
+    }
+  }
+
+  private func next(_ state: inout State) -> (Question, topic: UInt64)? {
+    while state.asking < limits.computations, !state.waiting.isEmpty {
+      let (key, number) = state.waiting.removeFirst()
+      // Its followers may have gone meanwhile.
+      guard let topic = state.topics[key], topic.number == number else { continue }
+      state.asking += 1
+      return (topic.question, number)
+    }
+    state.isHandingOut = false
+    return nil
   }
 
   private func due(_ key: Question.Key, _ now: ContinuousClock.Instant, _ state: inout State) -> Due {
     guard let topic = state.topics[key] else { return .nothing }
     switch topic.next(cache, now: now) {
     case .nothing: return .nothing
-    case .ask: return .ask(topic.question, topic: topic.number)
+    case .ask:
+      state.waiting.append((key, topic.number))
+      return .ask
     case .sleep(let until):
-      // A timer that is due earlier will look again.
-      if let wakes = topic.wakes, wakes <= until { return .nothing }
-      topic.wakes = until
+      // One that is due earlier will look again.
+      guard topic.alarms.allSatisfy({ $0 > until }) else { return .nothing }
+      topic.alarms.insert(until)
       return .sleep(until: until)
     }
   }
 
   private func land(_ outcome: Result<SharedAnswer, APIError>, _ key: Question.Key, _ number: UInt64) {
     state.withLock { state in
+      state.asking -= 1
       // Another topic may have taken its place since, with an answer of its own to come.
       guard let topic = state.topics[key], topic.number == number else { return }
       let before = topic.followers.count
@@ -152,6 +187,9 @@ public struct LiveLimits: Sendable {
   public var streamsPerQuestion = 10_000
   /// Different questions that are followed: each is asked anew up to ten times a second.
   public var questions = 1000
+  /// Questions that are asked at one time, so that those who ask once do not wait for all of them: about as many as there
+  /// are workers.
+  public var computations = 4
 
   /// The defaults.
   public init() {}

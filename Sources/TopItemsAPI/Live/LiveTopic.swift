@@ -24,6 +24,13 @@ final class LiveTopic {
     /// The first and the last revision that had this content.
     var revisions: ClosedRange<Int64>
     var bytes: [UInt8]
+
+    /// Whether who has seen a revision has seen this. Of a range that ends before the newest window the state changes with
+    /// the clock, while the revision stays.
+    func wasSeen(at revision: Int64) -> Bool {
+      guard case .newest = answer.basis?.end else { return false }
+      return revisions.contains(revision)
+    }
   }
 
   /// The least time between two answers.
@@ -37,8 +44,8 @@ final class LiveTopic {
   private(set) var followers: [UInt64: Follower] = [:]
   /// Those whose stream has not begun: never all are looked at when one comes.
   private var newcomers: [UInt64] = []
-  /// When `LiveAnswers` looks at this topic next.
-  var wakes: ContinuousClock.Instant?
+  /// When `LiveAnswers` looks at this topic again.
+  var alarms: Set<ContinuousClock.Instant> = []
   private var event: Event?
   private var isAsking = false
   private var isUnavailable = false
@@ -112,7 +119,7 @@ final class LiveTopic {
       guard let follower = followers[number], let beginning = follower.beginning else { continue }
       followers[number]?.beginning = nil
       follower.channel.begin(beginning.head, heartbeat: Self.heartbeat)
-      if let seen = beginning.lastEventID, event.revisions.contains(seen) { continue }
+      if let seen = beginning.lastEventID, event.wasSeen(at: seen) { continue }
       follower.channel.offer(event.bytes)
     }
     newcomers = []

@@ -15,7 +15,10 @@ final class HeldPages: Sendable {
     /// The question that it answers: a token is of use for no other.
     var question: String
 
-    fileprivate var size: Int { pages.reduce(head.count) { $0 + $1.count } }
+    /// With what an array and an entry of a dictionary take at most.
+    fileprivate var size: Int {
+      pages.reduce(head.count + question.utf8.count + 512) { $0 + $1.count + 64 }
+    }
   }
 
   private struct Entry {

@@ -11,7 +11,8 @@ struct ODataRequest {
   /// The address that was asked for without what belongs to this one request: its token and its credential.
   var question: String
 
-  init(_ request: Request) throws(ODataError) {
+  /// - Parameter origin: what comes before an absolute path in links.
+  init(_ request: Request, origin: String) throws(ODataError) {
     let items: [(name: String, value: String)]
     do {
       items = try request.target.queryItems()
@@ -27,7 +28,7 @@ struct ODataRequest {
       accept: request.fields.values(of: "Accept")
     )
     preferences = ODataPreferences(request.fields.values(of: "Prefer"))
-    root = Self.origin(request) + ODataPath.root + "/"
+    root = origin + ODataPath.root + "/"
     question = Self.question(request.target)
   }
 
@@ -43,12 +44,6 @@ struct ODataRequest {
     case .count, .value: .text
     case .serviceDocument, .collection, .entity, .property: .data
     }
-  }
-
-  /// Links are followed with the name that the client knows the server by. A proxy that ends TLS says so.
-  private static func origin(_ request: Request) -> String {
-    let isSecure = request.fields["X-Forwarded-Proto"]?.lowercased() == "https"
-    return "\(isSecure ? "https" : "http")://\(request.authority ?? "localhost")"
   }
 
   private static func question(_ target: Target) -> String {

@@ -35,7 +35,7 @@ extension ODataService {
       var output = ODataOutput(stream, frame, contentType: request.format.contentType)
       var interruption: Interruption?
       do throws(CountStoreError) {
-        try read(question) { rows in
+        try self.stream(question) { rows in
           do throws(Interruption) {
             try send(rows, payload, shown: shown, pageSize: pageSize, request, &output)
           } catch {
@@ -118,18 +118,24 @@ extension ODataService {
     guard parts.count == 3, let index = Parameters.integer(String(parts[2])), index > 0 else {
       throw .malformed("$skiptoken", "It is not one that this service has given.")
     }
-    guard parts[0] == instance, let result = held.result(String(parts[1])) else { throw .pagesGone }
-    guard result.question == request.question, index < result.pages.count else {
-      throw .malformed("$skiptoken", "It does not belong to this address.")
-    }
-    let isLast = index == Int64(result.pages.count - 1)
-    let next = isLast ? nil : request.link(token: "\(parts[0]).\(parts[1]).\(index + 1)")
-    // To write it takes a while: not on the event loop.
+    guard parts[0] == instance else { throw .pagesGone }
+    let name = String(parts[1])
+    // To look for it and to write it take a while: not on the event loop.
     return .blocking {
-      frame.response(
-        result.head + result.pages[Int(index)] + ODataPayload.tail(next: next),
-        result.contentType
-      )
+      do throws(ODataError) {
+        guard let result = held.result(name) else { throw .pagesGone }
+        guard result.question == request.question, index < result.pages.count else {
+          throw .malformed("$skiptoken", "It does not belong to this address.")
+        }
+        let isLast = index == Int64(result.pages.count - 1)
+        let next = isLast ? nil : request.link(token: "\(instance).\(name).\(index + 1)")
+        return frame.response(
+          result.head + result.pages[Int(index)] + ODataPayload.tail(next: next),
+          result.contentType
+        )
+      } catch {
+        return frame.response(error)
+      }
     }
   }
 }

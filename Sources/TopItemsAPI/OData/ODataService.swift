@@ -9,17 +9,25 @@ public struct ODataService: Sendable {
   private static let methods: [Method] = [.get, .head, .options]
 
   let read: Read
+  let stream: Read
   let observe: Observe
   let held: HeldPages
   /// Tells this process's tokens from those of others.
   let instance: String
 
   /// - Parameters:
-  ///   - read: asked on worker threads.
+  ///   - read: asked on worker threads, for an entity or a number.
+  ///   - stream: as `read`, for collections, whose rows are taken as fast as the client reads; nil: the same.
   ///   - heldBytes: the most memory that the later pages of paged results take; a result that does not fit is sent as a whole.
   ///   - observe: receives what the database could not answer.
-  public init(read: @escaping Read, heldBytes: Int = 128 << 20, observe: @escaping Observe = { _ in }) {
+  public init(
+    read: @escaping Read,
+    stream: Read? = nil,
+    heldBytes: Int = 128 << 20,
+    observe: @escaping Observe = { _ in }
+  ) {
     self.read = read
+    self.stream = stream ?? read
     self.observe = observe
     held = HeldPages(capacity: heldBytes)
     var random = SystemRandomNumberGenerator()
@@ -32,7 +40,8 @@ public struct ODataService: Sendable {
   }
 
   /// Answers one request.
-  public func handle(_ request: Request) -> Reply {
+  /// - Parameter origin: what comes before an absolute path in links, such as `https://example.com`.
+  public func handle(_ request: Request, origin: String) -> Reply {
     let frame = ODataFrame(request)
     do throws(ODataError) {
       switch request.method {
@@ -40,7 +49,7 @@ public struct ODataService: Sendable {
       case .get, .head: break
       default: throw ODataError(.wrongMethod(allowed: Self.methods))
       }
-      let request = try ODataRequest(request)
+      let request = try ODataRequest(request, origin: origin)
       switch request.path {
       case .serviceDocument: return try serviceDocument(request, frame)
       case .metadata: return try metadata(request, frame)

@@ -26,6 +26,7 @@ export class Freshness {
   #state = "connecting";
   #confirmed = null;
   #lag = null;
+  #told = 0;
 
   /** @param onKey is called when the reader has given a key. */
   constructor(onKey) {
@@ -59,6 +60,7 @@ export class Freshness {
   setAnswer(answer) {
     const [word, meaning] = finalities[answer.state] ?? [answer.state, ""];
     this.#lag = answer.lag;
+    this.#told = Date.now();
     const finality = document.getElementById("finality");
     setText(finality, word);
     finality.dataset.state = word;
@@ -83,7 +85,9 @@ export class Freshness {
   }
 
   #showTime() {
-    const behind = this.isLive && this.#lag > 0 ? ` · ${count(this.#lag)} messages behind` : "";
+    // Nobody tells when the lag alone changes: an old one says nothing.
+    const isBehind = this.isLive && this.#lag > 0 && Date.now() - this.#told < 15_000;
+    const behind = isBehind ? ` · ${count(this.#lag)} messages behind` : "";
     setText(this.#asOf, this.#confirmed ? `as of ${time(this.#confirmed)}${behind}` : "");
   }
 }

@@ -1,0 +1,108 @@
+import Counting
+import TestSupport
+import Testing
+
+@testable import CountStore
+
+@Suite("How often changes are heard")
+struct HearingLanesTests {
+  private let start = ContinuousClock.now
+
+  private func notice(_ locations: [Int64]?, at event: Int64? = nil) -> RevisionNotice {
+    RevisionNotice(
+      revision: 1,
+      newestEvent: event.map(Timestamp.init(microseconds:)),
+      locations: locations
+    )
+  }
+
+  /// No more than 20 within any second.
+  private func isPaced(_ times: [ContinuousClock.Instant]) -> Bool {
+    times.indices.allSatisfy { index in
+      times[index...].prefix { $0 < times[index] + .seconds(1) }.count <= 20
+    }
+  }
+
+  @Test("changes that come one by one are told at once, to everybody")
+  func quiet() {
+    var lanes = HearingLanes()
+    for round in 0..<100 {
+      let notice = notice([Int64(round % 2)], at: Int64(round))
+      let heard = lanes.take([notice], at: start + .milliseconds(70) * round)
+      #expect(heard == HeardRevisions([notice]))
+      #expect(lanes.due(after: start) == nil)
+    }
+  }
+
+  @Test("a busy location is told at most twenty times a second, and one beside it at once")
+  func busy() {
+    var lanes = HearingLanes()
+    var (busy, together): ([ContinuousClock.Instant], [ContinuousClock.Instant]) = ([], [])
+    for millisecond in 0..<5000 {
+      let now = start + .milliseconds(millisecond)
+      let isOther = millisecond % 500 == 250
+      let heard = lanes.take([notice(isOther ? [1, 2] : [1])], at: now)
+      #expect(heard.alone?.contains(2) == isOther)
+      if heard.alone?.contains(1) == true { busy.append(now) }
+      if heard.together != [] { together.append(now) }
+    }
+    #expect(isPaced(busy) && isPaced(together))
+    #expect(busy.count >= 75 && together.count >= 75, "and no fewer than fifteen")
+  }
+
+  /// Whatever comes: every change is told, once and in time, and nothing is told that has not changed.
+  @Test("no change is left out", arguments: 0..<20)
+  func law(seed: UInt64) {
+    var random = SeededGenerator(seed: seed)
+    var lanes = HearingLanes()
+    var now = start
+    var (alone, together): (Set<Int64>, Set<Int64>) = ([], [])
+    var times: [ContinuousClock.Instant] = []
+    for _ in 0..<2000 {
+      var notices: [RevisionNotice] = []
+      for _ in 0..<Int.random(in: 0...2, using: &random) {
+        if Int.random(in: 0..<50, using: &random) == 0 {
+          notices.append(notice(nil))
+        } else {
+          let count = Int.random(in: 0...3, using: &random)
+          notices.append(notice((0..<count).map { _ in .random(in: 0...5, using: &random) }))
+        }
+      }
+      for location in notices.flatMap({ $0.locations ?? [0, 1, 2, 3, 4, 5] }) {
+        alone.insert(location)
+        together.insert(location)
+      }
+      let heard = lanes.take(notices, at: now)
+      if let told = heard.alone {
+        #expect(alone.isSuperset(of: told))
+        alone.subtract(told)
+      } else {
+        alone = []
+      }
+      if heard.together != [] { times.append(now) }
+      if let told = heard.together {
+        #expect(told.isEmpty || together.isSuperset(of: told))
+        together.subtract(told)
+      } else {
+        together = []
+      }
+      if let due = lanes.due(after: now) {
+        #expect(due - now <= .milliseconds(67))
+      } else {
+        #expect(alone.isEmpty && together.isEmpty)
+      }
+      now += .milliseconds(Int.random(in: 0..<40, using: &random))
+    }
+    #expect(isPaced(times))
+  }
+
+  @Test("more busy locations than have lanes are told together with all")
+  func bounded() {
+    var lanes = HearingLanes()
+    let all = (0..<Int64(HearingLanes.limit) + 10).map(\.self)
+    for round in 0..<20 {
+      let heard = lanes.take([notice(all)], at: start + .milliseconds(round))
+      #expect(heard.alone.map { Set($0).isDisjoint(with: all.suffix(10)) } == (heard.together == []))
+    }
+  }
+}
