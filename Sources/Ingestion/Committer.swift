@@ -44,6 +44,8 @@ final class Committer: @unchecked Sendable {
 
   private var connection: Connection?
   private var batchBackoff = Backoff()
+  /// Since a claim was granted last: one that is withdrawn leaves it to the next to look for who is in the way.
+  private var hasClaimFailed = false
   private var path = PathChoice()
   /// The stored id of each index of the builder's dictionary, for the generation that they belong to.
   private var itemIDs: [Int64] = []
@@ -121,19 +123,19 @@ final class Committer: @unchecked Sendable {
     // A claim may get through where no batch does (a full disk): then it is the batches' failures that make it wait.
     if let wait = batchBackoff.current { jobs.sleep(milliseconds: wait) }
     var backoff = Backoff()
-    var hasFailed = false
     while !jobs.hasClosed {
       do {
         let store = try store()
-        let watch = hasFailed ? connection.map { watchBlockers(of: $0) } : nil
+        let watch = hasClaimFailed ? connection.map { watchBlockers(of: $0) } : nil
         defer { watch?.stop() }
         if isClaimWithdrawn.load(ordering: .relaxed) { return .outdated }
         let granted = try store.claim(requests, dedupHorizonSeconds: options.retention.dedupHorizon)
+        hasClaimFailed = false
         return .claimed(granted.claims, granted.bounds)
       } catch {
         if !error.isWorthRetrying { return .failed(error, retryingAfter: 0) }
         dropUnusableConnection()
-        hasFailed = true
+        hasClaimFailed = true
         let milliseconds = backoff.next()
         observe(.retrying(error, afterMilliseconds: milliseconds))
         jobs.sleep(milliseconds: milliseconds)

@@ -195,7 +195,6 @@ struct ServerPushTests {
     server.record.channels[1].answer(Response(status: .ok, text: "in time"))
     #expect(try waiting.answer().body == "in time")
     server.record.channels[2].begin(Response(status: .ok))
-    server.record.channels[2].offer(Array("a message".utf8))
     #expect(try late.head().status == 200)
     #expect(try late.chunk() == nil)
     client.close()
