@@ -212,17 +212,21 @@ public struct Batch: Sendable {
     var kept = 0
     for index in detections.indices {
       if kept > 0, detections[kept - 1].oid == detections[index].oid {
-        let repeated = detections[index]
-        parts[Int(repeated.part)].fates[.counted] -= 1
-        parts[Int(repeated.part)].fates[.duplicate] += 1
-        let conflicts = repeated.payloadHash != detections[kept - 1].payloadHash
-        cameras.add(.duplicate, conflicts: conflicts, to: repeated.camera)
+        let conflicts = detections[index].payloadHash != detections[kept - 1].payloadHash
+        noteRepeat(detections[index], conflicts: conflicts)
       } else {
         detections[kept] = detections[index]
         kept += 1
       }
     }
     detections.removeSubrange(kept...)
+  }
+
+  /// A detection that was taken for new turns out to be a duplicate.
+  public mutating func noteRepeat(_ detection: Detection, conflicts: Bool) {
+    parts[Int(detection.part)].fates[.counted] -= 1
+    parts[Int(detection.part)].fates[.duplicate] += 1
+    cameras.add(.duplicate, conflicts: conflicts, to: detection.camera)
   }
 
   /// The oldest detection that wants to be counted: it must not lie below the deduplication floor.

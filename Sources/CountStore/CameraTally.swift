@@ -32,17 +32,28 @@ public struct CameraTally: Sendable, Equatable {
   /// Put aside as future.
   public var future: Int64 = 0
   /// The largest event time minus database time, microseconds; nil when nothing arrived.
-  public var largestSkew: Int64?
+  public var largestSkew: Int64? {
+    get { largest == Self.none ? nil : largest }
+    set { largest = newValue ?? Self.none }
+  }
   /// The last one.
-  public var latestSkew: Int64?
+  public var latestSkew: Int64? {
+    get { latest == Self.none ? nil : latest }
+    set { latest = newValue ?? Self.none }
+  }
+
+  /// No event time is so far from any clock. (An optional would take 16 bytes, and there are many tallies.)
+  private static var none: Int64 { .min }
+  private var largest = Self.none
+  private var latest = Self.none
 
   /// Nothing yet.
   public init() {}
 
   /// Another message arrives, so far ahead of the database's clock.
   mutating func noteArrival(skew: Int64) {
-    largestSkew = largestSkew.map { max($0, skew) } ?? skew
-    latestSkew = skew
+    largest = max(largest, skew)
+    latest = skew
   }
 
   /// Adds what came later.
@@ -52,8 +63,8 @@ public struct CameraTally: Sendable, Equatable {
     sum.conflicts += later.conflicts
     sum.late += later.late
     sum.future += later.future
-    if let skew = later.largestSkew { sum.largestSkew = max(sum.largestSkew ?? skew, skew) }
-    sum.latestSkew = later.latestSkew ?? sum.latestSkew
+    sum.largest = max(sum.largest, later.largest)
+    if later.latest != none { sum.latest = later.latest }
   }
 }
 
@@ -87,6 +98,15 @@ public struct CameraTallies: Sendable {
     let index = index(of: key)
     if let skew { tallies[Int(index)].noteArrival(skew: skew) }
     return index
+  }
+
+  /// Looks at what `noteArrival` will look at, which is seldom in the processor's nearest caches: whoever does so for
+  /// many cameras in a row waits for all of them at once.
+  /// - Returns: something that depends on what was found, so that the compiler keeps the look.
+  public func touch(_ key: CameraKey) -> Int64 {
+    guard !table.isEmpty else { return 0 }
+    let index = Int(table[firstSlot(of: key)])
+    return keys[index].camera ^ tallies[index].counted
   }
 
   /// Counts one message.
@@ -141,11 +161,15 @@ public struct CameraTallies: Sendable {
 
   /// The slot that holds the camera's index, or the free one where it belongs.
   private func slot(of key: CameraKey) -> Int {
+    var slot = firstSlot(of: key)
+    while table[slot] > 0 && keys[Int(table[slot])] != key { slot = (slot + 1) & (table.count - 1) }
+    return slot
+  }
+
+  private func firstSlot(of key: CameraKey) -> Int {
     let first = (UInt64(bitPattern: key.location) ^ seed).multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
     let second = (UInt64(bitPattern: key.camera) ^ first.high ^ first.low)
       .multipliedFullWidth(by: 0xd6e8_feb8_6659_fd93)
-    var slot = Int(truncatingIfNeeded: second.high ^ second.low) & (table.count - 1)
-    while table[slot] > 0 && keys[Int(table[slot])] != key { slot = (slot + 1) & (table.count - 1) }
-    return slot
+    return Int(truncatingIfNeeded: second.high ^ second.low) & (table.count - 1)
   }
 }

@@ -51,18 +51,16 @@ extension CountStore {
   }
 
   private func insert(_ keys: [CameraKey], limit: Int) throws(PostgresError) {
-    try connection.transaction { connection throws(PostgresError) in
-      _ = try connection.execute("SELECT pg_advisory_xact_lock(\(Lock.cameras))")
-      _ = try connection.execute(
-        """
-        INSERT INTO camera_tally (geographical_location_oid, video_camera_oid)
-        SELECT location, camera FROM unnest(\(keys.map(\.location)), \(keys.map(\.camera))) AS new(location, camera)
-        ORDER BY 1, 2
-        LIMIT greatest(0, \(limit) - (SELECT count(*) FROM camera_tally))
-        ON CONFLICT DO NOTHING
-        """
-      )
-    }
+    try commitAhead([
+      "SELECT pg_advisory_xact_lock(\(Lock.cameras))",
+      """
+      INSERT INTO camera_tally (geographical_location_oid, video_camera_oid)
+      SELECT location, camera FROM unnest(\(keys.map(\.location)), \(keys.map(\.camera))) AS new(location, camera)
+      ORDER BY 1, 2
+      LIMIT greatest(0, \(limit) - (SELECT count(*) FROM camera_tally))
+      ON CONFLICT DO NOTHING
+      """,
+    ])
   }
 
   /// Notes a batch's tallies: as a row of `camera_change`, or, when it is time, together with all that this connection

@@ -10,7 +10,7 @@ extension CountStore {
   public func internItems(_ names: [[UInt8]]) throws(PostgresError) -> [Int64] {
     if let ids = try itemIDs(names) { return ids }
     // Sorted by the unique key: two workers that meet the same new names take their locks in the same order.
-    _ = try connection.execute(
+    try commitAhead([
       """
       INSERT INTO item (name_sha256, item_name)
       SELECT sha256(name), convert_from(name, 'UTF8') FROM unnest(\(names)) AS new(name)
@@ -18,7 +18,7 @@ extension CountStore {
       ORDER BY 1
       ON CONFLICT (name_sha256) DO NOTHING
       """
-    )
+    ])
     guard let ids = try itemIDs(names) else {
       throw PostgresError(
         .protocol,

@@ -32,6 +32,18 @@ public struct CountStore {
 }
 
 extension CountStore {
+  /// Commits what batches only refer to, before them, without waiting for the disk: whatever transaction refers to it is
+  /// behind it in the write-ahead log, and its own COMMIT waits for both.
+  func commitAhead(_ queries: [Query]) throws(PostgresError) {
+    do {
+      _ = try connection.begin(running: ["SET LOCAL synchronous_commit = off"])
+    } catch {
+      connection.rollback()
+      throw error
+    }
+    _ = try connection.commit(running: queries)
+  }
+
   /// Numbers the transaction's change and announces it. Must come last: the lock is held until the commit.
   ///
   /// The number is at least the epoch in milliseconds, so that a failover which loses commits cannot reuse one.

@@ -9,6 +9,10 @@ struct BatchBuilder: ~Copyable {
   private var recent: RecentDetections
   private var items: ItemDictionary
   private var batch: Batch
+  /// Accepted events whose oids and cameras have not been looked up yet.
+  private var arrivals: [Arrival] = []
+  /// What looking ahead found (see `settle`).
+  private var glanced: Int64 = 0
   /// What of the batch's memory grows with its messages' content.
   private var contentBytes = 0
   private let deadLetterBytes: Int
@@ -33,6 +37,16 @@ struct BatchBuilder: ~Copyable {
     batchBytes = options.batchBytes
     allowedSkew = options.allowedSkewSeconds * 1_000_000
   }
+
+  private struct Arrival {
+    var detection: Batch.Detection
+    var camera: CameraKey
+    /// See `CameraTallies.noteArrival`.
+    var skew: Int64
+  }
+
+  /// So many are looked up together.
+  private static var arrivalsAtOnce: Int { 64 }
 
   /// Whether the batch has reached the bound of its memory.
   var isHeavy: Bool { contentBytes >= batchBytes }
@@ -85,39 +99,53 @@ struct BatchBuilder: ~Copyable {
       return bury(message, payload, part: part, reason: error.reason.rawValue, field: error.field?.rawValue)
     }
     let skew = event.detectedAt.microseconds &- now.microseconds
-    let camera = batch.cameras.noteArrival(
-      CameraKey(location: event.locationOid, camera: event.cameraOid),
-      skew: skew
-    )
-    if event.detectedAt < floor { return putAside(event, .late, message, part: part, camera: camera) }
-    if skew > allowedSkew { return putAside(event, .future, message, part: part, camera: camera) }
+    let camera = CameraKey(location: event.locationOid, camera: event.cameraOid)
+    if event.detectedAt < floor || skew > allowedSkew {
+      // In the order of their arrival.
+      settle()
+      let index = batch.cameras.noteArrival(camera, skew: skew)
+      return putAside(event, event.detectedAt < floor ? .late : .future, message, part: part, camera: index)
+    }
     if batch.parts[Int(part)].maximumEventAt.map({ $0 < event.detectedAt }) ?? true {
       batch.parts[Int(part)].maximumEventAt = event.detectedAt
     }
-    let hash = event.payloadHash
-    let memory = recent.insert(event.detectionOid, hash: hash)
-    guard memory == .new else {
-      batch.cameras.add(.duplicate, conflicts: memory == .conflicting, to: camera)
-      return .duplicate
-    }
-
     let (index, isNew) = items.index(of: event.itemName)
     if isNew {
       batch.newItems.append(Batch.NewItem(index: index, name: [UInt8](event.itemName)))
       contentBytes += event.itemName.count
     }
-    batch.detections.append(
-      Batch.Detection(
-        oid: event.detectionOid,
-        detectedAt: event.detectedAt,
-        location: event.locationOid,
-        item: index,
-        part: part,
-        camera: camera,
-        payloadHash: hash
-      )
+    let detection = Batch.Detection(
+      oid: event.detectionOid,
+      detectedAt: event.detectedAt,
+      location: event.locationOid,
+      item: index,
+      part: part,
+      payloadHash: event.payloadHash
     )
+    arrivals.append(Arrival(detection: detection, camera: camera, skew: skew))
+    if arrivals.count == Self.arrivalsAtOnce { settle() }
     return .counted
+  }
+
+  /// Gives the accepted events to their cameras, and drops those that are remembered. To be called after the last `add`
+  /// of a row.
+  ///
+  /// All are looked at before anything is made of the first one: the memory of two million oids is in no cache, and so
+  /// the waits for it overlap.
+  mutating func settle() {
+    for arrival in arrivals {
+      glanced ^= recent.touch(arrival.detection.oid) ^ batch.cameras.touch(arrival.camera)
+    }
+    for var arrival in arrivals {
+      arrival.detection.camera = batch.cameras.noteArrival(arrival.camera, skew: arrival.skew)
+      let memory = recent.insert(arrival.detection.oid, hash: arrival.detection.payloadHash)
+      if memory == .new {
+        batch.detections.append(arrival.detection)
+      } else {
+        batch.noteRepeat(arrival.detection, conflicts: memory == .conflicting)
+      }
+    }
+    arrivals.removeAll(keepingCapacity: true)
   }
 
   private mutating func bury(
@@ -179,6 +207,7 @@ struct BatchBuilder: ~Copyable {
 
   /// Ends the batch, and begins the next one.
   mutating func seal() -> Batch {
+    settle()
     var sealed = batch
     OidOrder.sort(&sealed.detections)
     sealed.dropRepeats()
@@ -191,6 +220,7 @@ struct BatchBuilder: ~Copyable {
   private mutating func startBatch() {
     batch = Batch(itemGeneration: items.generation, cameraLimit: cameraLimit)
     batch.startsGeneration = items.isEmpty
+    arrivals.removeAll(keepingCapacity: true)
     contentBytes = 0
     messages = 0
     rejected = 0

@@ -68,7 +68,7 @@ public struct IngestionOptions: Sendable {
       // Once the queue below is full, librdkafka would look again only after a second.
       ("fetch.queue.backoff.ms", "10"),
       // The bound of what is fetched ahead.
-      ("queued.max.messages.kbytes", "32768"), ("fetch.message.max.bytes", "4194304"),
+      ("queued.max.messages.kbytes", "8192"), ("fetch.message.max.bytes", "4194304"),
       ("reconnect.backoff.max.ms", "1000"), ("topic.metadata.refresh.interval.ms", "10000"),
     ]
     for (name, value) in defaults where configuration[name] == nil { configuration[name] = value }

@@ -1,9 +1,11 @@
+import Glibc
+
 /// The oids of detections that were lately accepted: the memory that spares PostgreSQL the near duplicates.
 ///
 /// Two generations of open-addressing tables bound it: when the younger is full, the older is forgotten. Forgetting
 /// is always safe (the unique constraint is the judge), remembering what was rolled back is not: whoever rolls back
 /// calls `removeAll()`. Beside each oid stands its payload's hash, to tell a resend from a contradiction.
-struct RecentDetections {
+struct RecentDetections: ~Copyable {
   private var young: OidTable
   private var old: OidTable
 
@@ -37,6 +39,11 @@ struct RecentDetections {
     return .new
   }
 
+  /// Looks at the places where `insert` will look. They are almost never in the processor's caches; whoever looks at
+  /// those of many oids in a row waits for all of them at once.
+  /// - Returns: something that depends on what was found, so that the compiler keeps the look.
+  func touch(_ oid: Int64) -> Int64 { young.firstLook(at: oid) ^ old.firstLook(at: oid) }
+
   mutating func removeAll() {
     young.removeAll()
     old.removeAll()
@@ -44,10 +51,12 @@ struct RecentDetections {
 }
 
 /// Oids with their payloads' hashes, of fixed capacity and at most half full, so that a probe is short.
-private struct OidTable {
-  private var oids: [Int64]
-  /// Half of each hash, by slot: enough to tell payloads apart, and memory is what this costs.
-  private var hashes: [UInt32]
+private struct OidTable: ~Copyable {
+  /// Of each slot the oid (8 bytes) and half of the hash (4 bytes): enough to tell payloads apart, and memory is what
+  /// this costs.
+  private let slots: UnsafeMutableRawPointer
+  private static var slotBytes: Int { 12 }
+  private let bytes: Int
   private let mask: Int
   private let shift: UInt64
   private let capacity: Int
@@ -61,19 +70,25 @@ private struct OidTable {
   init(capacity: Int) {
     var bits = 5
     while 1 << bits < capacity * 2 { bits += 1 }
-    oids = [Int64](repeating: 0, count: 1 << bits)
-    hashes = [UInt32](repeating: 0, count: 1 << bits)
     mask = (1 << bits) - 1
     shift = UInt64(64 - bits)
     self.capacity = capacity
+    bytes = Self.slotBytes << bits
+    // Every access is somewhere else: with pages of 4 KiB most would need a walk through the page tables.
+    let hugePage = 2 << 20
+    slots = .allocate(byteCount: bytes, alignment: bytes >= hugePage ? hugePage : 16)
+    if bytes >= hugePage { madvise(slots, bytes, MADV_HUGEPAGE) }
+    memset(slots, 0, bytes)
   }
+
+  deinit { slots.deallocate() }
 
   var isFull: Bool { count >= capacity }
 
   func hash(of oid: Int64) -> UInt32? {
     if oid == 0 { return hashOfZero }
-    let slot = slot(of: oid)
-    return oids[slot] == oid ? hashes[slot] : nil
+    let place = place(of: oid)
+    return self.oid(at: place) == oid ? hash(at: place) : nil
   }
 
   /// - Returns: the hash of the oid that is there already; nil when it was not.
@@ -82,10 +97,10 @@ private struct OidTable {
       if let hashOfZero { return hashOfZero }
       hashOfZero = hash
     } else {
-      let slot = slot(of: oid)
-      if oids[slot] == oid { return hashes[slot] }
-      oids[slot] = oid
-      hashes[slot] = hash
+      let place = place(of: oid)
+      if self.oid(at: place) == oid { return self.hash(at: place) }
+      slots.storeBytes(of: oid, toByteOffset: place, as: Int64.self)
+      slots.storeBytes(of: hash, toByteOffset: place + 8, as: UInt32.self)
     }
     count += 1
     return nil
@@ -93,17 +108,29 @@ private struct OidTable {
 
   mutating func removeAll() {
     guard count > 0 else { return }
-    oids.withUnsafeMutableBufferPointer { $0.update(repeating: 0) }
+    memset(slots, 0, bytes)
     hashOfZero = nil
     count = 0
   }
 
-  /// The slot that holds the oid, or the free one where it belongs.
-  private func slot(of oid: Int64) -> Int {
-    oids.withUnsafeBufferPointer { oids in
-      var slot = Int(truncatingIfNeeded: (UInt64(bitPattern: oid) &* multiplier) >> shift)
-      while oids[slot] != 0 && oids[slot] != oid { slot = (slot + 1) & mask }
-      return slot
+  func firstLook(at oid: Int64) -> Int64 { self.oid(at: firstSlot(of: oid) * Self.slotBytes) }
+
+  private func oid(at place: Int) -> Int64 { slots.loadUnaligned(fromByteOffset: place, as: Int64.self) }
+  private func hash(at place: Int) -> UInt32 {
+    slots.loadUnaligned(fromByteOffset: place + 8, as: UInt32.self)
+  }
+
+  private func firstSlot(of oid: Int64) -> Int {
+    Int(truncatingIfNeeded: (UInt64(bitPattern: oid) &* multiplier) >> shift)
+  }
+
+  /// Where the slot begins that holds the oid, or the free one where it belongs.
+  private func place(of oid: Int64) -> Int {
+    var slot = firstSlot(of: oid)
+    while true {
+      let found = self.oid(at: slot * Self.slotBytes)
+      if found == 0 || found == oid { return slot * Self.slotBytes }
+      slot = (slot + 1) & mask
     }
   }
 }
