@@ -71,9 +71,10 @@ extension Connection {
     let results = PipelineResults(sent)
     do throws(PostgresError) {
       try results.receive(from: self)
-      guard PQexitPipelineMode(handle) == 1 else { throw PostgresError(handle: handle, sql: sent.last) }
+      guard PQexitPipelineMode(handle) == 1 else { throw .outOfStep(handle, sql: sent.last) }
     } catch {
-      if PQpipelineStatus(handle) != PQ_PIPELINE_OFF, PQexitPipelineMode(handle) != 1 { close() }
+      let hasLeft = PQpipelineStatus(handle) == PQ_PIPELINE_OFF || PQexitPipelineMode(handle) == 1
+      if error.kind == .connection || !hasLeft { close() }
       if error.isStalePlan, let stale = prepared.first(where: { $0.key.sql == error.sql }) {
         forget(stale)
       }
@@ -138,11 +139,19 @@ public final class PipelineResults {
       let end = try connection.nextResult(statements.last ?? "")
       defer { PQclear(end) }
       if PQresultStatus(end) != PGRES_PIPELINE_SYNC, failed == nil {
-        throw PostgresError(handle: connection.handle, sql: statements.last)
+        throw .outOfStep(connection.handle, sql: statements.last)
       }
     }
     if let failed {
       throw PostgresError(result: failed.result, sql: failed.sql, isBroken: !connection.isUsable)
     }
+  }
+}
+
+extension PostgresError {
+  /// The server did not answer as it was asked. A session that is ended from outside between two answers looks like this
+  /// before libpq has seen the end of the connection, so it is lost in any case.
+  fileprivate static func outOfStep(_ handle: OpaquePointer?, sql: String?) -> PostgresError {
+    PostgresError(handle: handle, sql: sql).with(kind: .connection)
   }
 }
