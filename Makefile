@@ -38,7 +38,7 @@ bench-live: ## Measure how long after it was published an event is pushed to a c
 bench-page: ## Measure in Chromium the live page's first paint, and from publishing to paint (BENCH_TRIES=100)
 	@Benchmarks/bench-page
 
-bench-http: build ## Measure the server beside nginx, Hummingbird, FlyingFox and epoll (BENCH_OPTIONS="--rounds 3 --only h2")
+bench-http: build ## Measure the server beside nginx, Hummingbird, FlyingFox, epoll and pgbench, and while events are counted (BENCH_OPTIONS="--help": what it can)
 	@deploy/dev/prerequisites services tests bench
 	@swift build --configuration release --package-path Benchmarks/Peers
 	@exports=$$(deploy/dev/services bench-http) && eval "$$exports" && trap 'deploy/dev/stop bench-http' EXIT && \

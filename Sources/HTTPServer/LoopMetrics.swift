@@ -17,6 +17,11 @@ final class LoopMetrics: Sendable {
     /// By the status's first digit less one.
     var statuses = [Int](repeating: 0, count: 5)
     var seconds = Histogram(bounds: LoopMetrics.bounds)
+
+    mutating func note(_ place: Int, _ seconds: Double?) {
+      statuses[place] += 1
+      if let seconds { self.seconds.record(seconds) }
+    }
   }
 
   static let bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -33,8 +38,7 @@ final class LoopMetrics: Sendable {
   func note(route: String, status: Status, seconds: Double?) {
     routes.withLock { routes in
       let place = min(max(status.rawValue / 100, 1), 5) - 1
-      routes[route, default: Route()].statuses[place] += 1
-      if let seconds { routes[route, default: Route()].seconds.record(seconds) }
+      routes[route, default: Route()].note(place, seconds)
     }
   }
 }

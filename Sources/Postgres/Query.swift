@@ -53,10 +53,10 @@ public struct Query: Sendable, ExpressibleByStringInterpolation, CustomStringCon
     var rest = text.startIndex
     for (placeholder, value) in zip(other.placeholders, other.values) {
       let start = text.index(text.startIndex, offsetBy: placeholder.lowerBound)
-      append(literal: String(other.sql[rest..<start]))
+      sql += other.sql[rest..<start]
       append(value)
       rest = text.index(text.startIndex, offsetBy: placeholder.upperBound)
     }
-    append(literal: String(other.sql[rest...]))
+    sql += other.sql[rest...]
   }
 }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Which SQL texts a connection has prepared, bounded, least recently used out first.
 ///
 /// A value type without I/O: the connection prepares and deallocates what it is told to.
@@ -9,7 +11,16 @@ struct StatementCache {
 
     /// By bytes: `String` equates composed and decomposed "é", which are different SQL.
     static func == (left: Key, right: Key) -> Bool {
-      left.types == right.types && left.sql.utf8.elementsEqual(right.sql.utf8)
+      guard left.types == right.types else { return false }
+      var (left, right) = (left.sql, right.sql)
+      // Statements have kilobytes, and this is asked for each execution: not byte by byte.
+      return left.withUTF8 { left in
+        right.withUTF8 { right in
+          guard left.count == right.count else { return false }
+          guard let ours = left.baseAddress, let theirs = right.baseAddress else { return true }
+          return memcmp(ours, theirs, left.count) == 0
+        }
+      }
     }
 
     func hash(into hasher: inout Hasher) {

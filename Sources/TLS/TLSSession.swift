@@ -79,11 +79,14 @@ public final class TLSSession {
     var total = 0
     while true {
       var count = 0
+      ErrorQueue.clear()
       let result = writing(to: &output) {
         SSL_read_ex(session, plaintext.baseAddress?.advanced(by: total), plaintext.count - total, &count)
       }
       if result == 1 {
         total += count
+        // To be told that there is nothing more costs as much as to read.
+        if input.isEmpty, SSL_has_pending(session) == 0 { return .bytes(total) }
         continue
       }
       switch SSL_get_error(session, result) {
@@ -112,19 +115,20 @@ public final class TLSSession {
   public func close(output: inout [UInt8]) {
     guard !hasFailed, isEstablished else { return }
     _ = writing(to: &output) { SSL_shutdown(session) }
+    ErrorQueue.clear()
   }
 
   private func writing(to output: inout [UInt8], _ call: () -> Int32) -> Int32 {
     withUnsafeMutablePointer(to: &output) { pointer in
       self.output = pointer
       defer { self.output = nil }
-      ErrorQueue.clear()
       return call()
     }
   }
 
   private func failure() -> TLSError {
     hasFailed = true
+    defer { ErrorQueue.clear() }
     switch ERR_GET_REASON(UInt(ErrorQueue.first)) {
     case SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST: return .plainHTTP
     default: return .protocolViolation(ErrorQueue.reason)

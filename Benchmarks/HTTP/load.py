@@ -1,0 +1,68 @@
+"""Clients that load a server: each returns requests a second, the 99th percentile of the latency in seconds, and how many
+requests there were."""
+import os
+import re
+import subprocess
+import sys
+
+
+def _seconds(text):
+    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()
+    return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60}[unit]
+
+
+def _output(command, environment=None):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          env={**os.environ, **(environment or {})})
+    if done.returncode != 0:
+        sys.exit(f"bench-http: {command[0]} has failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def wrk(url, connections, duration, script=None):
+    """HTTP/1.1, a request at a time on each connection."""
+    command = ["wrk", "-t2", f"-c{connections}", f"-d{duration}s", "--latency", *(["-s", script] if script else []), url]
+    output = _output(command)
+    if "Non-2xx" in output or "Socket errors" in output:
+        sys.exit(f"bench-http: {url} has failed:\n{output}")
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1))
+    count = int(re.search(r"(\d+) requests in", output).group(1))
+    return rate, _seconds(re.search(r"(?m)^\s+99%\s+(\S+)", output).group(1)), count
+
+
+def h2load(url, connections, duration, folder, streams=10):
+    """HTTP/2, so many requests at a time on each connection; the percentile is from its log of each request."""
+    log = os.path.join(folder, "h2load.log")
+    if os.path.exists(log):
+        os.remove(log)
+    output = _output(["h2load", "-t1", f"-c{connections}", f"-m{streams}", f"-D{duration}", "--warm-up-time=1",
+                      f"--log-file={log}", url])
+    done = re.search(r"requests: .*?(\d+) succeeded, (\d+) failed, (\d+) errored", output)
+    if done is None or int(done.group(1)) == 0 or int(done.group(2)) != 0:
+        sys.exit(f"bench-http: {url} has failed:\n{output}")
+    with open(log) as lines:
+        times = sorted(int(line.split()[2]) for line in lines)
+    rate = float(re.search(r"finished in [\d.]+m?s, ([\d.]+) req/s", output).group(1))
+    # Those of the second in which it warms up are not told; they came at the same rate.
+    return rate, times[int(len(times) * 0.99)] / 1e6, round(len(times) * (duration + 1) / duration)
+
+
+def pgbench(url, connections, duration, script, variables, settings, folder):
+    """A statement that each session prepares once; the percentile is from its log of each transaction."""
+    log = os.path.join(folder, "pgbench")
+    for name in os.listdir(folder):
+        if name.startswith("pgbench."):
+            os.remove(os.path.join(folder, name))
+    output = _output(
+        ["pgbench", "-n", "-M", "prepared", "-f", script, f"-c{connections}", "-j2", f"-T{duration}", "-l",
+         f"--log-prefix={log}", *(f"-D{name}={value}" for name, value in variables.items()), url],
+        {"PGOPTIONS": " ".join(f"-c {name}={value}" for name, value in settings.items())},
+    )
+    times = []
+    for name in os.listdir(folder):
+        if name.startswith("pgbench."):
+            with open(os.path.join(folder, name)) as lines:
+                times += [int(line.split()[2]) for line in lines]
+    times.sort()
+    rate = float(re.search(r"tps = ([\d.]+) \(without initial connection time\)", output).group(1))
+    return rate, times[int(len(times) * 0.99)] / 1e6, len(times)
