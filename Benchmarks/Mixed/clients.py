@@ -266,6 +266,8 @@ async def load(targets, tally, seconds):
         for client in done:
             client.result()
     finally:
-        for client in clients:
-            client.cancel()
-        await asyncio.gather(*clients, return_exceptions=True)
+        # Again and again: a deadline that passes at this very moment would swallow it.
+        while clients:
+            for client in clients:
+                client.cancel()
+            _, clients = await asyncio.wait(clients, timeout=1)
