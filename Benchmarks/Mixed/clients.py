@@ -130,6 +130,9 @@ async def slow_reader(target, tally):
         try:
             async with asyncio.timeout(150):
                 while await connection.reader.read(512):
+                    # Behind what is buffered here an end is not seen for minutes: it is learned by sending. Empty lines
+                    # before a request are no request.
+                    connection.writer.write(b"\r\n")
                     await asyncio.sleep(0.5)
         except (ConnectionError, ssl.SSLError):
             pass
