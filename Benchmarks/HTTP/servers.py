@@ -104,7 +104,7 @@ def start(arguments, folder, log, servers):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                     "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate],
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    plain, tls, *others = free_ports(10)
+    plain, tls, *others = free_ports(11)
 
     def add(server):
         if server.name in arguments.servers:
@@ -126,7 +126,7 @@ def start(arguments, folder, log, servers):
             file.write(NGINX.format(folder=folder, cores=os.cpu_count(), **ports))
         add(Server("nginx", ["nginx", "-p", folder, "-c", f"{folder}/nginx.conf"],
                    dict(zip(["http/1.1", "http/1.1 tls", "h2", "h2 tls"], ports.values())), log))
-    hummingbird, hummingbird_tls, flyingfox, epoll = others[4:8]
+    hummingbird, hummingbird_tls, flyingfox, epoll, epoll_tls = others[4:9]
     if "hummingbird" in arguments.servers:
         program = f"{arguments.peers}/hummingbird-peer"
         add(Server("hummingbird", [program, answer, str(hummingbird)], {"http/1.1": hummingbird}, log))
@@ -136,6 +136,8 @@ def start(arguments, folder, log, servers):
         add(Server("flyingfox", [f"{arguments.peers}/flyingfox-peer", answer, str(flyingfox)],
                    {"http/1.1": flyingfox}, log))
     if "epoll" in arguments.servers:
-        subprocess.run(["cc", "-O2", "-o", f"{folder}/epoll", f"{HERE}/epoll.c"], check=True)
-        add(Server("epoll", [f"{folder}/epoll", answer, str(epoll)], {"http/1.1": epoll}, log))
+        program = f"{folder}/epoll"
+        subprocess.run(["cc", "-O2", "-o", program, f"{HERE}/epoll.c", "-lssl", "-lcrypto"], check=True)
+        add(Server("epoll", [program, answer, str(epoll)], {"http/1.1": epoll}, log))
+        add(Server("epoll", [program, answer, str(epoll_tls), certificate, key], {"http/1.1 tls": epoll_tls}, log))
     return len(body)

@@ -53,33 +53,37 @@ public struct AnsweredRequest: Sendable {
 
 /// What is known of a request while it is answered, as far as anyone wants to know.
 struct RequestAccount {
+  /// What the access log says of the request; an object, as an account without one is handed around with each request.
+  final class Line {
+    let peer: SocketAddress
+    let method: Method?
+    let target: String?
+    let version: Version
+    let userAgent: String?
+
+    init(_ request: Request?, peer: SocketAddress) {
+      self.peer = peer
+      method = request?.method
+      target = request.map { Redaction.target($0.target) }
+      version = request?.version ?? .http1_1
+      userAgent = request?.fields["User-Agent"]
+    }
+  }
+
   let start: Instant
   let route: String
-  /// For the access log.
-  var line: AnsweredRequest?
+  let line: Line?
 }
 
 extension ServerLoop {
   /// Begins the account of a request, or of one that could not be read; nil when nobody wants to know.
   func openAccount(_ request: Request?, peer: SocketAddress) -> RequestAccount? {
     guard metrics != nil || settings.logsRequests else { return nil }
-    let route = request.map(settings.route) ?? "none"
-    var account = RequestAccount(start: events.now, route: route)
-    if settings.logsRequests {
-      account.line = AnsweredRequest(
-        peer: peer,
-        method: request?.method,
-        target: request.map { Redaction.target($0.target) },
-        version: request?.version ?? .http1_1,
-        userAgent: request?.fields["User-Agent"],
-        route: route,
-        status: .ok,
-        bodyBytes: 0,
-        duration: .zero,
-        isComplete: true
-      )
-    }
-    return account
+    return RequestAccount(
+      start: events.now,
+      route: request.map(settings.route) ?? "none",
+      line: settings.logsRequests ? RequestAccount.Line(request, peer: peer) : nil
+    )
   }
 
   /// Tells metrics and log what became of a request.
@@ -99,11 +103,22 @@ extension ServerLoop {
       status: status,
       seconds: isEndless ? nil : Double(nanoseconds) / 1e9
     )
-    guard var line = account.line else { return }
-    line.status = status
-    line.bodyBytes = bodyBytes
-    line.duration = .nanoseconds(nanoseconds)
-    line.isComplete = isComplete
-    settings.observe(.answered(line))
+    guard let line = account.line else { return }
+    settings.observe(
+      .answered(
+        AnsweredRequest(
+          peer: line.peer,
+          method: line.method,
+          target: line.target,
+          version: line.version,
+          userAgent: line.userAgent,
+          route: account.route,
+          status: status,
+          bodyBytes: bodyBytes,
+          duration: .nanoseconds(nanoseconds),
+          isComplete: isComplete
+        )
+      )
+    )
   }
 }

@@ -23,21 +23,23 @@ public final class ServerMetrics: Sendable {
       [.init(Double(loops.reduce(0) { $0 + count($1) }))]
     }
     let routes = loops.reduce(into: [String: LoopMetrics.Route]()) { sum, loop in
-      sum.merge(loop.routes.withLock { $0 }) { $0 + $1 }
-    }.sorted { $0.key < $1.key }
+      for route in loop.routes.withLock({ $0 }) {
+        sum[route.name] = sum[route.name].map { $0 + route } ?? route
+      }
+    }.values.sorted { $0.name < $1.name }
     page.counter(
       "\(prefix)_requests_total",
       "Requests answered, by route and class of status.",
-      routes.flatMap { name, route in
+      routes.flatMap { route in
         route.statuses.enumerated().filter { $0.element > 0 }.map { place, count in
-          .init([("route", name), ("status", "\(place + 1)xx")], Double(count))
+          .init([("route", route.name), ("status", "\(place + 1)xx")], Double(count))
         }
       }
     )
     page.histogram(
       "\(prefix)_request_seconds",
       "Seconds from a request's last byte to its answer's, those of streams for subscribers left out.",
-      routes.map { ([("route", $0.key)], $0.value.seconds) }
+      routes.map { ([("route", $0.name)], $0.seconds) }
     )
     page.gauge("\(prefix)_connections", "Open connections.", total { $0.accepted.total - $0.closed.total })
     page.counter("\(prefix)_connections_total", "Connections taken.", total { $0.accepted.total })

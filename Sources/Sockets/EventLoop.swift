@@ -1,3 +1,5 @@
+import Glibc
+
 /// Something with a descriptor that an event loop watches.
 public protocol EventSource: AnyObject {
   /// The descriptor is ready for something.
@@ -90,11 +92,15 @@ public final class EventLoop {
 
   /// Runs on this thread until `stop`. Throws only if epoll itself fails.
   public func run() throws(SystemError) {
+    var stint = Stint(at: Instant.now())
     while !isStopped {
-      now = Instant.now()
+      let begin = Instant.now()
+      if stint.isOver(at: begin) { sched_yield() }
+      now = begin
       let timeout = timers.next == .never ? -1 : now.milliseconds(until: timers.next, limit: 60_000)
       let count = try epoll.wait(milliseconds: timeout)
       now = Instant.now()
+      stint.waited(from: begin, until: now)
       onTurn()
       for index in 0..<count {
         let (registration, readiness) = epoll[index]

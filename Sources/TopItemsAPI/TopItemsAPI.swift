@@ -51,14 +51,19 @@ public struct TopItemsAPI: Sendable {
 
   /// Answers one request. HEAD gets the response of GET, body included: it is counted, and the encoder drops it.
   public func handle(_ request: Request) -> Reply {
-    settings.crossOrigin.applied(to: reply(to: request), of: request)
+    remembered(request) ?? settings.crossOrigin.applied(to: reply(to: request), of: request)
+  }
+
+  /// The answer to a request whose answer is in memory and still holds; nil for any other, for which `handle` is there.
+  public func remembered(_ request: Request) -> Reply? {
+    guard let hit = shared?.cache.hit(request) else { return nil }
+    return settings.crossOrigin.applied(to: .ready(hit), of: request)
   }
 
   private func reply(to request: Request) -> Reply {
-    if let odata, ODataService.owns(request.target.decodedPath) {
+    if ODataService.owns(request.target.decodedPath), let odata {
       return odata.handle(request, origin: settings.address.origin(for: request))
     }
-    if let hit = shared?.cache.hit(request) { return .ready(hit) }
     let frame = Frame(request)
     do throws(APIError) {
       let path = request.target.decodedPath

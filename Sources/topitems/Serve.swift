@@ -196,11 +196,13 @@ struct Serve: ParsableCommand {
       logsRequests: accessLog != nil,
       metrics: metrics,
       route: { request in
-        request.target.decodedPath == "/metrics"
-          ? "/metrics" : pages.routeName(of: request) ?? api.routeName(of: request)
+        api.routeName(of: request) ?? pages.routeName(of: request)
+          ?? (request.target.decodedPath == "/metrics" ? "/metrics" : "other")
       },
       errorResponse: TopItemsAPI.problem,
       handler: { request in
+        // First, as it is asked for most, and found without a look at what the target means.
+        if let reply = api.remembered(request) { return reply }
         if let page = pages.response(to: request) { return .ready(page) }
         guard request.target.decodedPath == "/metrics" else { return api.handle(request) }
         return .ready(

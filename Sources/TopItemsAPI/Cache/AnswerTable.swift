@@ -11,6 +11,9 @@ struct AnswerTable {
   struct Alias: Hashable {
     var target: String
     var scope: String
+
+    /// By the target alone: scopes are few.
+    func hash(into hasher: inout Hasher) { hasher.combine(target) }
   }
 
   /// A question that is being answered.
