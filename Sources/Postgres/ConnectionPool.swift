@@ -1,4 +1,5 @@
 import Locks
+
 /// A bounded number of connections shared by threads.
 ///
 /// A connection that broke, or comes back inside a transaction, is replaced. After a failed attempt to connect
