@@ -64,7 +64,7 @@ bench-crowds: build ## Measure what crowds of idle clients, slow ones and follow
 bench-mixed: ## Half an hour of everything at once: memory, descriptors, threads must be flat (MIXED_SECONDS=1800)
 	@Benchmarks/bench-mixed
 
-fuzz: ## Feed random and mutated input to all that parses requests (FUZZ_SECONDS=60)
+fuzz: ## Feed random and mutated input to all that parses requests and messages (FUZZ_SECONDS=60)
 	@swift build --configuration release --product http-fuzz
 	@$$(swift build --configuration release --show-bin-path)/http-fuzz --seconds $${FUZZ_SECONDS:-60}
 

@@ -116,14 +116,14 @@ let package = Package(
     ),
     .executableTarget(
       name: "http-fuzz",
-      dependencies: ["HTTP"],
+      dependencies: ["HTTP", "TopItemsAPI", "CountStore", "Counting", "Locks"],
       path: "Tests/HTTPFuzz",
       exclude: ["corpus"],
       swiftSettings: swift
     ),
     .target(
       name: "TestSupport",
-      dependencies: ["Postgres", "Locks"],
+      dependencies: ["COpenSSL", "Postgres", "Locks"],
       path: "Tests/TestSupport",
       swiftSettings: swift
     ),
@@ -132,17 +132,22 @@ let package = Package(
     .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Locks", "CLibrdkafka"], swiftSettings: swift),
     .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: swift),
-    .target(name: "HTTPCases", path: "Tests/HTTPCases", swiftSettings: swift),
+    .target(
+      name: "HTTPCases",
+      dependencies: ["CNghttp2"],
+      path: "Tests/HTTPCases",
+      swiftSettings: swift
+    ),
     .testTarget(
       name: "HTTPTests",
-      dependencies: ["HTTP", "HTTPCases", "CNghttp2", "TestSupport"],
+      dependencies: ["HTTP", "HTTPCases", "TestSupport"],
       swiftSettings: swift
     ),
     .testTarget(name: "SocketsTests", dependencies: ["Sockets"], swiftSettings: swift),
     .testTarget(
       name: "HTTPServerTests",
       dependencies: [
-        "HTTP", "HTTPCases", "HTTPServer", "TLS", "Sockets", "Locks", "Prometheus", "TestSupport",
+        "COpenSSL", "HTTP", "HTTPCases", "HTTPServer", "TLS", "Sockets", "Locks", "Prometheus", "TestSupport",
       ],
       swiftSettings: swift
     ),

@@ -23,7 +23,7 @@ struct APIServer: Sendable {
 
   /// The port in the line that tells where it listens.
   private static func port(in log: String) -> UInt16? {
-    guard let marker = log.range(of: "listening on http://127.0.0.1:") else { return nil }
+    guard let marker = log.firstRange(of: /listening on https?:\/\/127\.0\.0\.1:/) else { return nil }
     let rest = log[marker.upperBound...]
     guard let end = rest.firstIndex(where: { !$0.isNumber }) else { return nil }
     return UInt16(rest[..<end])

@@ -99,5 +99,20 @@ package struct AcceptedRequests: Sendable, CustomStringConvertible {
       input: "GET / HTTP/1.1\r\nHost: a:\r\n\r\n",
       outcomes: ["GET / +0"]
     ),
+    AcceptedRequests(
+      name: "a request line of 8000 bytes",
+      input: "GET /" + String(repeating: "a", count: 8000 - 14) + " HTTP/1.1\r\nHost: a\r\n\r\n",
+      outcomes: ["GET /" + String(repeating: "a", count: 8000 - 14) + " +0"]
+    ),
+    AcceptedRequests(
+      name: "100 fields",
+      input: "GET / HTTP/1.1\r\nHost: a\r\n" + String(repeating: "X: y\r\n", count: 99) + "\r\n",
+      outcomes: ["GET / +0"]
+    ),
+    AcceptedRequests(
+      name: "fields up to the limit",
+      input: "GET / HTTP/1.1\r\nHost: a\r\nX: " + String(repeating: "y", count: 32_768 - 14) + "\r\n\r\n",
+      outcomes: ["GET / +0"]
+    ),
   ]
 }

@@ -1,11 +1,14 @@
 import Foundation
 
-/// Inputs that are worth changing: connections of HTTP/1.1 (`*.http`), targets (`targets.txt`) and frames of HTTP/2
-/// (`*.h2`, after the preface and the SETTINGS that every connection begins with).
+/// Inputs that are worth changing: connections of HTTP/1.1 (`*.http`), targets (`targets.txt`), frames of HTTP/2 (`*.h2`,
+/// after the preface and the SETTINGS that every connection begins with), questions to the API (`questions.txt`) and
+/// messages of the topic (`events.txt`).
 struct Corpus {
   let requests: [[UInt8]]
   let targets: [[UInt8]]
   let frames: [[UInt8]]
+  let questions: [[UInt8]]
+  let events: [[UInt8]]
 
   init(folder: String) throws {
     func files(_ suffix: String) throws -> [[UInt8]] {
@@ -14,8 +17,13 @@ struct Corpus {
         Array(try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\($0)")))
       }
     }
+    func lines(_ name: String) throws -> [[UInt8]] {
+      try files(name).flatMap { $0.split(separator: UInt8(ascii: "\n")).map(Array.init) }
+    }
     requests = try files(".http")
-    targets = try files("targets.txt").flatMap { $0.split(separator: UInt8(ascii: "\n")).map(Array.init) }
+    targets = try lines("targets.txt")
+    questions = try lines("questions.txt")
+    events = try lines("events.txt")
     frames = try files(".h2")
   }
 }

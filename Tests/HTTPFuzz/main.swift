@@ -1,5 +1,6 @@
-// http-fuzz [--seconds N] [--seed N] [--replay]: random and mutated input for all that parses what clients send. A law
-// that is broken ends it with 1 and the input; a trap leaves the number of the round, which --replay prints the input of.
+// http-fuzz [--seconds N] [--seed N] [--replay]: random and mutated input for all that parses what clients send, and
+// the topic's messages. A law that is broken ends it with 1 and the input; a trap leaves the number of the round, which
+// --replay prints the input of.
 import Glibc
 
 var seconds = 60
@@ -22,7 +23,8 @@ let progress = try Progress(file: ".build/http-fuzz.progress")
 /// Each round's input comes from a generator of its own, so that a single round can be repeated.
 func input(_ round: UInt64, seed: UInt64, _ corpus: Corpus) -> (any Fuzzed, SeededRandom) {
   let kinds: [any Fuzzed.Type] = [
-    FuzzedRequests.self, FuzzedChunks.self, FuzzedTarget.self, FuzzedFrames.self,
+    FuzzedRequests.self, FuzzedChunks.self, FuzzedTarget.self, FuzzedFrames.self, FuzzedQuestion.self,
+    FuzzedEvent.self,
   ]
   var random = SeededRandom(state: seed &* 0x9E37_79B9 &+ round)
   return (kinds[Int(round % UInt64(kinds.count))].init(corpus, &random), random)

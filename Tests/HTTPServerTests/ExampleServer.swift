@@ -10,7 +10,7 @@ struct ExampleServer {
   let address: SocketAddress
 
   /// - Parameter descriptors: how many the process may have open.
-  init(descriptors: Int) throws {
+  init(descriptors: Int = 1024) throws {
     let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let binary = URL(fileURLWithPath: tests).deletingLastPathComponent().appending(path: "hello-server").path
     let process = try ProcessRunner("/bin/sh", ["-c", "ulimit -n \(descriptors); exec \"$0\"", binary])
@@ -29,8 +29,24 @@ struct ExampleServer {
     return ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
   }
 
+  /// Whether it does nothing for a moment: all that it can do now is done.
+  func isResting() throws -> Bool {
+    let before = try processorTime()
+    usleep(50_000)
+    return try processorTime() == before
+  }
+
   /// Descriptors that it has open.
   func openDescriptors() throws -> Int {
     try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.pid)/fd").count
+  }
+
+  /// Kibibytes of memory that it has at most had since the last call, and has now.
+  func memory() throws -> (peak: Int, now: Int) {
+    defer {
+      // Forgets the peak (proc(5)).
+      try? "5".write(toFile: "/proc/\(process.pid)/clear_refs", atomically: false, encoding: .utf8)
+    }
+    return (process.kibibytes("VmHWM"), process.kibibytes("VmRSS"))
   }
 }

@@ -1,18 +1,20 @@
-import Glibc
+import HTTPCases
 import Sockets
 
-/// Sends the bytes of frames, and looks for bytes in what comes. Reads give up after ten seconds.
+/// Sends the bytes of frames, and looks for bytes, or for what frames say, in what comes. Reads give up after five
+/// seconds.
 final class HTTP2Client {
   /// The preface and empty settings.
-  static let opened = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + [0, 0, 0, 4, 0, 0, 0, 0, 0]
+  static let opened = FrameWriter.opened().bytes
 
-  private let client: TestClient
+  let client: TestClient
+  private let reader = FrameReader()
   /// What came and was not looked for yet.
   private(set) var received: [UInt8] = []
   private(set) var isBroken = false
 
-  init(_ address: SocketAddress) throws {
-    client = try TestClient(address)
+  init(_ address: SocketAddress, receiveBuffer: Int32? = nil) throws {
+    client = try TestClient(address, receiveBuffer: receiveBuffer)
   }
 
   func send(_ bytes: [UInt8]) throws { try client.send(bytes) }
@@ -25,40 +27,39 @@ final class HTTP2Client {
         received.removeSubrange(..<range.upperBound)
         return true
       }
-      guard let bytes = client.receiveSome() else {
-        isBroken = true
-        return wanted == nil
-      }
-      guard !bytes.isEmpty else { return false }
-      received += bytes
+      guard receive() else { return isBroken && wanted == nil }
     }
   }
 
-  /// GET with a header section of literals that stay out of the table (RFC 7541 §6.2.2); short paths only.
+  /// Reads until the condition is met by what came; false: the connection ended, or nothing came in time.
+  func reads(until condition: (FrameReader) -> Bool) -> Bool {
+    while !condition(reader) {
+      guard receive() else { return false }
+    }
+    return true
+  }
+
+  /// Takes what comes next; false: nothing came in time, or the connection has ended.
+  private func receive() -> Bool {
+    guard let bytes = client.receiveSome() else {
+      isBroken = true
+      return false
+    }
+    received += bytes
+    reader.receive(bytes)
+    return !bytes.isEmpty
+  }
+
   static func get(_ path: String, stream: Int32, method: String = "GET") -> [UInt8] {
-    let fields = [(":method", method), (":scheme", "http"), (":authority", "test"), (":path", path)]
-    var block: [UInt8] = []
-    for (name, value) in fields {
-      block.append(0)
-      for text in [name, value] { block += [UInt8(text.utf8.count)] + Array(text.utf8) }
-    }
-    return frame(1, flags: 5, stream: stream, block)
+    FrameWriter.bytes { $0.headers(FrameWriter.request(method, path), stream: stream) }
   }
 
-  static func reset(_ stream: Int32) -> [UInt8] { frame(3, flags: 0, stream: stream, [0, 0, 0, 8]) }
+  static func reset(_ stream: Int32) -> [UInt8] { FrameWriter.bytes { $0.reset(stream) } }
 
-  static let ping = frame(6, flags: 0, stream: 0, [1, 2, 3, 4, 5, 6, 7, 8])
-  static let pong = frame(6, flags: 1, stream: 0, [1, 2, 3, 4, 5, 6, 7, 8])
+  static let ping = FrameWriter.bytes { $0.frame(.ping, [1, 2, 3, 4, 5, 6, 7, 8]) }
+  static let pong = FrameWriter.bytes { $0.frame(.ping, flags: 1, [1, 2, 3, 4, 5, 6, 7, 8]) }
 
   static func windowUpdate(_ increment: UInt32) -> [UInt8] {
-    frame(8, flags: 0, stream: 0, bigEndian(increment))
-  }
-
-  private static func frame(_ type: UInt8, flags: UInt8, stream: Int32, _ payload: [UInt8]) -> [UInt8] {
-    [0, 0, UInt8(payload.count), type, flags] + bigEndian(UInt32(bitPattern: stream)) + payload
-  }
-
-  private static func bigEndian(_ value: UInt32) -> [UInt8] {
-    (0..<4).map { UInt8(value >> (24 - 8 * $0) & 0xFF) }
+    FrameWriter.bytes { $0.windowUpdate(increment) }
   }
 }

@@ -138,26 +138,6 @@ struct ServerHTTP2Tests {
     #expect(client.reads(Array("/next".utf8)))
   }
 
-  @Test("and ends with a client that resets stream after stream; its work is dropped")
-  func rapidReset() throws {
-    let server = try TestServer()
-    let client = try HTTP2Client(server.address)
-    try client.send(HTTP2Client.opened)
-    for number in 0..<20_000 {
-      let stream = Int32(2 * number + 1)
-      do {
-        try client.send(HTTP2Client.get("/gate", stream: stream) + HTTP2Client.reset(stream))
-      } catch { break }
-    }
-    // GOAWAY, ENHANCE_YOUR_CALM.
-    #expect(client.reads([0, 0, 0, 11]) || client.isBroken)
-    #expect(server.record.handled.count <= 300)
-    server.record.openGate()
-    let other = try server.client()
-    try other.get("/block?other")
-    #expect(try other.answer().body == "/block?other")
-  }
-
   @Test("and closes connections whose header section, or preface, does not come")
   func slow() throws {
     let server = try TestServer { $0.header = .milliseconds(200) }
@@ -194,5 +174,17 @@ struct ServerHTTP2Tests {
         server.record.observations.contains { if case .stopped(cut: 0) = $0 { true } else { false } }
       }
     )
+  }
+
+  @Test("and cuts at the deadline of a stop what is not done")
+  func stopDeadline() throws {
+    let server = try TestServer(workers: 1)
+    let client = try HTTP2Client(server.address)
+    try client.send(HTTP2Client.opened + HTTP2Client.get("/gate", stream: 1))
+    #expect(eventually { server.record.atGate == 1 })
+    server.server.stop(deadline: .milliseconds(100))
+    server.server.wait()
+    #expect(client.reads(nil))
+    #expect(server.cut == 1)
   }
 }

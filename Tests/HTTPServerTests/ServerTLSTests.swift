@@ -1,3 +1,4 @@
+import COpenSSL
 import Foundation
 import Glibc
 import HTTP
@@ -43,21 +44,54 @@ struct ServerTLSTests {
     #expect(curl.exitStatus == 0 && curl.bodyBytes == 8 * 1024 * 1024)
   }
 
-  @Test("and not TLS 1.1, nor with an old cipher")
+  @Test("however its bytes are cut", arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
+  func cut(_ version: Int32) throws {
+    let server = try TestServer(certificate: certificate)
+    let options = TLSClient.Options(versions: version...version)
+    let cuttings = Cutting.all(TLSClient(options).receive().count, everywhere: true)
+    for cutting in cuttings {
+      let tls = TLSClient(options)
+      let client = try server.client()
+      // Nothing was said of a protocol: it is HTTP/1.1.
+      try client.converse(tls, cutting, with: server) { tls.isEstablished }
+      let request = tls.write(Array("GET /a HTTP/1.1\r\nHost: test\r\n\r\n".utf8))
+      try cutting.send(request, to: client, of: server)
+      try client.converse(tls, cutting, with: server) { tls.plaintext.suffix(2) == Array("/a".utf8) }
+      #expect(tls.plaintext.starts(with: Array("HTTP/1.1 200".utf8)) && tls.failure == nil, "\(cutting)")
+    }
+    #expect(cuttings.count > 100 && server.record.handled.count == cuttings.count)
+  }
+
+  @Test("and not TLS 1.0 or 1.1, nor with an old cipher")
   func old() throws {
     let server = try TestServer(certificate: certificate)
-    for options in [
-      ["--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"],
-      ["--tls-max", "1.2", "--ciphers", "AES128-SHA"],
-    ] {
-      let curl = try Curl(server.address, "/abc", trust + options)
-      #expect(curl.exitStatus == 35 && server.record.handled.isEmpty, "\(curl.output)")
+    for options in TLSClient.Options.outdated {
+      for cutting in [Cutting.whole, .single] {
+        let tls = TLSClient(options)
+        let client = try server.client()
+        try client.converse(tls, cutting, with: server) { tls.isEstablished }
+        #expect(tls.failure?.contains("alert") == true, "\(options), \(cutting)")
+        #expect(try client.isClosed())
+      }
     }
+    #expect(server.record.handled.isEmpty)
     #expect(
       server.record.observations.contains {
         if case .refusedTLS(.protocolViolation, _, _) = $0 { true } else { false }
       }
     )
+  }
+
+  @Test("and does not renegotiate")
+  func renegotiation() throws {
+    let server = try TestServer(certificate: certificate)
+    let tls = TLSClient(.init(versions: TLS1_2_VERSION...TLS1_2_VERSION))
+    let client = try server.client()
+    try client.converse(tls, .whole, with: server) { tls.isEstablished }
+    try client.send(tls.renegotiate())
+    try client.converse(tls, .whole, with: server) { false }
+    #expect(tls.failure == "no renegotiation")
+    #expect(try Curl(server.address, "/canary", trust).status == 200)
   }
 
   @Test("and says so to who speaks plain HTTP, whole and byte by byte", arguments: [true, false])
@@ -152,7 +186,59 @@ struct ServerTLSTests {
     #expect(try Curl(server.address, "/abc", ["--cacert", new.certificate]).status == 200)
   }
 
+  @Test("and changes its certificate again and again under load without a failure")
+  func reloadUnderLoad() throws {
+    let server = try TestServer(loops: 2, certificate: certificate)
+    let pairs = try [files, TestCertificate()].map { pair in
+      try [pair.certificate, pair.key].map { try String(contentsOfFile: $0, encoding: .utf8) }
+    }
+    // Each client is a handshake, in the moment when it is the certificate's turn to change; one request of each is slow.
+    let url = "https://127.0.0.1:\(server.address.port)"
+    let once = "h2load -n 200 -c 100 -m 1 \(url)/abc '\(url)/stream?3x1000' 2>&1"
+    let load = try ProcessRunner(
+      "/bin/sh",
+      ["-c", "command -v h2load || exit 127; for i in 1 2 3 4 5; do \(once); done"]
+    )
+    var changes = 0
+    while load.isRunning {
+      let pair = pairs[(changes + 1) % 2]
+      try pair[0].write(toFile: files.certificate, atomically: true, encoding: .utf8)
+      // Half of the pair: the old one stays.
+      server.server.reloadCertificate(always: false)
+      try pair[1].write(toFile: files.key, atomically: true, encoding: .utf8)
+      server.server.reloadCertificate(always: false)
+      changes += 1
+      usleep(5000)
+    }
+    let ending = try load.wait(within: .seconds(60))
+    try #require(ending != .exited(127), "apt-get install nghttp2-client")
+    let successes =
+      load.output.components(separatedBy: "200 succeeded, 0 failed, 0 errored, 0 timeout").count - 1
+    #expect(ending == .exited(0) && successes == 5, "\(load.output)")
+    let observations = server.record.observations
+    #expect(observations.count { if case .certificateChanged = $0 { true } else { false } } == changes)
+    #expect(observations.count { if case .certificateRejected = $0 { true } else { false } } == changes)
+    #expect(changes > 10)
+  }
+
   private func replace(_ path: String, _ other: String) throws {
     try String(contentsOfFile: other, encoding: .utf8).write(toFile: path, atomically: true, encoding: .utf8)
+  }
+}
+
+extension TestClient {
+  /// Carries bytes between OpenSSL's client and the server, until the condition holds or one of them has ended.
+  func converse(
+    _ tls: TLSClient,
+    _ cutting: Cutting,
+    with server: TestServer,
+    until condition: () -> Bool
+  ) throws {
+    try cutting.send(tls.receive(), to: self, of: server)
+    while !condition(), tls.failure == nil, !tls.isClosed, let bytes = receiveSome(), !bytes.isEmpty {
+      let said = tls.receive(bytes)
+      // To a server that has refused there is nothing to say.
+      if tls.failure == nil { try cutting.send(said, to: self, of: server) }
+    }
   }
 }

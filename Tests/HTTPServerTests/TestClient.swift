@@ -131,6 +131,13 @@ final class TestClient {
     return String(decoding: buffer[..<count], as: UTF8.self)
   }
 
+  /// Whether the server has ended its side, or the connection.
+  var hasEnded: Bool {
+    let remoteHangUp: Int16 = 0x2000  // POLLRDHUP, which Glibc's module leaves out.
+    var event = pollfd(fd: descriptor, events: remoteHangUp, revents: 0)
+    return poll(&event, 1, 0) > 0
+  }
+
   /// Whether the server closes now, without another byte. A reset counts.
   func isClosed() throws -> Bool {
     do {
@@ -152,6 +159,12 @@ final class TestClient {
     }
     defer { buffer = [] }
     return buffer
+  }
+
+  /// Reads so much at most, if anything is there, and forgets it.
+  func readSome(_ count: Int) {
+    var piece = [UInt8](repeating: 0, count: count)
+    _ = recv(descriptor, &piece, count, Int32(MSG_DONTWAIT))
   }
 
   private func receive() throws {

@@ -2,6 +2,7 @@ import Glibc
 import HTTP
 import HTTPServer
 import Locks
+import Prometheus
 import Sockets
 import Synchronization
 import Testing
@@ -107,6 +108,29 @@ final class TestServer {
     server.wait()
   }
 
+  /// The value of a series of its metrics, whose prefix is `t`.
+  func metric(_ series: String) -> Double? {
+    var page = Exposition()
+    metrics.write(to: &page, prefix: "t")
+    let line = page.text.split(separator: "\n").first { $0.hasPrefix(series + " ") }
+    return line.flatMap { Double($0.split(separator: " ")[1]) }
+  }
+
+  /// Bytes that all connections together have read.
+  var receivedBytes: Int { Int(metric("t_received_bytes_total") ?? 0) }
+
+  /// Waits until they are so many, or the server has ended its side of the connection.
+  func waitUntilTaken(_ count: Int, from client: TestClient) {
+    let deadline = Instant.now() + .seconds(5)
+    while receivedBytes < count, !client.hasEnded {
+      guard Instant.now() < deadline else {
+        Issue.record("the server has not read what was sent")
+        return
+      }
+      sched_yield()
+    }
+  }
+
   func client(receiveBuffer: Int32? = nil) throws -> TestClient {
     try TestClient(address, receiveBuffer: receiveBuffer)
   }
@@ -116,6 +140,9 @@ final class TestServer {
     switch request.target.decodedPath {
     case "/big": return .ready(Response(status: .ok, body: [UInt8](repeating: 0x78, count: 8 * 1024 * 1024)))
     case "/echo": return .ready(Response(status: .ok, body: request.body))
+    case "/fields":
+      let lines = request.fields.map { "\($0.name.lowercased()): \($0.value)" }
+      return .ready(Response(status: .ok, text: lines.joined(separator: "\n")))
     case "/close": return .ready(Response(status: .ok, fields: ["Connection": "close"], text: "bye"))
     case "/block": return .blocking { Response(status: .ok, text: request.target.raw) }
     case "/gate":

@@ -1,5 +1,6 @@
 import Glibc
 import HTTP
+import HTTPCases
 import TestSupport
 import Testing
 
@@ -8,42 +9,15 @@ import Testing
 struct HTTP2AbuseTests {
   static let calm: UInt32 = 11
 
-  @Test("Rapid Reset: it ends soon, and what was begun is cancelled")
-  func rapidReset() {
-    let peer = HTTP2Peer()
-    peer.answer = { _ in nil }
-    peer.receive(FrameWriter.opened().bytes)
-    for number in 0..<20_000 where peer.goAway == nil {
-      let stream = Int32(2 * number + 1)
-      peer.receive {
-        $0.get(stream: stream)
-        $0.reset(stream)
-      }
-    }
-    #expect(peer.goAway == Self.calm && peer.session.isFinished && peer.order.count <= 300)
-  }
-
-  static let lures: [(String, UInt32, @Sendable (inout FrameWriter, Int32) -> Void)] = [
-    ("a window that overflows", calm, { $0.windowUpdate(0x7FFF_FFFF, stream: $1) }),
-    ("a stream too many", calm, { _, _ in }),
-    // nghttp2 ends the connection for it, at once.
-    ("a window that grows by nothing", 1, { $0.windowUpdate(0, stream: $1) }),
-  ]
-
-  @Test("resets that it is led to make itself (MadeYouReset)", arguments: lures.indices)
-  func madeYouReset(_ index: Int) {
-    let (description, code, lure) = Self.lures[index]
+  @Test("streams that are reset, by either side: it ends soon", arguments: Flood.resets)
+  func resets(_ flood: Flood) {
     let peer = HTTP2Peer()
     peer.answer = { _ in nil }
     peer.receive(FrameWriter.opened().bytes)
     for number in 0..<20_000 where peer.session.failure == nil {
-      let stream = Int32(2 * number + 1)
-      peer.receive {
-        $0.get(stream: stream)
-        lure(&$0, stream)
-      }
+      peer.receive { flood.write(&$0, Int32(2 * number + 1)) }
     }
-    #expect(peer.goAway == code && peer.session.isFinished && peer.order.count <= 300, "\(description)")
+    #expect(peer.goAway == flood.code && peer.session.isFinished && peer.order.count <= 300)
   }
 
   @Test("resets at a rate that browsers reach")
@@ -63,59 +37,33 @@ struct HTTP2AbuseTests {
     #expect(peer.goAway == nil)
   }
 
-  static let floods: [(String, @Sendable (inout FrameWriter) -> Void)] = [
-    ("PING", { $0.frame(.ping, [UInt8](repeating: 0, count: 8)) }),
-    ("SETTINGS", { $0.frame(.settings) }),
-    ("PRIORITY", { $0.frame(.priority, stream: 3, [0, 0, 0, 0, 1]) }),
-    ("WINDOW_UPDATE", { $0.windowUpdate(1) }),
-    ("empty DATA", { $0.data([], stream: 1) }),
-    (
-      "padding instead of DATA",
-      { $0.frame(.data, flags: 8, stream: 1, [200] + [UInt8](repeating: 0, count: 200)) }
-    ),
-    ("unknown frames", { $0.frame(.unknown) }),
-    ("PING answers", { $0.frame(.ping, flags: 1, [UInt8](repeating: 0, count: 8)) }),
-  ]
-
-  @Test("floods of frames that carry nothing", arguments: floods.indices)
-  func flood(_ index: Int) {
+  @Test("floods of frames that carry nothing", arguments: Flood.frames)
+  func frames(_ flood: Flood) {
     for pieces in [65_536, 90] {
       let peer = HTTP2Peer()
       var writer = FrameWriter.opened()
       writer.headers(FrameWriter.request("POST", "/"), stream: 1, ends: false)
-      for _ in 0..<20_000 { Self.floods[index].1(&writer) }
+      for _ in 0..<20_000 { flood.write(&writer, 1) }
       peer.receive(writer.bytes, pieces: pieces)
-      #expect(peer.goAway == Self.calm && peer.session.isFinished, "\(Self.floods[index].0)")
+      #expect(peer.goAway == flood.code && peer.session.isFinished)
       #expect(peer.written < 100_000)
     }
   }
 
-  @Test("header sections without end", arguments: [[], [UInt8](repeating: 0x82, count: 16_384)])
-  func continuations(_ payload: [UInt8]) {
+  @Test("header sections without end", arguments: Flood.sections)
+  func sections(_ flood: Flood) {
     let peer = HTTP2Peer()
     var writer = FrameWriter.opened()
-    writer.frame(.headers, flags: 1, stream: 1, [])
-    for _ in 0..<100 { writer.frame(.continuation, stream: 1, payload) }
+    flood.write(&writer, 1)
     peer.receive(writer.bytes)
-    #expect(peer.goAway == Self.calm && peer.session.isFinished)
+    #expect(peer.goAway == flood.code && peer.session.isFinished)
   }
 
   @Test("HPACK bombs: what a few bytes unfold to is counted, not kept")
   func compressionBomb() {
     let peer = HTTP2Peer()
     var writer = FrameWriter.opened()
-    // One field of 4000 bytes goes into the table, and is then named again and again, by one byte each time.
-    let bomb = [0x40] + FrameWriter.string([0x61]) + FrameWriter.string([UInt8](repeating: 0x62, count: 4000))
-    let block = FrameWriter.block(FrameWriter.request("GET", "/")) + bomb
-    writer.frame(.headers, flags: 1, stream: 1, block)
-    for number in 0..<4 {
-      writer.frame(
-        .continuation,
-        flags: number == 3 ? 4 : 0,
-        stream: 1,
-        [UInt8](repeating: 0xBE, count: 16_000)
-      )
-    }
+    writer.compressionBomb(stream: 1)
     let before = residentBytes()
     peer.receive(writer.bytes)
     #expect(peer.headers[1]?[":status"] == "431" && peer.goAway == nil)

@@ -1,4 +1,5 @@
 import HTTP
+import HTTPCases
 import Testing
 
 @Suite("an HTTP/2 session")
