@@ -31,7 +31,7 @@ extension HTTP2Session {
       session.hasHeader(frame.pointee, name, value)
       return success
     }
-    // Without it nghttp2 drops a field with a forbidden byte, and the request goes on without it.
+    // A field with a forbidden byte: dropped, the request would go on without it, and mean something else.
     nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks) { _, _, _, _, _, _, _, _ in stopStream
     }
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
