@@ -21,7 +21,9 @@ extension Faults {
           let proxy = try FaultProxy(to: fixture.database)
           defer { proxy.close() }
           var options = fixture.options(database: proxy.url(fixture.database))
-          options.kafka["max.poll.interval.ms"] = "2500"
+          options.kafka["max.poll.interval.ms"] = "5000"
+          // As long as it may be: a broker that is slow to answer heartbeats is not what is tested here.
+          options.kafka["session.timeout.ms"] = "5000"
           // So that the next batch is soon full, and the worker has no room for what it polls.
           options.batchMessages = 100
           options.database.answerTimeout = 30
@@ -31,7 +33,7 @@ extension Faults {
           proxy.set(absence == .refuses ? .refuse : .stall)
           if absence == .refuses { proxy.cut() }
           try fixture.send(2000)
-          usleep(7_000_000)
+          usleep(12_000_000)
           try worker.requireRunning()
           proxy.set(.forward)
           try fixture.waitUntilCounted(within: .seconds(30), worker)

@@ -255,7 +255,7 @@ final class FaultFixture {
 /// A worker on a thread of its own, and what it tells.
 final class FaultWorker: Sendable {
   private let stopping = Flag()
-  private let observations = Collected<IngestionObservation>()
+  private let observations = ToldByWorker()
   private let running: Background<FateCounts>
 
   init(_ options: IngestionOptions) {
@@ -327,17 +327,5 @@ final class FaultWorker: Sendable {
     }
   }
 
-  /// What it told, without the many lines that say that all is well.
-  var story: String {
-    let lines = told.compactMap { observation -> String? in
-      switch observation {
-      case .lag, .remembered: nil
-      case .committed(let report):
-        "committed " + report.parts.map { "[\($0.partition)] \($0.base)..<\($0.next)" }.joined(separator: " ")
-      case .kafka(.log(let level, _, let text)): level <= 4 ? "log \(text)" : nil
-      default: "\(observation)"
-      }
-    }
-    return "; it told:\n" + lines.suffix(25).map { String($0.prefix(250)) }.joined(separator: "\n")
-  }
+  var story: String { observations.story }
 }

@@ -153,7 +153,7 @@ final class IngestionFixture {
 /// A worker on a thread of its own, with what it has told.
 final class RunningWorker: Sendable {
   private let stopping = Flag()
-  private let seen = Lock<[IngestionObservation]>([])
+  private let told = ToldByWorker()
   private let background: Lock<Background<FateCounts>?>
 
   init(_ options: IngestionOptions) {
@@ -162,16 +162,23 @@ final class RunningWorker: Sendable {
       let worker = IngestionWorker(
         options,
         isStopping: { self.stopping.isSet },
-        observe: { observation in
-          self.seen.withLock { $0.append(observation) }
-        }
+        observe: { self.told.append($0) }
       )
       return try worker.run()
     }
     background.withLock { $0 = started }
   }
 
-  var observations: [IngestionObservation] { seen.withLock { $0 } }
+  var observations: [IngestionObservation] { told.all }
+
+  /// Waits for something that it is to do.
+  func wait(_ what: String, within limit: Duration, _ condition: () throws -> Bool) throws {
+    do {
+      try waitUntil(what, within: limit) { try condition() }
+    } catch {
+      throw TestSupportError("\(error)\(told.story)")
+    }
+  }
 
   var isDone: Bool { background.withLock { $0?.isDone ?? true } }
 
@@ -182,7 +189,7 @@ final class RunningWorker: Sendable {
       return try background.value(within: seconds)
     } catch {
       stopping.set()
-      throw TestSupportError("\(error); the worker told: \(observations.suffix(20))")
+      throw TestSupportError("\(error)\(told.story)")
     }
   }
 

@@ -128,7 +128,7 @@ struct IngestionRecoveryTests {
         0
       )
     }
-    try waitUntil("it is counted", within: .seconds(120)) { try look() == 500 }
+    try worker.wait("it is counted", within: .seconds(120)) { try look() == 500 }
     for round: Int64 in 1...3 {
       let sending = (round * 1000)..<(round * 1000 + 1000)
       try fixture.detectMany(sending.lowerBound..<sending.lowerBound + 500)
@@ -136,7 +136,9 @@ struct IngestionRecoveryTests {
       try fixture.detectMany(sending.lowerBound + 500..<sending.upperBound)
       try fixture.flush()
       try cluster.start()
-      try waitUntil("it catches up", within: .seconds(120)) { try look() == 500 + round * 1000 }
+      try worker.wait("round \(round): it catches up", within: .seconds(120)) {
+        try look() == 500 + round * 1000
+      }
     }
     try worker.stop()
     let connection = try CountStoreFixture.connect(cluster.url())

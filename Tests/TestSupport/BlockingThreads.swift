@@ -4,7 +4,7 @@ import Foundation
 /// the threads that all tests share, of which there are as many as cores.
 public final class BlockingThreads: TaskExecutor, @unchecked Sendable {
   /// For all tests that wait for servers.
-  public static let shared = BlockingThreads(count: 6)
+  public static let shared = BlockingThreads(count: 8)
 
   // Unchecked is safe: `jobs` is touched only while `changed` is locked.
   private let changed = NSCondition()
