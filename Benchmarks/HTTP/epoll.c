@@ -5,10 +5,12 @@
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 struct client { int descriptor; SSL *tls; };
@@ -29,7 +31,8 @@ int main(int argc, char **argv) {
     if (SSL_CTX_use_certificate_chain_file(context, argv[3]) != 1) return 66;
     if (SSL_CTX_use_PrivateKey_file(context, argv[4], SSL_FILETYPE_PEM) != 1) return 66;
   }
-  fork();
+  // The second process ends with the first one.
+  if (fork() == 0) prctl(PR_SET_PDEATHSIG, SIGTERM);
   int on = 1, listener = socket(AF_INET, SOCK_STREAM, 0), loop = epoll_create1(0);
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
