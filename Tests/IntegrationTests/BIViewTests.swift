@@ -143,8 +143,8 @@ struct BIViewTests {
       #expect(try fixture.base.number(named) == 2)
 
       try fixture.foldAll(until: today)
-      try fixture.connection.run(
-        script: "UPDATE rollup_mark SET kept_from = now() - interval '36 hours' WHERE level = 'minute'"
+      _ = try fixture.connection.execute(
+        "UPDATE rollup_mark SET kept_from = \(timestamp: today - 36 * F.hour) WHERE level = 'minute'"
       )
       func rows(_ view: String) throws -> Int64 {
         try fixture.base.number("SELECT count(*) FROM bi.\(identifier: view)")
