@@ -41,6 +41,7 @@ extension Connection {
     let isCopyIn = PQresultStatus(first) == PGRES_COPY_IN
     if isCopyIn, PQbinaryTuples(first) == 1 { return }
     if PQresultStatus(first) == PGRES_FATAL_ERROR {
+      closeIfLost(first)
       _ = try? collect(sent: 1, sql: sql)
       throw PostgresError(result: first, sql: sql, isBroken: !isUsable)
     }

@@ -42,7 +42,8 @@ extension Connection {
   private func pipeline(before: String?, _ queries: [Query], after: String?) throws(PostgresError)
     -> PipelineResults
   {
-    guard let handle else { throw .closed(sql: queries.first?.sql) }
+    // `handle` is read anew each time: it is gone once an answer has taken too long.
+    guard handle != nil else { throw .closed(sql: queries.first?.sql) }
     precondition(queries.count <= statements.capacity, "preparing one would drop another")
     // Preparing takes an answer, so it comes first.
     var prepared: [PreparedStatement] = []
@@ -66,7 +67,7 @@ extension Connection {
     }
     guard isUsable, PQpipelineSync(handle) == 1 else {
       defer { close() }
-      throw failure ?? PostgresError(handle: handle, sql: sent.last)
+      throw failure ?? .outOfStep(handle, sql: sent.last)
     }
     let results = PipelineResults(sent)
     do throws(PostgresError) {
@@ -129,6 +130,7 @@ public final class PipelineResults {
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: results.append(result)
         case PGRES_PIPELINE_ABORTED: PQclear(result)
         default:
+          connection.closeIfLost(result)
           if failed == nil { failed = (result, sql) } else { PQclear(result) }
           // libpq has nothing more to tell about a connection that is lost.
           if !connection.isUsable { break reading }

@@ -37,6 +37,7 @@ extension Connection {
         PQclear(last)
         last = result
       default:
+        closeIfLost(result)
         if failed == nil { failed = result } else { PQclear(result) }
       }
       next = try nextResult(sql)
@@ -47,6 +48,12 @@ extension Connection {
     guard let last else { throw PostgresError(handle: handle, sql: sql) }
     isHandedOut = true
     return QueryResult(last, sql: sql)
+  }
+
+  /// Only the server gives a failure its SQLSTATE. Without one it is libpq that can send or read no more, and of a write
+  /// that failed it tells before `PQstatus` does.
+  func closeIfLost(_ failed: OpaquePointer) {
+    if PQresultErrorField(failed, Int32(UInt8(ascii: "C"))) == nil { close() }
   }
 
   /// The next result, nil behind the last one; waits no longer than the answer's time limit for each piece of it.

@@ -171,13 +171,16 @@ final class RunningWorker: Sendable {
 
   var observations: [IngestionObservation] { told.all }
 
-  /// Waits for something that it is to do.
+  /// Waits for something that it is to do; fails with what ended it.
   func wait(_ what: String, within limit: Duration, _ condition: () throws -> Bool) throws {
     do {
-      try waitUntil(what, within: limit) { try condition() }
+      try waitUntil(what, within: limit) { try condition() || isDone }
     } catch {
       throw TestSupportError("\(error)\(told.story)")
     }
+    guard try !condition() else { return }
+    _ = try fates(within: 1)
+    throw TestSupportError("it has ended before: \(what)\(told.story)")
   }
 
   var isDone: Bool { background.withLock { $0?.isDone ?? true } }
