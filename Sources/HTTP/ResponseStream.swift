@@ -21,16 +21,31 @@ public final class ResponseStream: Sendable {
   ///
   /// - Throws: `StreamBroken.clientGone` when nobody reads any more.
   public func begin(_ head: Response) throws(StreamBroken) {
-    try send(.head(head))
+    guard head.body.count > ResponseStream.longestPiece else { return try send(.head(head)) }
+    var first = head
+    first.body = []
+    try send(.head(first))
+    try write(head.body)
   }
 
-  /// Sends some of the body, and waits until the client has room for it. Pieces of 16 to 64 KiB suit best.
+  /// Sends some of the body, and waits until the client has room for it. Pieces of 16 to 64 KiB suit best; a longer one is
+  /// cut.
   ///
   /// - Throws: `StreamBroken.clientGone` when nobody reads any more.
   public func write(_ piece: [UInt8]) throws(StreamBroken) {
-    guard !piece.isEmpty else { return }
-    try send(.piece(piece))
+    guard piece.count > ResponseStream.longestPiece else {
+      if !piece.isEmpty { try send(.piece(piece)) }
+      return
+    }
+    var start = 0
+    while start < piece.count {
+      let end = min(piece.count, start + ResponseStream.longestPiece)
+      try send(.piece(Array(piece[start..<end])))
+      start = end
+    }
   }
+
+  private static let longestPiece = 64 * 1024
 }
 
 /// Why an answer in pieces ends before its end.

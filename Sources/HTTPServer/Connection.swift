@@ -23,6 +23,8 @@ final class Connection: EventSource {
   var conversation: (any Conversation)?
   /// A large body that is to be sent after `loop.output`, without being copied behind it.
   var freshBody: [UInt8] = []
+  /// It, until all of it is sent.
+  var unsentBody: UnsentBody?
   var ending: Ending?
   private(set) var isClosed = false
 
@@ -79,7 +81,10 @@ final class Connection: EventSource {
         try output.sendRest(on: socket, at: loop.events.now, loop.spans)
       } catch { return close() }
       if output.isEmpty, tls != nil { sendEncrypted() }
-      if output.isEmpty { conversation?.proceed() }
+      if output.isEmpty {
+        unsentBody = nil
+        conversation?.proceed()
+      }
     }
     if readiness.contains(.readable) || readiness.contains(.broken) { read() }
     settle()
@@ -181,7 +186,7 @@ final class Connection: EventSource {
 
   /// Sends what the conversation has put into `loop.output` and `freshBody`; what the kernel does not take is kept.
   func flush() {
-    guard !loop.output.isEmpty else { return }
+    guard !loop.output.isEmpty || !freshBody.isEmpty else { return }
     loop.metrics?.sent.add(loop.output.count + freshBody.count)
     if !isClosed {
       if let tls {
@@ -193,6 +198,13 @@ final class Connection: EventSource {
     }
     loop.output.removeAll(keepingCapacity: true)
     freshBody = []
+    if isDrained || isClosed { unsentBody = nil }
+  }
+
+  /// Has a large body follow `loop.output`.
+  func take(_ body: [UInt8], _ claim: UnsentBody?) {
+    freshBody = body
+    unsentBody = claim
   }
 
   /// Sends bytes as they are.

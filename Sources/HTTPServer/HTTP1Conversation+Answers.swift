@@ -2,9 +2,6 @@ import HTTP
 import Sockets
 
 extension HTTP1Conversation {
-  /// A body from this size on is sent from where it is instead of being copied behind its head.
-  static let largeBody = 32 * 1024
-
   /// Has the request answered: at once, or step by step from here on.
   func answer(_ request: Request) {
     let context = ResponseEncoder.Context(
@@ -13,6 +10,7 @@ extension HTTP1Conversation {
       persists: request.persists
     )
     connection.beginAccount()
+    answered += 1
     lastNumber &+= 1
     let account = loop.openAccount(request, peer: connection.peer)
     switch loop.begin(request, on: connection, number: lastNumber) {
@@ -28,11 +26,24 @@ extension HTTP1Conversation {
 
   /// Appends a whole response.
   func encode(_ response: Response, _ context: ResponseEncoder.Context, _ account: RequestAccount?) {
+    guard response.body.count >= UnsentBodies.least, ResponseEncoder.sendsBody(response, context) else {
+      return encode(response, nil, context, account)
+    }
+    let (response, claim) = loop.admit(response, to: connection.peer)
+    encode(response, claim, context, account)
+  }
+
+  private func encode(
+    _ response: Response,
+    _ claim: UnsentBody?,
+    _ context: ResponseEncoder.Context,
+    _ account: RequestAccount?
+  ) {
     let wanted = context
     let context = settled(wanted, response)
-    if response.body.count >= HTTP1Conversation.largeBody, ResponseEncoder.sendsBody(response, context) {
+    if let claim {
       loop.encoder.appendHead(of: response, context, .length(response.body.count), to: &loop.output)
-      connection.freshBody = response.body
+      connection.take(response.body, claim)
     } else {
       loop.encoder.append(response, context, to: &loop.output)
     }
@@ -48,6 +59,10 @@ extension HTTP1Conversation {
     while let exchange, connection.isDrained {
       guard loop.output.count < HTTP1Conversation.outputLimit, connection.freshBody.isEmpty else {
         return true
+      }
+      if owesChunkEnd {
+        loop.encoder.appendChunkEnd(to: &loop.output)
+        owesChunkEnd = false
       }
       switch exchange.answer.next() {
       case .later: return false
@@ -96,11 +111,20 @@ extension HTTP1Conversation {
   private func append(_ piece: [UInt8]) {
     guard let exchange else { return }
     self.exchange?.bodyBytes += piece.count
-    if exchange.begun?.coding == .untilClose {
-      loop.output.append(contentsOf: piece)
-    } else if !piece.isEmpty {
+    let isChunked = exchange.begun?.coding == .chunked
+    if piece.count >= UnsentBodies.least {
+      // What is pushed to many is kept once, however many of them have no room for it.
+      // A worker's pieces are bounded by its waiting.
+      let claim = exchange.answer.isEndless ? loop.claim(piece, for: connection.peer) : nil
+      guard claim != nil || !exchange.answer.isEndless else { return connection.abort() }
+      if isChunked { loop.encoder.appendChunkBegin(piece.count, to: &loop.output) }
+      owesChunkEnd = isChunked
+      connection.take(piece, claim)
+    } else if isChunked, !piece.isEmpty {
       // An empty chunk would be the last one.
       loop.encoder.appendChunk(piece, to: &loop.output)
+    } else {
+      loop.output.append(contentsOf: piece)
     }
     // A message that is pushed is an answer of its own for the patience with slow readers.
     if exchange.answer.isEndless { connection.beginAccount() }

@@ -36,6 +36,8 @@ final class HTTP1Conversation: Conversation {
   static let outputLimit = 64 * 1024
   /// How often in one turn an answer in pieces may fill the output.
   static let roundsPerTurn = 4
+  /// Requests of one connection that are answered before those of others have their turn.
+  private static let answersPerTurn = 16
 
   /// It owns this conversation, and ends after it; counting references to it for each use would cost more than parsing.
   unowned(unsafe) let connection: Connection
@@ -43,6 +45,10 @@ final class HTTP1Conversation: Conversation {
   var parser: RequestParser
   var exchange: Exchange?
   var lastNumber: Int32 = 0
+  /// The bytes of a chunk went, or go, from where they are; its end is still to be said.
+  var owesChunkEnd = false
+  /// Requests that were taken in this turn.
+  var answered = 0
   private(set) var deadline: Instant
   private(set) var stage = Stage.head
 
@@ -79,16 +85,22 @@ final class HTTP1Conversation: Conversation {
   // MARK: Events
 
   func receive(_ input: UnsafeRawBufferPointer) {
+    answered = 0
     if canParse, unparsedStart == unparsed.count {
       let used = parse(input.bindMemory(to: UInt8.self).span, from: 0)
       if used < input.count { keep(Array(input[used...])) }
     } else {
       keep(Array(unparsed[unparsedStart...]) + input)
     }
-    proceed()
+    goOn()
   }
 
   func proceed() {
+    answered = 0
+    goOn()
+  }
+
+  private func goOn() {
     var rounds = 0
     while true {
       let hasMore = pull()
@@ -102,7 +114,14 @@ final class HTTP1Conversation: Conversation {
         return
       }
       if stage == .idle { enter(.idle) }
-      guard canParse, unparsedStart < unparsed.count else { return }
+      guard unparsedStart < unparsed.count else {
+        answered = 0
+        return
+      }
+      guard canParse else {
+        if answered == HTTP1Conversation.answersPerTurn { loop.news(on: connection, number: 0).post() }
+        return
+      }
       let rest = unparsed
       unparsedStart = parse(rest.span, from: unparsedStart)
       if unparsedStart == rest.count || connection.ending != nil {
@@ -112,7 +131,7 @@ final class HTTP1Conversation: Conversation {
   }
 
   func news(of number: Int32) {
-    if exchange?.number == number, connection.isDrained { proceed() }
+    if number == 0 || exchange?.number == number, connection.isDrained { proceed() }
   }
 
   func expired() {
@@ -158,6 +177,7 @@ final class HTTP1Conversation: Conversation {
 
   private var canParse: Bool {
     exchange == nil && connection.ending == nil && !isContentUnread
+      && answered < HTTP1Conversation.answersPerTurn
       && loop.output.count < HTTP1Conversation.outputLimit
       && connection.freshBody.isEmpty && connection.isDrained
   }

@@ -22,6 +22,8 @@ final class HTTP2Conversation: Conversation {
   private static let outputLimit = 64 * 1024
   /// How often in one turn the output may be filled.
   private static let roundsPerTurn = 4
+  /// Requests that are taken before those of other connections have their turn.
+  private static let requestsPerTurn = 16
   /// Answers of one connection that workers make at the same time; more requests wait here, not in the workers' queue,
   /// which is for everybody.
   private static let concurrentWork = 16
@@ -31,6 +33,8 @@ final class HTTP2Conversation: Conversation {
   private let loop: ServerLoop
   private let session: HTTP2Session
   private var exchanges: [HTTP2Session.StreamID: Exchange] = [:]
+  /// Requests that were taken in this turn.
+  private var taken = 0
   /// Those of `exchanges` that are work.
   private var working = 0
   /// Streams whose answers had news while there was no room to send.
@@ -73,15 +77,18 @@ final class HTTP2Conversation: Conversation {
   }
 
   func proceed() {
+    taken = 0
     for round in 1...HTTP2Conversation.roundsPerTurn {
       turn()
       session.write(into: &loop.output, limit: HTTP2Conversation.outputLimit, now: now)
       let count = loop.output.count
       connection.flush()
-      guard count > 0, connection.isDrained, !connection.isClosed else { break }
+      // Without a byte, what was written last may have been asked for more.
+      guard count > 0 || session.hasNotices, connection.isDrained, !connection.isClosed else { break }
       // A client and a worker that are both fast would keep the loop from all others.
       if round == HTTP2Conversation.roundsPerTurn { loop.news(on: connection, number: 0).post() }
     }
+    if taken == HTTP2Conversation.requestsPerTurn { loop.news(on: connection, number: 0).post() }
     conclude()
   }
 
@@ -119,7 +126,10 @@ final class HTTP2Conversation: Conversation {
     let news = unheard
     unheard = []
     for id in news { pull(id) }
-    while working < HTTP2Conversation.concurrentWork, let incoming = session.nextIncoming() {
+    while working < HTTP2Conversation.concurrentWork, taken < HTTP2Conversation.requestsPerTurn,
+      let incoming = session.nextIncoming()
+    {
+      taken += 1
       switch incoming {
       case .request(let request, let id): answer(request, id)
       case .refusal(let error, let id):
@@ -143,7 +153,9 @@ final class HTTP2Conversation: Conversation {
   }
 
   private func send(_ response: Response, _ id: HTTP2Session.StreamID, _ account: RequestAccount?) {
-    let bytes = session.answer(response, on: id, date: loop.encoder.date)
+    let isLarge = response.body.count >= UnsentBodies.least
+    let (response, claim) = isLarge ? loop.admit(response, to: connection.peer) : (response, nil)
+    let bytes = session.answer(response, on: id, date: loop.encoder.date, keeping: claim)
     loop.closeAccount(account, status: response.status, bodyBytes: bytes)
   }
 
@@ -167,8 +179,7 @@ final class HTTP2Conversation: Conversation {
         }
         noteSent(response.body.count, id)
       case .piece(let piece):
-        session.send(piece, on: id)
-        noteSent(piece.count, id)
+        guard send(piece, id, exchange) else { return end(id, isComplete: false) }
       case .end:
         session.end(id)
         end(id)
@@ -182,6 +193,22 @@ final class HTTP2Conversation: Conversation {
         end(id)
       }
     }
+  }
+
+  /// Hands a piece over; false if there is no room for it, and so the stream is broken off.
+  private func send(_ piece: [UInt8], _ id: HTTP2Session.StreamID, _ exchange: Exchange) -> Bool {
+    var claim: UnsentBody?
+    // Those of a worker are bounded by its waiting.
+    if exchange.answer.isEndless, piece.count >= UnsentBodies.least {
+      claim = loop.claim(piece, for: connection.peer)
+      guard claim != nil else {
+        session.reset(id, .enhanceYourCalm)
+        return false
+      }
+    }
+    session.send(piece, on: id, keeping: claim)
+    noteSent(piece.count, id)
+    return true
   }
 
   /// Nothing was sent for a while. With a client that has not read the last message there is no need to.

@@ -30,6 +30,9 @@ public struct Limits: Sendable {
   public var connectionsPerAddress = 1_000
   /// Requests that wait for a worker at one time. Beyond it a request gets a 503.
   public var waitingForWorker = 1_000
+  /// Bytes of large answers (32 KiB or more) that wait for their clients to read them, all together; one that many are sent
+  /// counts once. Beyond it a request whose answer is large gets a 503, and a client that follows one is cut off.
+  public var unsentBodies = 256 * 1024 * 1024
 
   /// The defaults.
   public init() {}

@@ -19,8 +19,10 @@ struct Output {
   var deadline: Instant { account.end }
 
   /// What comes now is another answer. One in pieces has one account for all of them, so that reading a little now
-  /// and then does not hold its worker for ever.
-  mutating func beginAccount(_ spans: Spans) { account = Patience(spans) }
+  /// and then does not hold its worker for ever. What is still on its way goes on with its own.
+  mutating func beginAccount(_ spans: Spans) {
+    if isEmpty { account = Patience(spans) }
+  }
 
   /// Sends `fresh` and then `freshBody`, after what is left from before, and keeps what the kernel does not take.
   mutating func send(

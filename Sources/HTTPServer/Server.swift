@@ -74,6 +74,7 @@ public final class Server: Sendable {
       workers: WorkerPool(capacity: limits.waitingForWorker),
       streamers: WorkerPool(capacity: limits.waitingForWorker),
       quota: ConnectionQuota(total: limits.connections, perAddress: limits.connectionsPerAddress),
+      unsent: UnsentBodies(limit: limits.unsentBodies),
       observe: observe,
       errorResponse: errorResponse,
       contentLimit: contentLimit,
@@ -100,7 +101,7 @@ public final class Server: Sendable {
     do throws(SystemError) {
       try settings.workers.start("http-worker", threads: workerCount)
       try settings.streamers.start("http-streamer", threads: workerCount)
-      settings.metrics?.watch([settings.workers, settings.streamers])
+      settings.metrics?.watch([settings.workers, settings.streamers], settings.unsent)
       for number in 0..<loops {
         let socket = try ListeningSocket(at: bound, sharesPort: true, userTimeout: settings.limits.write)
         bound = try socket.socket.localAddress()

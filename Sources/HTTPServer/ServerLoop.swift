@@ -126,6 +126,19 @@ final class ServerLoop {
     endIfDone()
   }
 
+  /// A large answer if there is room to keep it until it is read, else what is said instead.
+  func admit(_ response: Response, to peer: SocketAddress) -> (Response, UnsentBody?) {
+    let claim = claim(response.body, for: peer)
+    return (claim == nil ? settings.response(for: .tooMuchUnsent) : response, claim)
+  }
+
+  /// The right to keep a large body until it is read; nil: there is no room for it.
+  func claim(_ body: [UInt8], for peer: SocketAddress) -> UnsentBody? {
+    let claim = settings.unsent.claim(body)
+    if claim == nil { noteRefusal(.tooMuchUnsent, peer: peer) }
+    return claim
+  }
+
   func noteRefusal(_ error: ProtocolError, peer: SocketAddress) {
     guard let suppressed = refusals.admit(at: events.now) else { return }
     settings.observe(.refusedRequest(error, peer: peer, suppressed: suppressed))

@@ -6,6 +6,7 @@ public final class ServerMetrics: Sendable {
   private struct Sources: Sendable {
     var loops: [LoopMetrics] = []
     var workers: [WorkerPool] = []
+    var unsent: UnsentBodies?
   }
 
   private let sources = Lock(Sources())
@@ -60,9 +61,16 @@ public final class ServerMetrics: Sendable {
     let waiting = loads.reduce(0) { $0 + $1.waiting }
     page.gauge("\(prefix)_workers_busy", "Workers that make an answer.", [.init(Double(busy))])
     page.gauge("\(prefix)_requests_waiting", "Requests that wait for a worker.", [.init(Double(waiting))])
+    page.gauge(
+      "\(prefix)_unsent_bytes",
+      "Large answers that wait for their clients to read them.",
+      [.init(Double(sources.unsent?.total ?? 0))]
+    )
   }
 
-  func watch(_ workers: [WorkerPool]) { sources.withLock { $0.workers = workers } }
+  func watch(_ workers: [WorkerPool], _ unsent: UnsentBodies) {
+    sources.withLock { ($0.workers, $0.unsent) = (workers, unsent) }
+  }
 
   func addLoop() -> LoopMetrics {
     let metrics = LoopMetrics()

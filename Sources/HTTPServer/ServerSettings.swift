@@ -9,6 +9,7 @@ struct ServerSettings: Sendable {
   /// For answers in pieces, which take as long as their clients read.
   let streamers: WorkerPool
   let quota: ConnectionQuota
+  let unsent: UnsentBodies
   let observe: @Sendable (ServerObservation) -> Void
   let errorResponse: @Sendable (Status, String) -> Response
   let contentLimit: @Sendable (Request) -> Int

@@ -1,3 +1,4 @@
+import Glibc
 import Sockets
 import Testing
 
@@ -42,5 +43,21 @@ struct PatienceTests {
       rounds += 1
     }
     #expect(rounds == 3)
+  }
+
+  @Test("goes on for what is on its way when another answer begins")
+  func anotherAnswer() throws {
+    var pair: [Int32] = [-1, -1]
+    try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &pair) == 0)
+    defer { close(pair[1]) }
+    let socket = Socket(owning: FileDescriptor(owning: pair[0]))
+    let start = Instant(nanoseconds: 1_000_000_000_000)
+    var output = Output(limits())
+    try output.send([UInt8](repeating: 0, count: 8 << 20), body: [], on: socket, at: start, limits())
+    try #require(!output.isEmpty)
+    let deadline = output.deadline
+    #expect(deadline > start)
+    output.beginAccount(limits())
+    #expect(output.deadline == deadline)
   }
 }

@@ -101,10 +101,12 @@ struct ServerHTTP2Tests {
     var bytes = HTTP2Client.opened
     for number in 0..<20 { bytes += HTTP2Client.get("/push", stream: Int32(2 * number + 1)) }
     for number in 20..<60 { bytes += HTTP2Client.get("/push-silent", stream: Int32(2 * number + 1)) }
-    try client.send(bytes + HTTP2Client.ping)
+    try client.send(bytes)
+    try #require(eventually { server.record.channels.count == 20 + 16 })
+    try client.send(HTTP2Client.ping)
     #expect(client.reads(HTTP2Client.pong) && server.record.channels.count == 20 + 16)
     for channel in server.record.channels[20..<25] { channel.answer(Response(status: .ok, text: "done")) }
-    #expect(eventually { server.record.channels.count == 20 + 16 + 5 })
+    try #require(eventually { server.record.channels.count == 20 + 16 + 5 })
     server.record.channels[25].begin(Response(status: .ok))
     #expect(eventually { server.record.channels.count == 20 + 16 + 6 })
     try client.send(HTTP2Client.reset(2 * 27 + 1) + HTTP2Client.ping)

@@ -8,7 +8,7 @@ import Testing
 struct ServerStreamTests {
   @Test(
     "arrive whole, in chunks, and the connection lives on",
-    arguments: ["3x5", "1x1", "0x0", "100x100000"]
+    arguments: ["3x5", "1x1", "0x0", "100x100000", "3x32768", "2x300000"]
   )
   func whole(_ shape: String) throws {
     let server = try TestServer()

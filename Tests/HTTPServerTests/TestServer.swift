@@ -16,6 +16,8 @@ final class TestServer {
     private let gateIsOpen = Atomic(false)
     private let gateCount = Atomic(0)
 
+    /// What `/big` gives to all.
+    let big = [UInt8](repeating: 0x78, count: 8 * 1024 * 1024)
     private let channelList = Lock<[PushChannel]>([])
     private let closedCount = Atomic(0)
     private let pieceCount = Atomic(0)
@@ -138,11 +140,17 @@ final class TestServer {
   private static func handle(_ request: Request, _ record: Record) -> Reply {
     record.note(request)
     switch request.target.decodedPath {
-    case "/big": return .ready(Response(status: .ok, body: [UInt8](repeating: 0x78, count: 8 * 1024 * 1024)))
+    case "/big": return .ready(Response(status: .ok, body: record.big))
     case "/echo": return .ready(Response(status: .ok, body: request.body))
     case "/fields":
       let lines = request.fields.map { "\($0.name.lowercased()): \($0.value)" }
       return .ready(Response(status: .ok, text: lines.joined(separator: "\n")))
+    case "/own":
+      let body = [UInt8](repeating: 0x78, count: Int(request.target.query ?? "") ?? 0)
+      return .blocking { Response(status: .ok, body: body) }
+    case "/held":
+      record.waitAtGate()
+      return .ready(Response(status: .ok, text: "held"))
     case "/close": return .ready(Response(status: .ok, fields: ["Connection": "close"], text: "bye"))
     case "/block": return .blocking { Response(status: .ok, text: request.target.raw) }
     case "/gate":

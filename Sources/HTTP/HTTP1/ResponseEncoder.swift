@@ -100,12 +100,20 @@ public struct ResponseEncoder: Sendable {
 
   /// Appends a piece of a body in the chunked transfer coding (RFC 9112 §7.1); not empty, as that would end it.
   public func appendChunk(_ piece: [UInt8], to buffer: inout [UInt8]) {
-    precondition(!piece.isEmpty, "an empty chunk is the last one")
-    buffer.append(contentsOf: String(piece.count, radix: 16).utf8)
-    append("\r\n", to: &buffer)
+    appendChunkBegin(piece.count, to: &buffer)
     buffer.append(contentsOf: piece)
+    appendChunkEnd(to: &buffer)
+  }
+
+  /// Appends what stands before a chunk's bytes, for who sends these from elsewhere, and then `appendChunkEnd`.
+  public func appendChunkBegin(_ size: Int, to buffer: inout [UInt8]) {
+    precondition(size > 0, "an empty chunk is the last one")
+    buffer.append(contentsOf: String(size, radix: 16).utf8)
     append("\r\n", to: &buffer)
   }
+
+  /// Appends what stands behind a chunk's bytes.
+  public func appendChunkEnd(to buffer: inout [UInt8]) { append("\r\n", to: &buffer) }
 
   /// Appends the end of a body in the chunked transfer coding.
   public func appendLastChunk(to buffer: inout [UInt8]) { append("0\r\n\r\n", to: &buffer) }

@@ -2,12 +2,20 @@ import CNghttp2
 
 extension HTTP2Session {
   /// Answers with a whole response; how much of its body is sent. A stream that is gone takes nothing.
+  ///
+  /// - Parameter keeping: is kept as long as the body is, until it is sent or its stream is gone.
   @discardableResult
-  public func answer(_ response: Response, on id: StreamID, date: DateField) -> Int {
+  public func answer(
+    _ response: Response,
+    on id: StreamID,
+    date: DateField,
+    keeping: AnyObject? = nil
+  ) -> Int {
     guard let stream = streams[id], stream.isUnanswered else { return 0 }
     let sendsBody = !stream.isHead && !response.status.isWithoutContent
     let content = sendsBody ? response.body : []
     stream.begin(.whole, content: content, at: now)
+    if !content.isEmpty { stream.kept = keeping }
     pendingAnswerBytes += content.count
     submit(response, stream, date, length: response.status.isWithoutContent ? nil : response.body.count)
     if response.closesConnection { shutDown(now: now) }
@@ -36,9 +44,12 @@ extension HTTP2Session {
   }
 
   /// Hands over some content of an open answer. `Notice.writable` says when there is room for the next piece.
-  public func send(_ piece: [UInt8], on id: StreamID) {
+  ///
+  /// - Parameter keeping: is kept as long as the piece is, until it is sent or its stream is gone.
+  public func send(_ piece: [UInt8], on id: StreamID, keeping: AnyObject? = nil) {
     guard let stream = streams[id], case .open = stream.answer, !piece.isEmpty else { return }
     stream.append(piece, at: now)
+    stream.kept = keeping
     pendingAnswerBytes += piece.count
     resume(stream)
   }

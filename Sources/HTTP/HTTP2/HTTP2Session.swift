@@ -169,6 +169,9 @@ public final class HTTP2Session {
     return nil
   }
 
+  /// Whether `takeNotices` has something.
+  public var hasNotices: Bool { !notices.isEmpty }
+
   /// What became of the streams since the last call.
   public func takeNotices() -> [Notice] {
     guard !notices.isEmpty else { return [] }

@@ -36,6 +36,8 @@ final class HTTP2Stream {
   /// When the head was complete.
   var begun: Nanoseconds = 0
 
+  /// The caller's, kept as long as there is content to send.
+  var kept: AnyObject?
   private(set) var answer = Answer.none
   /// Content of the answer, sent up to `offset`.
   private var output: [UInt8] = []
@@ -107,6 +109,7 @@ final class HTTP2Stream {
     if isLast {
       output = []
       offset = 0
+      kept = nil
     }
     return (count, isLast && isWhole)
   }

@@ -87,7 +87,4 @@ struct ODataPages {
     entities += 1
     bytes += entity.count + 1
   }
-
-  /// All entities, with commas between them.
-  func joined() -> [UInt8] { Array(pages.joined(separator: [UInt8(ascii: ",")])) }
 }

@@ -76,16 +76,19 @@ extension ODataService {
         // Too much to be held; a page size is a preference, so the whole is sent from this one snapshot.
         isPaged = false
         output.append(head)
-        output.append(pages.joined())
+        for (number, page) in pages.pages.enumerated() {
+          if number > 0 { output.append([UInt8(ascii: ",")]) }
+          output.append(page)
+          if output.size >= Self.pieceBytes { try Self.flush(&output) }
+        }
+        pages = ODataPages(size: .max)
         isFirst = false
       } else {
         if !isFirst { output.append([UInt8(ascii: ",")]) }
         isFirst = false
         output.append(bytes)
       }
-      if output.size >= Self.pieceBytes {
-        do { try output.flush() } catch { throw .client(error) }
-      }
+      if output.size >= Self.pieceBytes { try Self.flush(&output) }
     }
     var next: String?
     if isPaged {
@@ -104,6 +107,10 @@ extension ODataService {
     }
     output.append(ODataPayload.tail(next: next))
     do { try output.finish() } catch { throw .client(error) }
+  }
+
+  private static func flush(_ output: inout ODataOutput) throws(Interruption) {
+    do { try output.flush() } catch { throw .client(error) }
   }
 
   private static func next(_ rows: BIRows) throws(Interruption) -> [BIValue]? {
