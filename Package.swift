@@ -1,4 +1,4 @@
-// swift-tools-version:6.0
+// swift-tools-version:6.2
 import PackageDescription
 
 /// Every target is compiled alike; `make` sets the variable, so that a warning never lands, while a newer
@@ -14,7 +14,10 @@ let hotPath = swift + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(co
 
 let package = Package(
   name: "topitems",
-  products: [.executable(name: "topitems", targets: ["topitems"])],
+  products: [
+    .executable(name: "topitems", targets: ["topitems"]),
+    .library(name: "HTTPServer", targets: ["HTTP", "HTTPServer", "Sockets", "TLS"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),

@@ -32,8 +32,15 @@ let server = Server(
   }
 }
 
+// Waited for by this thread alone: a signal's handler may not do what `stop` does. Blocked first, as threads inherit it.
+var signals = sigset_t()
+for number in [SIGINT, SIGTERM] { sigaddset(&signals, number) }
+pthread_sigmask(SIG_BLOCK, &signals, nil)
+
 try server.start()
 print("http://\(server.boundAddress)")
 fflush(nil)
-signal(SIGTERM) { _ in server.stop() }
+var received: Int32 = 0
+sigwait(&signals, &received)
+server.stop()
 server.wait()

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Glibc
 
-/// Every option can also be given as an environment variable: `--database-url` as `TOPITEMS_DATABASE_URL`.
+/// Options that can also be given as environment variables: `--database-url` as `TOPITEMS_DATABASE_URL`.
 ///
 /// What was typed wins; an empty variable is as good as none. Declare the option as an optional, with
 /// `help: .option("database-url", "…")`, and read it with ``value(_:_:)`` or ``required(_:_:)``.

@@ -35,12 +35,12 @@ struct Locations: ParsableCommand {
     @OptionGroup var database: DatabaseOptions
     @Argument(help: "The file, or - for standard input.") var file: String
     @Flag(help: .option("dry-run", "Only tell what would change.")) var dryRun = false
-    @Flag(help: .option("replace", "Remove the locations that the file does not have; their counts stay."))
+    // Without a variable: forgotten in an environment, it would remove locations.
+    @Flag(help: "Remove the locations that the file does not have; their counts stay.")
     var replace = false
 
     func run() throws {
       let dryRun = try EnvironmentOption.flag("dry-run", dryRun)
-      let replace = try EnvironmentOption.flag("replace", replace)
       let locations = try parse(InputFile.read(file))
       let connection = try Connection(database.connection(for: "locations", statementTimeoutSeconds: 60))
       defer { connection.close() }

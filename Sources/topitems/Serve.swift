@@ -50,7 +50,7 @@ struct Serve: ParsableCommand {
   @Option(
     help: .option(
       "max-rows",
-      "The longest JSON answer with its envelope; a longer one is refused.",
+      "Rows of a JSON answer with its envelope, and of a series; a longer one is refused.",
       default: "100000"
     )
   )
@@ -95,6 +95,14 @@ struct Serve: ParsableCommand {
     )
   )
   var answerMemory: Int?
+  @Option(
+    help: .option(
+      "unsent-memory",
+      "MiB of large answers that wait for their clients to read them; beyond it 503.",
+      default: "256"
+    )
+  )
+  var unsentMemory: Int?
   @Option(help: .option("max-streams", "Clients at one time that follow answers live.", default: "10000"))
   var maxStreams: Int?
   @Option(help: .option("log-format", "text or json (one object a line).", default: "text"))
@@ -124,6 +132,9 @@ struct Serve: ParsableCommand {
     limits.connectionsPerAddress =
       try NumberOption.value("max-connections-per-address", maxConnectionsPerAddress, in: 1...1_000_000)
       ?? limits.connectionsPerAddress
+    if let mebibytes = try NumberOption.value("unsent-memory", unsentMemory, in: 1...1_000_000) {
+      limits.unsentBodies = mebibytes << 20
+    }
     let maximumRows = try NumberOption.value("max-rows", maxRows, in: 1...10_000_000) ?? 100_000
     let script = try EnvironmentOption.value("tableau-script", tableauScript) ?? WebPages.tableauScript
     guard let pages = WebPages(tableauScript: script) else {

@@ -9,7 +9,8 @@ struct TopItemsCommand: ParsableCommand {
     abstract:
       "Counts what video cameras detect, exactly once each, and serves the top items at each location.",
     discussion: """
-      Every option can also be given as an environment variable: --database-url as TOPITEMS_DATABASE_URL.
+      Most options can also be given as environment variables, which their help names: --database-url as \
+      TOPITEMS_DATABASE_URL.
 
       A system is one PostgreSQL, one or more workers and a server:
 

@@ -250,6 +250,18 @@ def test_without_a_stream_the_page_asks_again_and_again(page, base_url, publish)
     wait_until(lambda: board(page)["904"] == [(1, "polled", 2)], "the polled answer", 10)
 
 
+def test_behind_a_proxy_that_keeps_the_stream_back_the_page_asks_again_and_again(page, base_url, publish):
+    kept_back = []
+    page.route("**/v1/top-items/stream*", lambda route: kept_back.append(route))
+    publish("kept back", location=915)
+    page.clock.install()
+    open_page(page, base_url, "?location=915", state="connecting")
+    page.clock.fast_forward("00:46")
+    page.locator('#connection[data-state="polling"]').wait_for()
+    wait_until(lambda: board(page).get("915") == [(1, "kept back", 1)], "the polled answer", 10)
+    assert len(kept_back) == 1
+
+
 def test_everything_can_be_reached_and_changed_with_the_keyboard(page, base_url):
     open_page(page, base_url)
     page.keyboard.press("Tab")

@@ -64,7 +64,7 @@ def test_power_query_gets_every_value_as_text(snippets, base_url, value):
 def test_curl_gets_every_value_as_one_word(snippets, base_url, value):
     query = "?" + urllib.parse.urlencode([("location", value), ("n", value)])
     words = shlex.split(snippets("curl", query, "@root").replace("\\\n", " "))
-    assert words[:4] == ["curl", "--fail", "--get", f"{base_url}/v1/top-items.csv"]
+    assert words[:4] == ["curl", "--fail-with-body", "--get", f"{base_url}/v1/top-items.csv"]
     assert words[4:6] == ["--data-urlencode", f"location={value}"] and f"n={value}" in words
 
 

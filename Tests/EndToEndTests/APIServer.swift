@@ -34,9 +34,14 @@ struct APIServer: Sendable {
     try process.waitUntil(within: limit, "/readyz is 200") { try client.get("/readyz").status == 200 }
   }
 
-  /// The rows of an answer, in their order.
+  /// The rows of an answer, in their order; asked for again while the server says that it cannot answer now.
   func rows(_ query: String) throws -> [TopRow] {
-    let answer = try client.get("/v1/top-items?\(query)")
+    var answer = try client.get("/v1/top-items?\(query)")
+    let deadline = ContinuousClock.now + .seconds(60)
+    while [503, 504].contains(answer.status), ContinuousClock.now < deadline {
+      Thread.sleep(forTimeInterval: 0.5)
+      answer = try client.get("/v1/top-items?\(query)")
+    }
     guard answer.status == 200 else { throw TestSupportError("\(answer.status) \(answer.text.prefix(1000))") }
     let envelope = try JSONDecoder().decode(Envelope.self, from: Data(answer.body))
     guard envelope.next == nil, envelope.rows == envelope.data.count else {

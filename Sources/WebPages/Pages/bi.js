@@ -15,7 +15,7 @@ const tools = [
     name: "Power BI",
     parts: [
       text("The list of the page, as one table. It refreshes in the Power BI service as well, without a gateway if the service can reach this server."),
-      steps("Home → Get data → Blank query → Advanced Editor: replace what is there with this.", "Edit Credentials: Web API with your key, or Anonymous where no key is asked for. Level: this server's address.", "Close & Apply."),
+      steps("Home → Get data → Blank query → Advanced Editor: replace what is there with this.", "Edit Credentials: Anonymous, or what a proxy in front of this server asks for. Level: this server's address.", "Close & Apply."),
       snippet("Power Query of the list", restQuery(view, root)),
       heading(`One ranking for each ${unit}, for charts over time`),
       text("The filters run on the server. Add one of your own in the editor: what folds is asked of the server, too."),
@@ -30,7 +30,7 @@ const tools = [
     id: "excel",
     name: "Excel",
     parts: [
-      steps("Data → Get Data → From Other Sources → From OData Feed: paste the address below.", "Basic, with your key as the password, or Anonymous where no key is asked for.", "Load. Data → Refresh All reads it again."),
+      steps("Data → Get Data → From Other Sources → From OData Feed: paste the address below.", "Anonymous, or what a proxy in front of this server asks for.", "Load. Data → Refresh All reads it again."),
       snippet("OData address", odataAddress(view, root)),
       text("For the very list of the page: Data → Get Data → From Other Sources → Blank Query → Advanced Editor, with the first query of Power BI above."),
     ],
@@ -64,7 +64,6 @@ const tools = [
     parts: [
       snippet("Address of the CSV", csvAddress(view, root)),
       snippet("Command", curl(view, root)),
-      text('Where a key is asked for, add: --header "Authorization: Bearer $TOPITEMS_KEY"'),
     ],
   },
   {

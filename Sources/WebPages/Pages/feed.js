@@ -76,7 +76,9 @@ export class Feed {
     const hangUp = () => line.abort();
     signal.addEventListener("abort", hangUp);
     let timer;
+    let isHeard = false;
     const listen = () => {
+      isHeard = true;
       clearTimeout(timer);
       timer = setTimeout(hangUp, longestSilence);
       this.#handlers.heard();
@@ -98,6 +100,10 @@ export class Feed {
           this.#handlers.state("unavailable");
         }
       }
+    } catch (error) {
+      // Not a byte all the while: something on the way keeps them until the stream ends, which it does not.
+      if (line.signal.aborted && !signal.aborted && !isHeard) throw new NoStream();
+      throw error;
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", hangUp);

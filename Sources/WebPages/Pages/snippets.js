@@ -154,7 +154,7 @@ export function csvAddress(view, root) {
 
 export function curl(view, root) {
   const parts = [...question(view)].map(([name, value]) => `  --data-urlencode ${shellWord(`${name}=${value}`)}`);
-  return [`curl --fail --get ${shellWord(String(new URL("v1/top-items.csv", root)))}`, ...parts].join(" \\\n");
+  return [`curl --fail-with-body --get ${shellWord(String(new URL("v1/top-items.csv", root)))}`, ...parts].join(" \\\n");
 }
 
 /** The same from the views, for what speaks SQL: Grafana, Superset, Metabase, psql. */
