@@ -5,7 +5,6 @@ import TestSupport
 struct APIServer: Sendable {
   let process: ProcessRunner
   let client: HTTPClient
-  let databaseURL: String
 
   init(databaseURL: String, options: [String] = []) throws {
     let process = try ProcessRunner(
@@ -19,7 +18,6 @@ struct APIServer: Sendable {
     }
     guard let port else { throw TestSupportError("no port") }
     self.process = process
-    self.databaseURL = databaseURL
     client = HTTPClient(port: port)
   }
 

@@ -1,6 +1,5 @@
 import Foundation
 import Glibc
-import Postgres
 import TestSupport
 import Testing
 
@@ -96,29 +95,6 @@ extension EndToEnd {
       }
     }
 
-    @Test("it is ready while slow questions hold every worker")
-    func readyWhileBusy() throws {
-      try withServer(["--workers", "1"]) { server in
-        let writer = try Connection(ConnectionOptions(url: server.databaseURL))
-        try writer.run(script: "BEGIN; LOCK TABLE revision IN ACCESS EXCLUSIVE MODE")
-        let watch = try Connection(ConnectionOptions(url: server.databaseURL))
-        let client = server.client
-        let slow = Background { try client.get("/v1/top-items?n=7", within: .seconds(20)).status }
-        try waitUntil("the only worker waits for the lock") {
-          try watch.execute(
-            """
-            SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-            AND datname = current_database() AND application_name NOT LIKE '% listener'
-            """
-          ).int64(0, 0) == 1
-        }
-        for _ in 0..<3 { #expect(try client.get("/readyz", within: .seconds(5)).status == 200) }
-        #expect(!slow.isDone, "the question still waits")
-        try writer.run(script: "COMMIT")
-        #expect(try slow.value() == 200)
-      }
-    }
-
     @Test("what is no HTTP is refused, and the next one is served")
     func socket() throws {
       try withServer { server in
@@ -209,11 +185,11 @@ extension EndToEnd {
       #expect(ContinuousClock.now - began < .seconds(10))
     }
 
-    private func withServer(_ options: [String] = [], _ body: (APIServer) throws -> Void) throws {
+    private func withServer(_ body: (APIServer) throws -> Void) throws {
       try TestDatabase.withDatabase { url in
         let run = try ProcessRunner.run(["migrate"], environment: ["TOPITEMS_DATABASE_URL": url])
         try #require(run.ending == .exited(0), "\(run)")
-        try body(APIServer(databaseURL: url, options: options))
+        try body(APIServer(databaseURL: url))
       }
     }
 
