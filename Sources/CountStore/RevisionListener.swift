@@ -16,8 +16,8 @@ public enum RevisionNews: Sendable {
 ///
 /// It hears at once, and tells at the pace of `HearingLanes`, so that no answer is recomputed more than 20 times a second.
 /// Silence is not trusted: every second the newest revision is asked for, so that a connection on which nothing can
-/// arrive (a black hole, a pooler that gives the session to somebody else) is found out. Where `LISTEN` is not possible,
-/// as on a read replica, the log of revisions is polled.
+/// arrive (a black hole, a pooler that gives the session to somebody else) is found out. There, and where `LISTEN` is not
+/// possible, as on a read replica, the log of revisions is polled; now and then it tries to listen again.
 public struct RevisionListener: Sendable {
   /// How the changes are learned.
   public enum Way: String, Sendable {
@@ -33,22 +33,25 @@ public struct RevisionListener: Sendable {
   /// After which it looks whether to stop.
   private static let attention = Duration.milliseconds(250)
   private static let pollingPause = Duration.milliseconds(100)
-  /// After which one that polls tries to listen again.
-  private static let pollingSpan = Duration.seconds(60)
 
   private let options: ConnectionOptions
+  private let pollingSpan: Duration
   private let isStopping: @Sendable () -> Bool
   private let tell: @Sendable (RevisionNews) -> Void
 
   /// - Parameters:
+  ///   - pollingSpan: after which one that polls tries to listen again. Where it is then told nothing, it polls for
+  ///     twice as long each time, up to an hour.
   ///   - isStopping: asked several times a second.
   ///   - tell: receives the news, on the thread that runs.
   public init(
     _ options: ConnectionOptions,
+    pollingSpan: Duration = .seconds(60),
     isStopping: @escaping @Sendable () -> Bool = { false },
     tell: @escaping @Sendable (RevisionNews) -> Void
   ) {
     self.options = options
+    self.pollingSpan = pollingSpan
     self.isStopping = isStopping
     self.tell = tell
   }
@@ -56,10 +59,10 @@ public struct RevisionListener: Sendable {
   /// Blocks until `isStopping`; reconnects with growing pauses of up to 2 s.
   public func run() {
     var failures = 0
-    var isDeaf = false
+    var deafness = Deafness(firstSpan: pollingSpan)
     while !isStopping() {
       do throws(PostgresError) {
-        try session(&failures, &isDeaf)
+        try session(&failures, &deafness)
       } catch {
         tell(.detached(error))
         let pause = min(Duration.milliseconds(100) * (1 << min(failures, 5)), .seconds(2))
@@ -69,26 +72,27 @@ public struct RevisionListener: Sendable {
     }
   }
 
-  private func session(_ failures: inout Int, _ isDeaf: inout Bool) throws(PostgresError) {
+  private func session(_ failures: inout Int, _ deafness: inout Deafness) throws(PostgresError) {
     let connection = try Connection(options)
     defer { connection.close() }
     while !isStopping() {
-      if !isDeaf, try listens(connection) {
+      if deafness.isOver(.now), try listens(connection) {
         // Before it is told: what is committed later must be heard of.
         let last = try newestRevision(connection)
         tell(.attached(.listening))
         failures = 0
+        let start = ContinuousClock.now
         do {
           try listen(connection, since: last)
         } catch {
-          isDeaf = error.sqlState == Self.deaf
+          if error.sqlState == Self.deaf { deafness.note(listeningSince: start, .now) }
           throw error
         }
       } else {
         let last = try newestRevision(connection)
         tell(.attached(.polling))
         failures = 0
-        try poll(connection, since: last)
+        try poll(connection, since: last, until: deafness.isOver(.now) ? nil : deafness.end)
       }
     }
   }
@@ -109,6 +113,8 @@ public struct RevisionListener: Sendable {
   private func listen(_ connection: Connection, since first: Int64) throws(PostgresError) {
     var last = first
     var quietSince = ContinuousClock.now
+    // A commit is visible a moment before it is told: what must be, and until when.
+    var expected: (revision: Int64, until: ContinuousClock.Instant)?
     var lanes = HearingLanes()
     while !isStopping() {
       var now = ContinuousClock.now
@@ -120,16 +126,17 @@ public struct RevisionListener: Sendable {
       if !notices.isEmpty {
         last = max(last, notices.map(\.revision).max() ?? last)
         quietSince = now
+      }
+      if let late = expected {
+        if last >= late.revision {
+          expected = nil
+        } else if now >= late.until {
+          throw PostgresError(.connection, "a NOTIFY did not arrive", sqlState: Self.deaf)
+        }
       } else if now - quietSince >= Self.heartbeat {
         let newest = try newestRevision(connection)
         if newest > last {
-          // A commit is visible a moment before it is told.
-          let late = try hear(connection, within: Self.heartbeat)
-          guard let heard = late.map(\.revision).max(), heard >= newest else {
-            throw PostgresError(.connection, "a NOTIFY did not arrive", sqlState: Self.deaf)
-          }
-          last = heard
-          tell(.heard(lanes.take(late, at: .now)))
+          expected = (newest, .now + Self.heartbeat)
         } else {
           tell(.heard(HeardRevisions()))
         }
@@ -165,11 +172,20 @@ public struct RevisionListener: Sendable {
 
   // MARK: Polling
 
-  private func poll(_ connection: Connection, since first: Int64) throws(PostgresError) {
-    let end = ContinuousClock.now + Self.pollingSpan
+  /// Polls until the server takes `LISTEN`: what is kept by those who are told stays as it is meanwhile.
+  ///
+  /// - Parameter start: when to try it; nil when it was refused.
+  private func poll(_ connection: Connection, since first: Int64, until start: ContinuousClock.Instant?)
+    throws(PostgresError)
+  {
+    var nextAttempt = start ?? .now + pollingSpan
     var last = first
-    while !isStopping(), ContinuousClock.now < end {
+    while !isStopping() {
       sleep(Self.pollingPause)
+      if ContinuousClock.now >= nextAttempt {
+        if try listens(connection) { return }
+        nextAttempt = .now + pollingSpan
+      }
       let result = try connection.execute(
         """
         SELECT revision, locations, (SELECT max(max_event_at) FROM ingest_offset)

@@ -10,11 +10,16 @@ struct Answer: Sendable {
   /// How long its parts took, for `Server-Timing`.
   var timings: [(name: String, duration: Duration)] = []
 
+  /// Receives an answer, on any thread.
+  typealias Deliver = @Sendable (Result<Answer, APIError>) -> Void
+
   /// When an answer is known.
   enum Outcome {
     case ready(Answer)
     /// It takes the database, and so a worker thread.
     case blocking(@Sendable () throws(APIError) -> Answer)
+    /// It comes by itself, without a worker thread. What is given here does not wait.
+    case later(@Sendable (@escaping Deliver) -> Void)
     /// As `blocking`; and the answer serves everybody who asks the same in that format.
     case shared(Format, @Sendable () throws(APIError) -> Answer)
     /// It may be of any length, and leaves in pieces unless it is short. What is thrown is an `APIError` or a

@@ -9,7 +9,7 @@ public enum Pace: Sendable {
   case client
 }
 
-/// What the API asks of the database. Each closure may block and is only called from a worker thread.
+/// What the API asks of the database. Each closure but `readiness` may block and is only called from a worker thread.
 ///
 /// Closures, so that tests answer from memory and the server from its pool of connections. Those that hand over rows
 /// throw a `CountStoreError`, or what a closure that they call throws.
@@ -36,8 +36,12 @@ public struct Backend: Sendable {
     ) throws -> Void
   /// How far a time zone is ahead of UTC at each of these times, in seconds.
   public var offsets: @Sendable (_ zone: String, _ times: [Timestamp]) throws(CountStoreError) -> [Int]
-  /// Reaches for the database and compares its migrations with this binary's.
-  public var readiness: @Sendable () throws(CountStoreError) -> Readiness
+  /// Reaches for the database and compares its migrations with this binary's. It returns at once, and calls `tell` once,
+  /// on any thread.
+  public typealias Probe =
+    @Sendable (_ tell: @escaping @Sendable (Result<Readiness, CountStoreError>) -> Void) -> Void
+  /// Tells whether questions can be answered. It does not wait for those that are.
+  public var readiness: Probe
   /// Tells how the whole system stands, from one snapshot.
   public var status: @Sendable () throws(CountStoreError) -> SystemStatus
 
@@ -59,7 +63,7 @@ public struct Backend: Sendable {
         _ row: (String) throws -> Void
       ) throws -> Void,
     offsets: @escaping @Sendable (_ zone: String, _ times: [Timestamp]) throws(CountStoreError) -> [Int],
-    readiness: @escaping @Sendable () throws(CountStoreError) -> Readiness,
+    readiness: @escaping Probe,
     status: @escaping @Sendable () throws(CountStoreError) -> SystemStatus
   ) {
     self.topItems = topItems

@@ -7,8 +7,13 @@ struct EncodedResult: Sendable {
   /// Where each row ends.
   var ends: [Int]
 
-  /// How much memory it takes.
-  var size: Int { meta.count + records.count + MemoryLayout<Int>.size * ends.count }
+  /// How much memory it takes, in bytes.
+  var heldBytes: Int { meta.heldBytes + records.heldBytes + ends.heldBytes }
+
+  /// The same without room to grow.
+  func trimmed() -> EncodedResult {
+    EncodedResult(meta: meta.trimmed(), records: records.trimmed(), ends: ends.trimmed())
+  }
 
   /// The envelope around some of the rows.
   func page(rows: Range<Int>, next: (url: String, cursor: String)?) -> [UInt8] {

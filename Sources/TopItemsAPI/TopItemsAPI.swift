@@ -82,6 +82,7 @@ public struct TopItemsAPI: Sendable {
       switch try route.answer(asked) {
       case .ready(let answer): return .ready(frame.response(answer))
       case .blocking(let work): return Self.blocking(work, frame)
+      case .later(let subscribe): return Self.later(subscribe, frame)
       case .shared(let format, let work):
         return sharedReply(to: request, route, asked, format, frame, work) ?? Self.blocking(work, frame)
       case .streaming(let work): return Self.streaming(work, frame)
@@ -100,6 +101,20 @@ public struct TopItemsAPI: Sendable {
         return frame.response(try work())
       } catch {
         return frame.response(error)
+      }
+    }
+  }
+
+  private static func later(
+    _ subscribe: @escaping @Sendable (@escaping Answer.Deliver) -> Void,
+    _ frame: Frame
+  ) -> Reply {
+    .push { channel in
+      subscribe { outcome in
+        switch outcome {
+        case .success(let answer): channel.answer(frame.response(answer))
+        case .failure(let error): channel.answer(frame.response(error))
+        }
       }
     }
   }

@@ -1,4 +1,5 @@
 import CountStore
+import Dispatch
 import Postgres
 import TopItemsAPI
 
@@ -7,8 +8,10 @@ extension Backend {
   ///
   /// - Parameters:
   ///   - streams: connections without a `statement_timeout`, for rows that are read at a client's pace.
-  ///   - zones: for what is asked while a connection of another pool is held, which must not wait for one of its own.
+  ///   - zones: for what is asked while a connection of another pool is held, which must not wait for one of its own; and
+  ///     for readiness, which must not wait for questions.
   init(pool: ConnectionPool, streams: ConnectionPool, zones: ConnectionPool) {
+    let probes = DispatchQueue(label: "readiness")
     @Sendable func paced(_ pace: Pace) -> ConnectionPool { pace == .client ? streams : pool }
     self.init(
       topItems: { query throws(CountStoreError) in
@@ -33,14 +36,8 @@ extension Backend {
       offsets: { zone, times throws(CountStoreError) in
         try Self.answer(zones) { store throws(CountStoreError) in try store.offsets(of: zone, at: times) }
       },
-      readiness: { () throws(CountStoreError) in
-        try Self.answer(pool) { store throws(CountStoreError) in
-          do throws(PostgresError) {
-            return try store.readiness()
-          } catch {
-            throw .postgres(error)
-          }
-        }
+      readiness: { tell in
+        probes.async { tell(Self.readiness(zones)) }
       },
       status: { () throws(CountStoreError) in
         try Self.answer(pool) { store throws(CountStoreError) in try store.status() }
@@ -52,6 +49,18 @@ extension Backend {
   static func rows(_ pool: ConnectionPool) -> ODataService.Read {
     { query, body throws(CountStoreError) in
       try answer(pool) { store throws(CountStoreError) in try store.read(query, body) }
+    }
+  }
+
+  private static func readiness(_ pool: ConnectionPool) -> Result<Readiness, CountStoreError> {
+    Result { () throws(CountStoreError) in
+      try answer(pool) { store throws(CountStoreError) in
+        do throws(PostgresError) {
+          return try store.readiness()
+        } catch {
+          throw .postgres(error)
+        }
+      }
     }
   }
 

@@ -161,10 +161,10 @@ struct Serve: ParsableCommand {
     if let warning = try encryption.warning(for: address) { log.warn(warning) }
     let accessLog = try accessLog()
     let metrics = ServerMetrics()
-    // A request waits in the server's queue for a worker; a worker never waits for a connection but that of time zones,
-    // which is held for no longer than a millisecond.
+    // A request waits in the server's queue for a worker; a worker never waits for a connection but that of time zones
+    // and of readiness, which is held for no longer than a millisecond.
     let pool = ConnectionPool(options, size: workers, queueBound: workers)
-    let zones = ConnectionPool(options, size: 1, queueBound: 2 * workers)
+    let zones = ConnectionPool(options, size: 1, queueBound: 2 * workers + 1)
     // A client that is slow to take rows must neither be cut off by the time limit of a statement nor keep the others
     // from theirs. Between two rows the limit holds; a server process whose client is gone ends by itself.
     var patient = options

@@ -102,7 +102,7 @@ extension Backend {
       eachLocation: { _, _, begin, _ in try begin(1) },
       eachItem: { _, _, _, begin, _ in try begin(1) },
       offsets: { _, times in times.map { _ in 3600 } },
-      readiness: { .ready },
+      readiness: { $0(.success(.ready)) },
       status: {
         SystemStatus(
           revision: 1,

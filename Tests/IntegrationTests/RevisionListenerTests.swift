@@ -51,7 +51,8 @@ struct RevisionListenerTests {
         }
         try change(2, "Door")
         try waitUntil("all are told") {
-          heard.news.contains { $0.alone == [2] } && heard.news.contains { $0.together?.contains(2) == true }
+          heard.news.contains { $0.alone?.contains(2) == true }
+            && heard.news.contains { $0.together?.contains(2) == true }
         }
         let seconds = (ContinuousClock.now - began) / .seconds(1)
         for way in [\HeardRevisions.alone, \.together] {
@@ -103,7 +104,68 @@ struct RevisionListenerTests {
     }
   }
 
-  @Test("a standby, which takes no LISTEN, is polled")
+  @Test("one that was deaf listens again, and then hears at once")
+  func hearsAgain() throws {
+    try CountStoreFixture.with { fixture throws in
+      try Listening.with(fixture.url, pollingSpan: .milliseconds(500)) { heard in
+        try waitUntil("it listens") { heard.ways == [.listening] }
+        try fixture.connection.run(script: "INSERT INTO revision (revision, locations) VALUES (7, '{1}')")
+        try waitUntil("it listens again") { heard.ways.count > 1 && heard.ways.last == .listening }
+        _ = try fixture.store.importLocations([Location(oid: 7, name: "Gate")], replace: false, dryRun: false)
+        try waitUntil("the import is told") { heard.news.last?.alone == [7] }
+        let confirmations = heard.confirmations
+        try waitUntil("it is still trusted") { heard.confirmations > confirmations }
+        #expect(heard.ways.last == .listening && heard.losses == 1)
+      }
+    }
+  }
+
+  /// The listener's question for the newest revision waits for a lock; what it then says has two commits, of which one
+  /// is told with it, and the other one when the listener has passed on the first.
+  @Test(
+    "a commit that is told a moment after it is seen is no deafness, also when another one is told before it"
+  )
+  func late() throws {
+    try CountStoreFixture.with { fixture throws in
+      let url = fixture.url
+      @Sendable func notify(_ payload: String) -> String {
+        "SELECT pg_notify('\(CountStore.revisionChannel)', '\(payload)')"
+      }
+      let pass: @Sendable (HeardRevisions) -> Void = { heard in
+        guard heard.alone == [1] else { return }
+        do {
+          try Connection(ConnectionOptions(url: url)).run(script: notify("8 - 2"))
+        } catch {
+          Issue.record(error)
+        }
+      }
+      try Listening.with(url, onNews: pass) { heard in
+        try waitUntil("it listens") { heard.ways == [.listening] }
+        let writer = try Connection(ConnectionOptions(url: url))
+        try writer.run(script: "BEGIN; LOCK TABLE revision IN ACCESS EXCLUSIVE MODE")
+        try waitUntil("it asks for the newest revision") {
+          try fixture.number(
+            """
+            SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+            AND application_name = 'the listener' AND datname = current_database()
+            """
+          ) == 1
+        }
+        try writer.run(
+          script: """
+            INSERT INTO revision (revision, locations) VALUES (7, '{1}'), (8, '{2}');
+            \(notify("7 - 1")); COMMIT
+            """
+        )
+        try waitUntil("both are told") { heard.news.contains { $0.alone == [2] } }
+        let confirmations = heard.confirmations
+        try waitUntil("it is still trusted") { heard.confirmations > confirmations }
+        #expect(heard.ways == [.listening] && heard.losses == 0)
+      }
+    }
+  }
+
+  @Test("a standby, which takes no LISTEN, is polled without a break")
   func standby() throws {
     let cluster = try PostgresCluster(fsync: false)
     defer { cluster.remove() }
@@ -112,8 +174,9 @@ struct RevisionListenerTests {
     // It waits for a primary that never comes, and can be read.
     _ = FileManager.default.createFile(atPath: cluster.folder + "/data/standby.signal", contents: nil)
     try cluster.start()
-    try Listening.with(cluster.url()) { heard in
-      try waitUntil("it polls") { heard.ways == [.polling] && heard.confirmations > 2 }
+    try Listening.with(cluster.url(), pollingSpan: .milliseconds(1)) { heard in
+      try waitUntil("it polls") { heard.confirmations > 5 }
+      #expect(heard.ways == [.polling], "it has tried to listen again and again, and nothing was forgotten")
       #expect(heard.losses == 0)
     }
   }
@@ -138,12 +201,23 @@ private final class Listening: Sendable {
   var losses: Int { state.withLock { $0.losses } }
 
   /// Listens as a server does, for as long as the body runs.
-  static func with(_ url: String, _ body: (Listening) throws -> Void) throws {
+  ///
+  /// - Parameter onNews: is called with each change, on the listener's thread.
+  static func with(
+    _ url: String,
+    pollingSpan: Duration = .seconds(60),
+    onNews: @escaping @Sendable (HeardRevisions) -> Void = { _ in },
+    _ body: (Listening) throws -> Void
+  ) throws {
     let heard = Listening()
     var options = ConnectionOptions(url: url)
     options.applicationName = "the listener"
     options.settings = [("default_transaction_read_only", "on"), ("statement_timeout", "10s")]
-    let listener = RevisionListener(options, isStopping: { heard.isDone.isSet }) { heard.take($0) }
+    let isStopping: @Sendable () -> Bool = { heard.isDone.isSet }
+    let listener = RevisionListener(options, pollingSpan: pollingSpan, isStopping: isStopping) { news in
+      heard.take(news)
+      if case .heard(let changes) = news, !changes.isEmpty { onNews(changes) }
+    }
     let work = Background { listener.run() }
     defer { heard.isDone.set() }
     try body(heard)

@@ -1,7 +1,6 @@
 import CountStore
 import HTTP
 import Locks
-import TestSupport
 import Testing
 
 @testable import TopItemsAPI
@@ -153,63 +152,5 @@ struct AnswerCacheTests {
     cache.ask(fixture.question([7], size: 50_000), deliver: given.deliver)
     fixture.runAll()
     #expect(cache.statistics.bytes <= 100_000, "one that would take the place of many is not kept")
-  }
-
-  /// The law of the cache, against a model: whatever the order of commits, news, questions, queries and pauses, an
-  /// answer has every commit of its locations that was heard of before it was asked for.
-  @Test("no answer misses what was heard before it was asked for", arguments: 0..<40)
-  func law(seed: UInt64) {
-    struct Model {
-      var heard: [Int64: Int] = [:]
-      var unheard: [Int64] = []
-    }
-    var random = SeededGenerator(seed: seed)
-    let cache = fixture.cache(capacity: seed % 3 == 0 ? 8 * 2500 : 1 << 20)
-    var model = Model()
-    let delivered = Lock(0)
-    var asked = 0
-    cache.tell(.attached(.listening))
-    for _ in 0..<600 {
-      switch Int.random(in: 0..<12, using: &random) {
-      case 0...2:
-        let location = Int64(Int.random(in: 0..<3, using: &random))
-        fixture.commit(location)
-        model.unheard.append(location)
-      case 3, 4:
-        for location in model.unheard { model.heard[location] = fixture.version(location) }
-        // What is told at once may hold more than one commit, and several of a location.
-        if !model.unheard.isEmpty {
-          let notices = model.unheard.map { RevisionNotice(revision: 1, locations: [$0]) }
-          cache.tell(.heard(HeardRevisions(notices)))
-        }
-        model.unheard = []
-      case 5...8:
-        let locations = (0..<3).map(Int64.init).filter { _ in Int.random(in: 0..<2, using: &random) == 0 }
-        guard !locations.isEmpty else { continue }
-        let least = locations.map { model.heard[$0] ?? 0 }
-        asked += 1
-        cache.ask(fixture.question(locations), acceptsGzip: Int.random(in: 0..<2, using: &random) == 0) {
-          outcome in
-          delivered.withLock { $0 += 1 }
-          guard let answer = try? outcome.get() else {
-            Issue.record("no answer")
-            return
-          }
-          let versions = String(decoding: answer.body, as: UTF8.self).split(separator: ",").compactMap {
-            Int($0)
-          }
-          #expect(zip(versions, least).allSatisfy { $0 >= $1 }, "\(versions) misses some of \(least)")
-        }
-      case 9: fixture.runOne(Int.random(in: 0..<4, using: &random))
-      case 10: fixture.pass(.milliseconds(Int.random(in: 0..<2000, using: &random)))
-      default:
-        if Int.random(in: 0..<10, using: &random) == 0 { cache.tell(.lost) }
-        cache.tell(.attached(.listening))
-        for location in 0..<3 { model.heard[Int64(location)] = fixture.version(Int64(location)) }
-        model.unheard = []
-      }
-    }
-    fixture.runAll()
-    #expect(delivered.withLock { $0 } == asked, "everybody is answered, once")
   }
 }

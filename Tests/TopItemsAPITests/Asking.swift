@@ -79,7 +79,7 @@ struct Asking {
           let offset = try offsets.get()
           return times.map { _ in offset }
         },
-        readiness: { () throws(CountStoreError) in try readiness.get() },
+        readiness: { $0(readiness) },
         status: { () throws(CountStoreError) in try status.get() }
       ),
       settings: settings,

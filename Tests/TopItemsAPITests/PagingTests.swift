@@ -123,26 +123,4 @@ struct PagingTests {
       .string
     #expect(next?.hasPrefix("https://example.com/base/v1/top-items?limit=5&cursor=") == true)
   }
-
-  @Test("results leave when they were idle for long, or the least used when there is no room")
-  func bounds() {
-    let kept = KeptResults(capacity: 250, idleLimit: .seconds(300))
-    let result = EncodedResult(meta: [], records: Array(repeating: 0, count: 100), ends: [])
-    let start = ContinuousClock.now
-    let first = kept.keep(result, question: "a", now: start)
-    let second = kept.keep(result, question: "b", now: start + .seconds(1))
-    #expect(kept.find(first, now: start + .seconds(2))?.question == "a")
-    let third = kept.keep(result, question: "c", now: start + .seconds(3))
-    #expect(kept.find(second, now: start + .seconds(4)) == nil)
-    #expect(kept.find(first, now: start + .seconds(5)) != nil)
-    #expect(kept.find(third, now: start + .seconds(304)) == nil)
-    #expect(kept.find(first, now: start + .seconds(305)) != nil)
-    let large = kept.keep(
-      EncodedResult(meta: [], records: Array(repeating: 0, count: 300), ends: []),
-      question: "d",
-      now: start + .seconds(306)
-    )
-    #expect(kept.find(large, now: start + .seconds(306)) == nil)
-    #expect(kept.find(first, now: start + .seconds(306)) != nil)
-  }
 }

@@ -31,9 +31,10 @@ struct AnswerTable {
     var checked: UInt64 = 0
     var flight: Flight?
     var wantsGzip = false
-    var lastUse: UInt64 = 0
+    /// In the order of use; nil while nothing is kept of it.
+    var place: UseOrder<Entry>.Place?
     var aliases: [Alias] = []
-    /// Those of `answer` and of `aliases`.
+    /// Those of `answer` with `key`, and of `aliases`.
     var bytes = (answer: 0, aliases: 0)
 
     init(_ key: Question.Key) { self.key = key }
@@ -54,7 +55,10 @@ struct AnswerTable {
   private var trustedUntil: ContinuousClock.Instant?
   private var entries: [Question.Key: Entry] = [:]
   private var aliases: [Alias: Entry] = [:]
-  private var uses: UInt64 = 0
+  /// Entries of which something is kept.
+  private var order = UseOrder<Entry>()
+  /// Those who have ever waited.
+  private var waiters: UInt64 = 0
   private(set) var bytes = 0
   private(set) var hits = 0
   private(set) var computations = 0
@@ -101,7 +105,10 @@ struct AnswerTable {
     guard let entry = entries[key], let answer = current(entry, acceptsGzip: acceptsGzip, now) else {
       return nil
     }
-    if let alias { remember(alias, of: entry) }
+    if let alias {
+      remember(alias, of: entry)
+      evict()
+    }
     return answer
   }
 
@@ -116,8 +123,8 @@ struct AnswerTable {
     if let answer = current(entry, acceptsGzip: acceptsGzip, now) { return .have(answer) }
     entries[key] = entry
     if acceptsGzip { entry.wantsGzip = true }
-    touch(entry)
-    let number = uses
+    waiters += 1
+    let number = waiters
     guard entry.flight == nil else {
       entry.flight?.waiters[number] = (waiter, changes.sequence)
       return .wait(number)
@@ -143,13 +150,8 @@ struct AnswerTable {
       entry.checked = changes.sequence
     }
     hits += 1
-    touch(entry)
+    if let place = entry.place { order.use(place) }
     return answer
-  }
-
-  private mutating func touch(_ entry: Entry) {
-    uses += 1
-    entry.lastUse = uses
   }
 
   // MARK: Answering
@@ -190,15 +192,17 @@ struct AnswerTable {
     bytes -= entry.bytes.answer
     entry.bytes.answer = 0
     entry.answer = nil
-    if let answer, answer.basis != nil, isCurrent, isTrusted(now), answer.bytes <= capacity / 8 {
+    let cost = (answer?.bytes ?? 0) + key.heldBytes
+    if let answer, answer.basis != nil, isCurrent, isTrusted(now), cost <= capacity / 8 {
       entry.answer = answer
       entry.checked = changes.sequence
-      entry.bytes.answer = answer.bytes
-      bytes += answer.bytes
+      entry.bytes.answer = cost
+      bytes += cost
+      if let place = entry.place { order.use(place) } else { entry.place = order.add(entry) }
       if let alias { remember(alias, of: entry) }
       evict()
     } else if entry.flight == nil {
-      remove(entry)
+      forget(entry)
     }
     let told = flight.waiters.values.filter { isCurrent || $0.heard <= heard }
     return (told.map(\.tell), !late.isEmpty)
@@ -209,7 +213,7 @@ struct AnswerTable {
   mutating func abandon(_ key: Question.Key) -> [Waiter] {
     guard let entry = entries[key], let flight = entry.flight else { return [] }
     entry.flight = nil
-    if entry.answer == nil { remove(entry) }
+    if entry.answer == nil { forget(entry) }
     return flight.waiters.values.map(\.tell)
   }
 
@@ -224,21 +228,20 @@ struct AnswerTable {
     bytes += cost
   }
 
-  /// Drops what was not used for longest. An eighth at once, so that it is not sorted for each answer.
+  /// Drops what was not used for longest. Who holds an answer already has it; that is never waited for.
   private mutating func evict() {
-    guard bytes > capacity else { return }
-    for entry in entries.values.filter({ $0.flight == nil }).sorted(by: { $0.lastUse < $1.lastUse }) {
-      guard bytes > capacity / 8 * 7 else { return }
-      remove(entry)
-    }
+    while bytes > capacity, let oldest = order.oldest { forget(oldest) }
   }
 
-  private mutating func remove(_ entry: Entry) {
+  /// Drops what is kept of it. Who waits for its next answer gets that.
+  private mutating func forget(_ entry: Entry) {
     bytes -= entry.bytes.answer + entry.bytes.aliases
     entry.bytes = (0, 0)
     entry.answer = nil
     for alias in entry.aliases { aliases[alias] = nil }
     entry.aliases = []
-    entries[entry.key] = nil
+    if let place = entry.place { order.remove(place) }
+    entry.place = nil
+    if entry.flight == nil { entries[entry.key] = nil }
   }
 }

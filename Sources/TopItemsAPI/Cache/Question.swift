@@ -7,6 +7,9 @@ struct Question: Sendable {
     /// Bytes, as a `String` is equal to another one that is composed differently.
     private let bytes: [UInt8]
 
+    /// How much memory it takes, in bytes.
+    var heldBytes: Int { bytes.heldBytes }
+
     /// - Parameters:
     ///   - path: the route.
     ///   - format: what was negotiated, where the route has several.

@@ -15,32 +15,28 @@ final class HeldPages: Sendable {
     /// The question that it answers: a token is of use for no other.
     var question: String
 
-    /// With what an array and an entry of a dictionary take at most.
-    fileprivate var size: Int {
-      pages.reduce(head.count + question.utf8.count + 512) { $0 + $1.count + 64 }
+    /// How much memory it takes, in bytes.
+    fileprivate var heldBytes: Int {
+      pages.reduce(head.heldBytes + pages.heldBytes + question.heldBytes + contentType.heldBytes) {
+        $0 + $1.heldBytes
+      }
     }
-  }
 
-  private struct Entry {
-    var result: Result
-    var size: Int
-    var lastUse: ContinuousClock.Instant
-  }
-
-  private struct State {
-    var entries: [String: Entry] = [:]
-    var size = 0
-
-    mutating func remove(_ id: String) {
-      if let entry = entries.removeValue(forKey: id) { size -= entry.size }
+    /// The same without room to grow.
+    fileprivate func trimmed() -> Result {
+      Result(
+        head: head.trimmed(),
+        pages: pages.map { $0.trimmed() },
+        contentType: contentType,
+        question: question.trimmed()
+      )
     }
   }
 
   /// The most bytes that are held.
   let capacity: Int
-  private let idle: Duration
   private let now: @Sendable () -> ContinuousClock.Instant
-  private let state = Lock(State())
+  private let shelf: Lock<ResultShelf<String, Result>>
 
   init(
     capacity: Int,
@@ -48,8 +44,8 @@ final class HeldPages: Sendable {
     now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
   ) {
     self.capacity = capacity
-    self.idle = idle
     self.now = now
+    shelf = Lock(ResultShelf(capacity: capacity, idleLimit: idle))
   }
 
   /// Keeps a result that is not larger than the capacity.
@@ -57,31 +53,15 @@ final class HeldPages: Sendable {
   func hold(_ result: Result) -> String {
     var random = SystemRandomNumberGenerator()
     let id = String(random.next(), radix: 36) + String(random.next(), radix: 36)
-    let entry = Entry(result: result, size: result.size, lastUse: now())
-    state.withLock { state in
-      purge(&state)
-      state.entries[id] = entry
-      state.size += entry.size
-      while state.size > capacity, state.entries.count > 1,
-        let oldest = state.entries.filter({ $0.key != id }).min(by: { $0.value.lastUse < $1.value.lastUse })
-      {
-        state.remove(oldest.key)
-      }
-    }
+    let result = result.trimmed()
+    let now = now()
+    shelf.withLock { $0.put(result, result.heldBytes, under: id, now) }
     return id
   }
 
   /// A result that is still there.
   func result(_ id: String) -> Result? {
-    state.withLock { state in
-      purge(&state)
-      state.entries[id]?.lastUse = now()
-      return state.entries[id]?.result
-    }
-  }
-
-  private func purge(_ state: inout State) {
-    let limit = now() - idle
-    for (id, entry) in state.entries where entry.lastUse < limit { state.remove(id) }
+    let now = now()
+    return shelf.withLock { $0.use(id, now) }
   }
 }

@@ -69,7 +69,7 @@ struct ODataPages {
   let size: Int
   /// With commas between the entities.
   private(set) var pages: [[UInt8]] = []
-  /// Of all pages.
+  /// Of all pages, with what an array takes besides its elements.
   private(set) var bytes = 0
   private var entities = 0
 
@@ -80,6 +80,7 @@ struct ODataPages {
   mutating func append(_ entity: [UInt8]) {
     if entities % size == 0 {
       pages.append(entity)
+      bytes += 64
     } else {
       pages[pages.count - 1].append(UInt8(ascii: ","))
       pages[pages.count - 1] += entity

@@ -1,0 +1,38 @@
+import CountStore
+import Locks
+import Testing
+
+@testable import TopItemsAPI
+
+@Suite("Readiness")
+final class ReadinessTests: Sendable {
+  private typealias Tell = @Sendable (Result<Readiness, CountStoreError>) -> Void
+
+  private let probes = Lock<[Tell]>([])
+  private let answers = Lock<[String]>([])
+
+  @Test("all who ask while one looks get what it finds; who asks after that has it looked at anew")
+  func sharing() throws {
+    let endpoint = ReadinessEndpoint(ask: { [self] tell in probes.withLock { $0.append(tell) } }) { _ in }
+    for _ in 0..<3 { try ask(endpoint) }
+    #expect(probes.withLock { $0.count } == 1 && answers.withLock { $0.isEmpty })
+    probes.withLock { $0[0] }(.success(.ready))
+    #expect(answers.withLock { $0 } == Array(repeating: #"{"status":"ready"}"#, count: 3))
+    try ask(endpoint)
+    #expect(probes.withLock { $0.count } == 2 && answers.withLock { $0.count } == 3)
+    probes.withLock { $0[1] }(.success(.migrationsPending(["0007_x.sql"])))
+    #expect(answers.withLock { $0.last }?.contains("0007_x.sql") == true)
+  }
+
+  private func ask(_ endpoint: ReadinessEndpoint) throws {
+    guard case .later(let subscribe) = endpoint.answer() else { throw UnexpectedReply() }
+    subscribe { [self] outcome in
+      answers.withLock { answers in
+        switch outcome {
+        case .success(let answer): answers.append(String(decoding: answer.body, as: UTF8.self))
+        case .failure(let error): answers.append("\(error)")
+        }
+      }
+    }
+  }
+}
