@@ -31,6 +31,7 @@ int main(int argc, char **argv) {
     if (SSL_CTX_use_certificate_chain_file(context, argv[3]) != 1) return 66;
     if (SSL_CTX_use_PrivateKey_file(context, argv[4], SSL_FILETYPE_PEM) != 1) return 66;
   }
+  signal(SIGPIPE, SIG_IGN);  // A client may leave while it is written to.
   // The second process ends with the first one.
   if (fork() == 0) prctl(PR_SET_PDEATHSIG, SIGTERM);
   int on = 1, listener = socket(AF_INET, SOCK_STREAM, 0), loop = epoll_create1(0);
