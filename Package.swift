@@ -16,7 +16,7 @@ let package = Package(
   name: "topitems",
   products: [
     .executable(name: "topitems", targets: ["topitems"]),
-    .library(name: "HTTPServer", targets: ["HTTP", "HTTPServer", "Sockets", "TLS"]),
+    .library(name: "HTTPServer", targets: ["HTTP", "HTTPServer", "Prometheus", "Sockets", "TLS"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
