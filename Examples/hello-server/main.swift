@@ -34,6 +34,7 @@ let server = Server(
 
 // Waited for by this thread alone: a signal's handler may not do what `stop` does. Blocked first, as threads inherit it.
 var signals = sigset_t()
+sigemptyset(&signals)
 for number in [SIGINT, SIGTERM] { sigaddset(&signals, number) }
 pthread_sigmask(SIG_BLOCK, &signals, nil)
 
