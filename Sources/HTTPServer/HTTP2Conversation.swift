@@ -83,7 +83,7 @@ final class HTTP2Conversation: Conversation {
       session.write(into: &loop.output, limit: HTTP2Conversation.outputLimit, now: now)
       let count = loop.output.count
       connection.flush()
-      // Without a byte, what was written last may have been asked for more.
+      // nghttp2 may have asked a stream for more although no byte came of it.
       guard count > 0 || session.hasNotices, connection.isDrained, !connection.isClosed else { break }
       // A client and a worker that are both fast would keep the loop from all others.
       if round == HTTP2Conversation.roundsPerTurn { loop.news(on: connection, number: 0).post() }

@@ -125,7 +125,7 @@ final class FaultFixture {
     // Tansu delays a group's first assignment by half of it.
     kafka["session.timeout.ms"] = "2500"
     kafka["heartbeat.interval.ms"] = "500"
-    // A stand-in for Kafka that never answers a request to join the group is asked again then, and 3 s.
+    // A request to join the group that a stand-in for Kafka never answers is given up 3 s after this time, and sent again.
     kafka["max.poll.interval.ms"] = "10000"
     kafka["socket.timeout.ms"] = "3000"
     kafka["reconnect.backoff.max.ms"] = "500"
