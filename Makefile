@@ -5,7 +5,7 @@
 export TOPITEMS_WARNINGS_AS_ERRORS = 1
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test test-clients soak bench bench-latency bench-live bench-http bench-page bench-ingest \
+.PHONY: help build demo test test-clients test-clocks soak bench bench-latency bench-live bench-http bench-page bench-ingest \
   bench-queries bench-crowds bench-mixed fuzz sanitize lint format services stop clean
 
 help: ## Tell what there is (this)
@@ -20,6 +20,9 @@ demo: ## From nothing to a live top list; Ctrl-C ends it (DEMO_SECONDS=30: ends 
 
 test: ## Build, lint, and run the unit, integration and end-to-end tests on private services
 	@deploy/dev/test
+
+test-clocks: ## Run the computing tests under other clocks, time zones and accounts (as root)
+	@deploy/dev/test-clocks
 
 test-clients: ## Ask a server with real clients: browsers, Python's, curl (OPTIONS="-k live": of these tests)
 	@deploy/dev/test-clients $(OPTIONS)

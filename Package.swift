@@ -58,7 +58,7 @@ let package = Package(
     ),
     .target(
       name: "CountStore",
-      dependencies: ["Postgres", "Counting"],
+      dependencies: ["Postgres", "Counting", "Locks"],
       resources: [.embedInCode("Migrations")],
       swiftSettings: hotPath
     ),
@@ -146,7 +146,8 @@ let package = Package(
       dependencies: ["HTTP", "HTTPCases", "TestSupport"],
       swiftSettings: swift
     ),
-    .testTarget(name: "SocketsTests", dependencies: ["Sockets"], swiftSettings: swift),
+    .testTarget(name: "LocksTests", dependencies: ["Locks"], swiftSettings: swift),
+    .testTarget(name: "SocketsTests", dependencies: ["Sockets", "Locks"], swiftSettings: swift),
     .testTarget(
       name: "HTTPServerTests",
       dependencies: [
@@ -156,12 +157,12 @@ let package = Package(
     ),
     .testTarget(
       name: "CountStoreTests",
-      dependencies: ["CountStore", "Counting", "TestSupport"],
+      dependencies: ["CountStore", "Counting", "Locks", "TestSupport"],
       swiftSettings: swift
     ),
     .testTarget(
       name: "IngestionTests",
-      dependencies: ["Ingestion", "CountStore", "Counting", "Postgres", "TestSupport"],
+      dependencies: ["Ingestion", "CountStore", "Counting", "Locks", "Postgres", "TestSupport"],
       swiftSettings: swift
     ),
     .testTarget(

@@ -1,4 +1,4 @@
-import Glibc
+public import Locks
 
 /// What a connection knows of the cameras' rows: which there are, and what it has noted but not yet added to them.
 ///
@@ -17,8 +17,9 @@ public struct CameraLedger: Sendable {
   static let rowsAtOnce = 10_000
 
   let limit: Int
-  /// Nanoseconds from one update of the rows to the next.
-  private let interval: UInt64
+  /// From one update of the rows to the next.
+  private let interval: Duration
+  private let now: @Sendable () -> MonotonicInstant
   var admitted: Set<CameraKey> = []
   /// While it is above zero, there is no room.
   var fullForBatches = 0
@@ -27,7 +28,7 @@ public struct CameraLedger: Sendable {
   private(set) var pending = CameraTallies(limit: .max)
   /// Committed, and to be merged into the sum while the server is busy.
   private var settled: [CameraNote.Entry] = []
-  private var updatedAt = Self.now()
+  private var updatedAt: MonotonicInstant
   private var staged: Staged?
   /// Where among the results of the transaction's last statements the id of the row of `camera_change` is.
   private(set) var noteIndex: Int?
@@ -45,22 +46,29 @@ public struct CameraLedger: Sendable {
   /// Nothing is known yet.
   /// - Parameters:
   ///   - limit: how many cameras get a row of their own.
-  ///   - intervalSeconds: how often the rows are updated; 0 for each time.
-  public init(limit: Int = defaultLimit, intervalSeconds: Int = 10) {
+  ///   - interval: how often the rows are updated; zero for each time.
+  ///   - now: the clock.
+  public init(
+    limit: Int = defaultLimit,
+    interval: Duration = .seconds(10),
+    now: @escaping @Sendable () -> MonotonicInstant = MonotonicInstant.now
+  ) {
     self.limit = limit
-    interval = UInt64(intervalSeconds) * 1_000_000_000
+    self.interval = interval
+    self.now = now
+    updatedAt = now()
   }
 
   /// Forgets all: the database may be another one. What was pending is in `camera_change`.
   public mutating func removeAll() {
-    self = CameraLedger(limit: limit, intervalSeconds: Int(interval / 1_000_000_000))
+    self = CameraLedger(limit: limit, interval: interval, now: now)
   }
 
   /// Whether the rows are to be updated with this batch.
-  var isDue: Bool { changes.count >= Self.changesAtMost || Self.now() - updatedAt >= interval }
+  var isDue: Bool { changes.count >= Self.changesAtMost || now().elapsed(since: updatedAt) >= interval }
 
   /// Lets the next batch update the rows.
-  public mutating func makeDue() { updatedAt = 0 }
+  public mutating func makeDue() { updatedAt = .distantPast }
 
   mutating func stage(_ staged: Staged, answeredAt index: Int? = nil) {
     self.staged = staged
@@ -107,12 +115,6 @@ public struct CameraLedger: Sendable {
     settled.removeAll()
     changes.removeAll(keepingCapacity: true)
     pending = CameraTallies(limit: .max)
-    updatedAt = Self.now()
-  }
-
-  private static func now() -> UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    updatedAt = now()
   }
 }

@@ -70,7 +70,7 @@ extension CountStore {
         skew: nil
       )
     }
-    var ledger = CameraLedger(limit: maximumCameras, intervalSeconds: 0)
+    var ledger = CameraLedger(limit: maximumCameras, interval: .zero)
     try admit(cameras, to: &ledger)
 
     return try connection.transaction { _ throws(PostgresError) in

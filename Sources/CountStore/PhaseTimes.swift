@@ -1,4 +1,4 @@
-import Glibc
+private import Locks
 
 /// A part of a batch's way from Kafka into the database, for those who ask where its time goes.
 public enum BatchPhase: String, Sendable, CaseIterable {
@@ -21,15 +21,15 @@ public enum BatchPhase: String, Sendable, CaseIterable {
 public struct PhaseTimes: Sendable, Equatable {
   /// By phase; those that never ended have none.
   public private(set) var microseconds: [BatchPhase: Int64] = [:]
-  private var mark = Self.now()
+  private var mark = MonotonicInstant.now()
 
   /// The first phase begins now.
   public init() {}
 
   /// Ends a phase that began with the end of the one before.
   public mutating func end(_ phase: BatchPhase) {
-    let now = Self.now()
-    microseconds[phase, default: 0] += now - mark
+    let now = MonotonicInstant.now()
+    microseconds[phase, default: 0] += now.elapsed(since: mark).microseconds
     mark = now
   }
 
@@ -41,12 +41,5 @@ public struct PhaseTimes: Sendable, Equatable {
   /// Takes over what others have measured.
   public mutating func merge(_ other: PhaseTimes) {
     microseconds.merge(other.microseconds, uniquingKeysWith: +)
-  }
-
-  /// CLOCK_MONOTONIC in microseconds.
-  private static func now() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
   }
 }

@@ -1,4 +1,5 @@
 import HTTP
+import Locks
 import Sockets
 
 /// A request and what became of it: a line of an access log. It holds no credentials: fields that carry them are not
@@ -97,7 +98,7 @@ extension ServerLoop {
     isEndless: Bool = false
   ) {
     guard let account else { return }
-    let nanoseconds = Int64(clamping: events.now.nanoseconds - account.start.nanoseconds)
+    let nanoseconds = Int64(clamping: events.now.elapsed(since: account.start).nanoseconds)
     metrics?.note(
       route: account.route,
       status: status,

@@ -1,4 +1,5 @@
 import HTTP
+import Locks
 import Sockets
 
 /// HTTP/1.1 (RFC 9112): requests are answered one at a time, in their order.

@@ -1,4 +1,5 @@
 import HTTP
+import Locks
 import Sockets
 
 /// Takes a loop's share of the new connections.

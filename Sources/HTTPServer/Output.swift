@@ -1,3 +1,4 @@
+import Locks
 import Sockets
 
 /// What a connection has still to send, because the kernel had no room: a buffer, then a large body that is not copied.
@@ -84,22 +85,22 @@ struct Output {
 /// takes, up to `Limits.write`.
 struct Patience {
   private var left: UInt64
-  private var since = Instant(nanoseconds: 0)
+  /// Nil while nothing has waited yet.
+  private var since: Instant?
 
   init(_ spans: Spans) {
     left = spans.write.nanoseconds
   }
 
   var end: Instant {
-    let (sum, overflow) = since.nanoseconds.addingReportingOverflow(left)
-    return overflow ? .never : Instant(nanoseconds: sum)
+    (since ?? .distantPast) + Instant.Span(nanoseconds: left)
   }
 
   /// From now on something waits.
   mutating func begin(at now: Instant) { since = now }
 
   mutating func spend(until now: Instant) {
-    left -= min(left, now.nanoseconds - min(now.nanoseconds, since.nanoseconds))
+    if let since { left -= min(left, now.elapsed(since: since).nanoseconds) }
     since = now
   }
 

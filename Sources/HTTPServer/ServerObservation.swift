@@ -1,4 +1,5 @@
 import HTTP
+import Locks
 import Sockets
 import TLS
 
@@ -38,7 +39,7 @@ public enum ConnectionLimit: Sendable, Hashable {
 
 /// Lets through one observation a second and counts the others.
 struct ObservationThrottle {
-  private var next = Instant(nanoseconds: 0)
+  private var next = Instant.distantPast
   private var suppressed = 0
 
   /// How many were suppressed since the last one let through, or nil for one that is to be suppressed now.

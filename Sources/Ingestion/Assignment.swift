@@ -1,6 +1,7 @@
 import CountStore
 import Counting
 import Kafka
+import Locks
 
 /// The partitions that Kafka has given to this worker, and how far it has come with each.
 struct Assignment {
@@ -9,9 +10,8 @@ struct Assignment {
     /// Given by Kafka, not read until the claim on it is stored.
     case unclaimed
     case reading
-    /// Another worker holds it, since this point of the monotonic clock (µs). Kafka will take it away; if it does not
-    /// do so for long, the other is gone.
-    case fenced(since: Int64)
+    /// Another worker holds it. Kafka will take it away; if it does not do so for long, the other is gone.
+    case fenced(since: MonotonicInstant)
     /// Stopped until somebody looks at it.
     case halted(String)
   }
@@ -34,8 +34,8 @@ struct Assignment {
     var shortfall = Shortfall.none
     /// The end of the log when it was last asked for.
     var logEnd: Int64 = 0
-    /// When it may be claimed, on the monotonic clock (µs).
-    var notBefore: Int64 = 0
+    /// When it may be claimed.
+    var notBefore = MonotonicInstant.distantPast
     /// Whether its leader did not answer when it was last asked for the log's ends.
     var isSilent = false
   }
@@ -57,9 +57,8 @@ struct Assignment {
   /// answer with nothing at all, for ever.
   enum Shortfall: Equatable {
     case none
-    /// The end that the last fetch told lies below the position, since this point of the monotonic clock (µs). It may
-    /// be the end of an older fetch.
-    case suspected(since: Int64)
+    /// The end that the last fetch told lies below the position. It may be the end of an older fetch.
+    case suspected(since: MonotonicInstant)
     /// Reading was moved back to that end: if the log goes on there, up to the position, all is well.
     case probed
   }
@@ -70,9 +69,15 @@ struct Assignment {
   /// Whether Kafka has assigned anything yet, be it nothing at all.
   private(set) var hasBegun = false
 
+  private let now: @Sendable () -> MonotonicInstant
   private var lastHandle: UnsafeRawPointer?
   private var lastPartition: Int32 = -1
   private var lastIndex = 0
+
+  /// Nothing is assigned yet.
+  init(now: @escaping @Sendable () -> MonotonicInstant = MonotonicInstant.now) {
+    self.now = now
+  }
 
   /// Kafka gives partitions: all there are with an eager strategy, further ones with a cooperative one.
   mutating func add(_ keys: [PartitionKey]) {
@@ -105,7 +110,7 @@ struct Assignment {
   mutating func reconsiderFenced() {
     for index in entries.indices {
       guard case .fenced(let since) = entries[index].standing,
-        DatabaseClock.monotonicMicroseconds() - since > 60_000_000
+        now().elapsed(since: since) > .seconds(60)
       else { continue }
       entries[index].standing = .unclaimed
       entries[index].mayTake = true
@@ -145,7 +150,7 @@ struct Assignment {
 
   /// Whether a partition waits for its claim, and may be claimed now.
   func isDue(_ index: Int) -> Bool {
-    entries[index].standing == .unclaimed && entries[index].notBefore <= DatabaseClock.monotonicMicroseconds()
+    entries[index].standing == .unclaimed && entries[index].notBefore <= now()
   }
 
   /// Takes note that the next message of a partition could not be read.
@@ -177,14 +182,14 @@ struct Assignment {
 
   /// Compares a partition's position with the end of the log as of the last fetch.
   /// - Returns: where to move back to, to see whether the log really ends there; mostly nil.
-  mutating func compare(_ index: Int, logEnd: Int64, now: Int64) -> Int64? {
+  mutating func compare(_ index: Int, logEnd: Int64, now: MonotonicInstant) -> Int64? {
     guard entries[index].standing == .reading, logEnd < entries[index].next else {
       entries[index].shortfall = .none
       return nil
     }
     switch entries[index].shortfall {
     case .none: entries[index].shortfall = .suspected(since: now)
-    case .suspected(let since) where now - since >= 2_000_000:
+    case .suspected(let since) where now.elapsed(since: since) >= .seconds(2):
       entries[index].shortfall = .probed
       return logEnd
     case .suspected, .probed: break
@@ -194,7 +199,7 @@ struct Assignment {
 
   /// Leaves a partition alone for a moment.
   mutating func postpone(_ index: Int, milliseconds: Int64) {
-    entries[index].notBefore = DatabaseClock.monotonicMicroseconds() + milliseconds * 1000
+    entries[index].notBefore = now() + .milliseconds(milliseconds)
   }
 
   /// Takes note that a partition's leader does not answer. The more there are, the less often each is asked: waiting for
@@ -208,7 +213,7 @@ struct Assignment {
   mutating func noteAnswer(_ index: Int) {
     guard entries[index].isSilent else { return }
     entries[index].isSilent = false
-    for other in entries.indices where entries[other].isSilent { entries[other].notBefore = 0 }
+    for other in entries.indices where entries[other].isSilent { entries[other].notBefore = .distantPast }
   }
 
   /// Whether there is nothing left to read, as far as Kafka has said.

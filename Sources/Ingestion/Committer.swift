@@ -1,6 +1,7 @@
 import CountStore
 import Counting
 import Glibc
+import Locks
 import Postgres
 import Synchronization
 
@@ -150,7 +151,7 @@ final class Committer: @unchecked Sendable {
 
   private func commit(_ batch: Batch) -> CommitterResult {
     var times = PhaseTimes()
-    let began = DatabaseClock.monotonicMicroseconds()
+    let began = MonotonicInstant.now()
     do {
       let store = try store()
       guard try intern(batch, in: store) else { return .outdated }
@@ -165,7 +166,7 @@ final class Committer: @unchecked Sendable {
           revision: applied.revision,
           parts: applied.parts,
           bounds: applied.bounds,
-          microseconds: DatabaseClock.monotonicMicroseconds() - began,
+          microseconds: began.elapsed.microseconds,
           times: times,
           usedCarefulPath: applied.usedCarefulPath
         )

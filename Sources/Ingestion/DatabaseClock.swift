@@ -1,29 +1,25 @@
 import CountStore
 import Counting
-import Glibc
+import Locks
 
 /// The database's clock as it runs between two readings: the worker's own clock may be an hour off, so only its
 /// steady progress is used.
 struct DatabaseClock {
   private(set) var floor: Timestamp
   private let now: Timestamp
-  private let readAt: Int64
+  private let readAt: MonotonicInstant
 
-  init(_ bounds: EventTimeBounds) {
+  /// - Parameter readAt: the moment at which the bounds were read.
+  init(_ bounds: EventTimeBounds, readAt: MonotonicInstant = .now()) {
     floor = bounds.floor
     now = bounds.now
-    readAt = Self.monotonicMicroseconds()
+    self.readAt = readAt
   }
 
-  /// What the database's clock shows now.
-  func estimate() -> Timestamp {
-    Timestamp(microseconds: now.microseconds &+ (Self.monotonicMicroseconds() &- readAt))
-  }
-
-  /// CLOCK_MONOTONIC in microseconds.
-  static func monotonicMicroseconds() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+  /// What the database's clock shows now; the last representable time where that is beyond it.
+  func estimate(at instant: MonotonicInstant = .now()) -> Timestamp {
+    let elapsed = instant.elapsed(since: readAt).microseconds
+    let (sum, overflow) = now.microseconds.addingReportingOverflow(elapsed)
+    return Timestamp(microseconds: overflow ? .max : sum)
   }
 }

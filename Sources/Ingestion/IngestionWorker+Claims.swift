@@ -1,5 +1,6 @@
 import CountStore
 import Kafka
+import Locks
 
 /// Where each partition goes on: what Kafka gives and takes, and what PostgreSQL grants.
 extension IngestionWorker {
@@ -20,12 +21,12 @@ extension IngestionWorker {
     assignment.reconsiderFenced()
     guard inHand == nil, assignment.hasUnclaimed else { return }
     var requests: [ClaimRequest] = []
-    let began = DatabaseClock.monotonicMicroseconds()
+    let began = MonotonicInstant.now()
     for (index, entry) in assignment.entries.enumerated() where assignment.isDue(index) {
       // Each question may take its time. Neither a stop must wait for all of them, nor the partitions that can be read,
       // nor Kafka, which hears from this member only when it polls: those that are left are for the next turn.
       guard !isStopping() else { return }
-      guard DatabaseClock.monotonicMicroseconds() - began < 300_000 else { break }
+      guard began.elapsed < .milliseconds(300) else { break }
       do {
         var (low, high) = try consumer.watermarks(of: entry.key.topicPartition, timeout: 2000)
         let isOutOfRange = entry.trouble?.isOutOfRange == true
@@ -92,7 +93,7 @@ extension IngestionWorker {
     }.sorted()
     for key in refused {
       if let index = assignment.index(of: key) {
-        assignment[index].standing = .fenced(since: DatabaseClock.monotonicMicroseconds())
+        assignment[index].standing = .fenced(since: .now())
       }
     }
     if !refused.isEmpty { observe(.fenced(refused)) }

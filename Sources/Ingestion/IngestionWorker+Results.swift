@@ -1,6 +1,7 @@
 import CountStore
 import Counting
 import Kafka
+import Locks
 import Postgres
 
 /// What the committer made of its job, and what follows from it.
@@ -8,7 +9,7 @@ extension IngestionWorker {
   func handle(_ result: CommitterResult, _ consumer: Consumer) throws {
     let job = inHand
     inHand = nil
-    answeredAt = DatabaseClock.monotonicMicroseconds()
+    answeredAt = .now()
     switch result {
     case .claimed(let claims, let bounds):
       clock = DatabaseClock(bounds)

@@ -1,6 +1,7 @@
 import CountStore
 import Counting
 import Kafka
+import Locks
 import Postgres
 
 /// Reads detections from Kafka and counts each exactly once in PostgreSQL.
@@ -26,15 +27,15 @@ public final class IngestionWorker {
   var lastRefusal: PostgresError?
   var batchLimit: Int
   var progress = Progress()
-  private var stateReported: Int64 = 0
+  private var stateReported = MonotonicInstant.distantPast
   /// Since when the batch in hand holds up a full one, on the monotonic clock (µs).
-  private var fullSince: Int64?
+  private var fullSince: MonotonicInstant?
   var isHolding = false
   /// Spent on the messages of the batch that is being filled, in microseconds.
   var readingTime: Int64 = 0
 
   /// When the committer last answered, on the monotonic clock (µs).
-  var answeredAt = DatabaseClock.monotonicMicroseconds()
+  var answeredAt = MonotonicInstant.now()
 
   /// A partition could not be read on during the last poll.
   var needsPositions = false
@@ -152,14 +153,14 @@ public final class IngestionWorker {
     // The committer's answer ends the wait. What can be handed over at once is not held up by it.
     let timeout: Int32 = inHand == nil && builder.messages > 0 && !builder.isUnproven ? 0 : 50
     let room = max(1, min(pollMessages, batchLimit - builder.messages))
-    var began: Int64?
+    var began: MonotonicInstant?
     let count = try consumer.poll(maximum: room, timeout: timeout) { message in
       // Not from before: the time in which nothing came is nobody's.
-      if began == nil { began = DatabaseClock.monotonicMicroseconds() }
+      if began == nil { began = .now() }
       take(message, now: now)
     }
     builder.settle()
-    if let began { readingTime += DatabaseClock.monotonicMicroseconds() - began }
+    if let began { readingTime += began.elapsed.microseconds }
     return count
   }
 
@@ -243,7 +244,7 @@ public final class IngestionWorker {
   /// While the next batch is full and the last one does not end, nothing more can be taken; but Kafka must go on
   /// hearing from this member, or it gives its partitions away and makes the others wait.
   private func holdWhileFull(_ consumer: Consumer) throws {
-    let now = DatabaseClock.monotonicMicroseconds()
+    let now = MonotonicInstant.now()
     guard isFull else {
       fullSince = nil
       if isHolding { release(consumer) }
@@ -251,7 +252,7 @@ public final class IngestionWorker {
     }
     let since = fullSince ?? now
     fullSince = since
-    guard !isHolding, now - since > 1_000_000 else { return }
+    guard !isHolding, now.elapsed(since: since) > .seconds(1) else { return }
     try? consumer.pause(assignment.reading.map(\.key.topicPartition))
     isHolding = true
   }
@@ -305,7 +306,7 @@ public final class IngestionWorker {
   /// would stay behind until the next event.
   private func checkIfIdle() {
     guard inHand == nil, ready == nil, builder.messages == 0,
-      DatabaseClock.monotonicMicroseconds() - answeredAt > 5_000_000
+      answeredAt.elapsed > .seconds(5)
     else { return }
     let positions = assignment.reading.compactMap { entry in
       entry.epoch.map { PartitionClaim(key: entry.key, epoch: $0, nextOffset: entry.next) }
@@ -330,8 +331,8 @@ public final class IngestionWorker {
   }
 
   private func reportStateNowAndThen(_ consumer: Consumer) {
-    let now = DatabaseClock.monotonicMicroseconds()
-    guard now - stateReported > 1_000_000 else { return }
+    let now = MonotonicInstant.now()
+    guard now.elapsed(since: stateReported) > .seconds(1) else { return }
     stateReported = now
     probeShortLogs(consumer, now: now)
     reportProgress(consumer)
@@ -340,7 +341,7 @@ public final class IngestionWorker {
     observe(.remembered(builder.remembered))
   }
 
-  private func probeShortLogs(_ consumer: Consumer, now: Int64) {
+  private func probeShortLogs(_ consumer: Consumer, now: MonotonicInstant) {
     for (index, entry) in assignment.entries.enumerated() {
       guard let end = consumer.cachedWatermarks(of: entry.key.topicPartition)?.high,
         let position = assignment.compare(index, logEnd: end, now: now)

@@ -1,4 +1,5 @@
 import Glibc
+import Locks
 
 /// Something with a descriptor that an event loop watches.
 public protocol EventSource: AnyObject {

@@ -1,3 +1,5 @@
+import Locks
+
 /// How long a thread has worked without a wait.
 ///
 /// A loop that always finds something to do is ended by the scheduler, at one of its ticks (4 ms apart at 250 Hz), and the

@@ -1,3 +1,5 @@
+import Locks
+
 /// Deadlines in the order they come due: a binary heap.
 struct Timers {
   struct Entry {

@@ -1,4 +1,5 @@
 import Glibc
+import Locks
 import Sockets
 import Testing
 
@@ -29,7 +30,7 @@ struct PatienceTests {
 
   @Test("does not come back by itself while nothing waits, so reading a little now and then does not help")
   func trickle() {
-    var now = Instant(nanoseconds: 0)
+    var now = Instant(nanoseconds: 1)
     var patience = Patience(limits())
     var rounds = 0
     // Each time just before the end a hundred bytes, and then a pause in which nothing waits.

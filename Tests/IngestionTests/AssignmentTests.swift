@@ -1,4 +1,5 @@
 import CountStore
+import Locks
 import Testing
 
 @testable import Ingestion
@@ -7,8 +8,8 @@ import Testing
 struct AssignmentTests {
   private static let keys = (0..<3).map { PartitionKey(topic: "t", partition: Int32($0)) }
 
-  private func reading() -> Assignment {
-    var assignment = Assignment()
+  private func reading(now: @escaping @Sendable () -> MonotonicInstant = MonotonicInstant.now) -> Assignment {
+    var assignment = Assignment(now: now)
     assignment.add(Self.keys)
     for index in 0..<3 {
       assignment[index].standing = .reading
@@ -53,7 +54,7 @@ struct AssignmentTests {
     assignment[1].reachedEnd = false
     assignment[1].standing = .halted("gone")
     assignment[2].reachedEnd = false
-    assignment[2].standing = .fenced(since: 0)
+    assignment[2].standing = .fenced(since: MonotonicInstant(nanoseconds: 1))
     #expect(!assignment.isDrained)
     assignment[2].standing = .halted("gone, too")
     #expect(assignment.isDrained)
@@ -100,14 +101,19 @@ struct AssignmentTests {
     #expect(assignment.version > version)
   }
 
-  @Test("a fenced partition that stays for more than a minute may be taken once more")
-  func reconsidered() {
-    var assignment = reading()
-    let now = DatabaseClock.monotonicMicroseconds()
+  @Test(
+    "a fenced partition that stays for more than a minute may be taken once more, wherever the clock stands",
+    arguments: [1, 3_000_000_000_000_000_000, 1 << 63 - 61_000_000_000, 1 << 63] as [UInt64]
+  )
+  func reconsidered(reading start: UInt64) {
+    let (earlier, now) = (
+      MonotonicInstant(nanoseconds: start), MonotonicInstant(nanoseconds: start + 61_000_000_000)
+    )
+    var assignment = reading(now: { now })
     assignment[0].mayTake = false
     assignment[1].mayTake = false
     assignment[0].standing = .fenced(since: now)
-    assignment[1].standing = .fenced(since: now - 61_000_000)
+    assignment[1].standing = .fenced(since: earlier)
     assignment.reconsiderFenced()
     #expect(assignment[0].standing == .fenced(since: now))
     #expect(!assignment[0].mayTake)
@@ -120,12 +126,12 @@ struct AssignmentTests {
   func silence() {
     var assignment = Assignment()
     assignment.add(Self.keys)
-    let now = DatabaseClock.monotonicMicroseconds()
+    let now = MonotonicInstant.now()
     assignment.noteSilence(0)
     assignment.noteSilence(1)
     #expect(!assignment.isDue(0) && !assignment.isDue(1) && assignment.isDue(2))
-    #expect(assignment[0].notBefore >= now + 4_000_000)
-    #expect(assignment[1].notBefore >= now + 8_000_000)
+    #expect(assignment[0].notBefore >= now + .seconds(4))
+    #expect(assignment[1].notBefore >= now + .seconds(8))
     assignment.noteAnswer(2)
     #expect(!assignment.isDue(0) && !assignment.isDue(1))
     assignment.noteAnswer(0)

@@ -202,8 +202,8 @@ struct CameraHealthTests {
   func notes() throws {
     try CountStoreFixture.with { fixture throws in
       var claim = try #require(try fixture.claim())
-      var ledger = CameraLedger(intervalSeconds: 3600)
-      var eager = CameraLedger(intervalSeconds: 0)
+      var ledger = CameraLedger(interval: .seconds(3600))
+      var eager = CameraLedger(interval: .zero)
       func notes() throws -> Int64 { try fixture.number("SELECT count(*) FROM camera_change") }
       func row() throws -> Int64 {
         try fixture.number("SELECT counted FROM camera_tally WHERE video_camera_oid = 10")
@@ -239,7 +239,7 @@ struct CameraHealthTests {
   func notesRolledBack() throws {
     try CountStoreFixture.with { fixture throws in
       var claim = try #require(try fixture.claim())
-      var ledger = CameraLedger(intervalSeconds: 3600)
+      var ledger = CameraLedger(interval: .seconds(3600))
       claim = try apply(fixture, batch(fixture, claim, [Sent(oid: 1)]), &ledger)
       let second = batch(fixture, claim, [Sent(oid: 2)])
       let ids = try fixture.store.internItems(second.newItems.map(\.name))

@@ -102,7 +102,8 @@ final class HTTP2Stream {
       }
       offset += count
       // Time is made up for, never saved up.
-      pendingSince = min(now, pendingSince + Nanoseconds(count) * 1_000_000_000 / Nanoseconds(max(1, rate)))
+      let earned = Duration.nanoseconds(Int64(count) * 1_000_000_000 / Int64(max(1, rate)))
+      pendingSince = min(now, pendingSince + earned)
       waited = now - pendingSince
     }
     let isLast = pending == 0
