@@ -26,13 +26,13 @@ extension Faults {
           try fixture.flush()
           let worker = FaultWorker(fixture.options())
           try worker.wait("partition 0 halts") { !$0.halts.isEmpty }
-          try waitUntil("partition 1 is counted") {
+          try worker.wait("partition 1 is counted") { _ in
             try fixture.number("SELECT next_offset FROM ingest_offset WHERE partition = 1") == 30
           }
           // More comes, also beyond the stored offset: the partition stays where it is.
           for number in 0..<200 { try fixture.send(fixture.event(), partition: Int32(number % 2)) }
           try fixture.flush()
-          try waitUntil("partition 1 goes on") {
+          try worker.wait("partition 1 goes on") { _ in
             try fixture.number("SELECT next_offset FROM ingest_offset WHERE partition = 1") == 130
           }
           try worker.stop()
@@ -110,7 +110,7 @@ extension Faults {
           options.onGap = .halt
           let halting = FaultWorker(options)
           try halting.wait("partition 0 halts") { !$0.halts.isEmpty }
-          try waitUntil("partition 1 is counted") {
+          try halting.wait("partition 1 is counted") { _ in
             try fixture.number("SELECT next_offset FROM ingest_offset WHERE partition = 1") == 20
           }
           try halting.stop()

@@ -74,7 +74,7 @@ extension Faults {
           for number in 0..<100 { try fixture.send(fixture.event(), partition: Int32(number % 2)) }
           try fixture.flush()
           try worker.wait("the partition halts", within: .seconds(30)) { !$0.halts.isEmpty }
-          try waitUntil("the other one goes on") {
+          try worker.wait("the other one goes on") { _ in
             try fixture.number("SELECT next_offset FROM ingest_offset WHERE partition = 1") == 50
           }
           findings.expect(

@@ -48,15 +48,16 @@ enum KafkaFixture {
     (0..<count).map { TopicPartition(topic: topic, partition: $0) }
   }
 
-  /// Goes on with `step` until `condition` holds, at most for `limit`; false when it never did.
+  /// Goes on with `step` until `condition` holds, at most for `limit` (see `Patience`); false when it never did.
   static func wait(
     _ limit: Duration = .seconds(30),
     until condition: () throws -> Bool,
     _ step: () throws -> Void
   ) rethrows -> Bool {
-    let deadline = ContinuousClock.now + limit
+    var patience = Patience(limit)
     while try !condition() {
-      if ContinuousClock.now > deadline { return false }
+      patience.look()
+      if patience.isOver { return false }
       try step()
     }
     return true

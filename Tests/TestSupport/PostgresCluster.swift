@@ -35,7 +35,7 @@ public final class PostgresCluster: Sendable {
     folder = try programs.makeFolder()
     password = (0..<24).map { _ in String("abcdefghijkmnpqrstuvwxyz23456789".randomElement() ?? "x") }
       .joined()
-    port = try Self.freePort()
+    port = Int(try FreePort.take())
     watchdog = try Watchdog(stopping: folder, with: programs)
     do {
       try initialize(settings: ["fsync": fsync ? "on" : "off"].merging(settings) { $1 }, options: options)
@@ -53,7 +53,7 @@ public final class PostgresCluster: Sendable {
     programs = primary.programs
     folder = try programs.makeFolder()
     password = primary.password
-    port = try Self.freePort()
+    port = Int(try FreePort.take())
     watchdog = try Watchdog(stopping: folder, with: programs)
     do {
       let passwords = folder + "/passwords"
@@ -150,22 +150,5 @@ public final class PostgresCluster: Sendable {
     try file.seekToEnd()
     try file.write(contentsOf: Data(lines.joined().utf8))
     try file.close()
-  }
-
-  /// Free now; that nothing else takes it before PostgreSQL does is likely, not certain.
-  private static func freePort() throws -> Int {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { Glibc.close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = in_addr_t(UInt32(0x7F00_0001).bigEndian)
-    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
-      }
-    }
-    guard isBound else { throw TestSupportError("no free port: \(String(cString: strerror(errno)))") }
-    return Int(UInt16(bigEndian: address.sin_port))
   }
 }
