@@ -13,7 +13,7 @@ extension EndToEnd {
       try deployment.migrate()
       let truthFile = try TemporaryFile("truth")
       let worker = try deployment.worker(sessionMilliseconds: 2500)
-      let simulator = try deployment.simulator(["--rate", "4000", "--count", "60000"], truth: truthFile)
+      let simulator = try deployment.simulator(["--rate", "4000"], truth: truthFile)
       try worker.waitForErrors(containing: committed, within: .seconds(30))
       for pause in [0.2, 1, 2.5] {
         try cluster.stop(.immediate)
@@ -27,6 +27,8 @@ extension EndToEnd {
           return reached > before + 2000
         }
       }
+      // Crashes take longer on a busy machine: the stream ends after them, whenever that is.
+      simulator.signal(15)
       #expect(try simulator.wait(within: .seconds(60)) == .exited(0), "\(simulator.story)")
       let truth = try TruthFile(truthFile.path)
       let connection = try deployment.connect()

@@ -4,9 +4,11 @@ import Postgres
 import TestSupport
 
 /// Two lasting workers, a third one that comes and goes, somebody who ends PostgreSQL's sessions, and a lasting worker
-/// that is stopped inside COPY for longer than its session with Kafka lasts.
+/// that is stopped inside COPY for longer than its session with Kafka lasts. On a busy machine all of that takes longer:
+/// the stream flows until there was enough of each.
 struct Soak {
   struct Plan: Sendable {
+    /// How long at least.
     var seconds: Int
     var rate: Int
     /// Between two joins or leaves of the third worker.
@@ -15,6 +17,11 @@ struct Soak {
     var killSeconds = 2.0
     /// Between two stops of a worker; the first comes a quarter of that after the beginning.
     var stopSeconds = 60.0
+
+    /// How much of each there must be.
+    var leastJoins: Int { seconds / 15 }
+    var leastEndedSessions: Int { seconds / 4 }
+    static let leastStops = 1
   }
 
   private let deployment: Deployment
@@ -62,11 +69,12 @@ struct Soak {
     // Tansu looks through all of a partition's record batches for each fetch: few and large ones, or in the end it finds
     // none within a fetch's time.
     let simulator = try deployment.simulator(
-      ["--rate", "\(plan.rate)", "--count", "\(plan.seconds * plan.rate)", "--kafka", "linger.ms=200"],
+      ["--rate", "\(plan.rate)", "--kafka", "linger.ms=200"],
       truth: truthFile
     )
     let began = ContinuousClock.now
     try disturb(simulator, steady: steady, victim: victim, since: began)
+    simulator.signal(SIGTERM)
     let ending = try simulator.wait(within: .seconds(60))
     guard ending == .exited(0) else { throw TestSupportError("simulate: \(ending)\(simulator.story)") }
     report.seconds = (ContinuousClock.now - began) / .seconds(1)
@@ -84,7 +92,15 @@ struct Soak {
     return report
   }
 
-  /// What the workers are exposed to, until the stream ends.
+  /// Whether all that the plan is about has happened; or it is hopeless.
+  private func isEnough(after time: Duration) -> Bool {
+    if time >= .seconds(plan.seconds * 2 + 240) { return true }
+    return time >= .seconds(plan.seconds) && report.memory.count >= 2 && stopped == nil
+      && report.stops >= Plan.leastStops && report.joins >= plan.leastJoins
+      && report.endedSessions >= plan.leastEndedSessions
+  }
+
+  /// What the workers are exposed to, until it is enough.
   private mutating func disturb(
     _ simulator: ProcessRunner,
     steady: ProcessRunner,
@@ -96,8 +112,8 @@ struct Soak {
     var nextStop = began + .seconds(min(plan.stopSeconds, Double(plan.seconds)) / 4)
     var nextLook = began + .seconds(min(30, Double(plan.seconds) / 3))
     let lastLook = began + .seconds(Double(plan.seconds) - 2)
-    while simulator.isRunning {
-      for worker in [steady, victim] where !worker.isRunning {
+    while !isEnough(after: ContinuousClock.now - began) {
+      for worker in [steady, victim, simulator] where !worker.isRunning {
         throw TestSupportError("\(worker.name) has ended\(worker.story)")
       }
       let now = ContinuousClock.now
@@ -110,8 +126,9 @@ struct Soak {
         try endASession()
         try noteSilence()
       }
-      // Late stops would still be going on at the end.
-      if now >= nextStop, stopped == nil, now < began + .seconds(plan.seconds - 10) {
+      // Late stops would prolong it, unless there was none yet.
+      let isLate = now >= began + .seconds(plan.seconds - 10) && report.stops >= Plan.leastStops
+      if now >= nextStop, stopped == nil, !isLate {
         if try stopInsideCopy(victim) { nextStop = now + .seconds(plan.stopSeconds) }
       }
       try resume(victim, steady: steady, isDue: false)
@@ -157,9 +174,10 @@ struct Soak {
 
   /// Tries for a short while to stop the worker while it is inside COPY, and stays there.
   private mutating func stopInsideCopy(_ victim: ProcessRunner) throws -> Bool {
-    proxy.delay(milliseconds: 50)
+    // Slow batches are large ones; small ones do without COPY.
+    proxy.delay(milliseconds: 200)
     defer { proxy.delay(milliseconds: 0) }
-    let deadline = ContinuousClock.now + .seconds(2)
+    let deadline = ContinuousClock.now + .seconds(8)
     while ContinuousClock.now < deadline {
       guard let pid = try copyingSession() else {
         usleep(2000)
@@ -167,7 +185,7 @@ struct Soak {
       }
       victim.signal(SIGSTOP)
       // What is on its way through the proxy may still end the COPY.
-      usleep(300_000)
+      usleep(600_000)
       if try copyingSession() == pid {
         stopped = Stopped(
           backendPid: pid,

@@ -41,9 +41,10 @@ struct WaitingTests {
   func busyThread() {
     let isDone = Flag()
     defer { isDone.set() }
-    let thread = Thread { while !isDone.isSet {} }
-    thread.name = "spinning"
-    thread.start()
+    Thread.detachNewThread {
+      Thread.current.name = "spinning"
+      while !isDone.isSet {}
+    }
     // On a busy machine it may get no time for a moment.
     #expect(holds(within: .seconds(20)) { MachineState.now().contains("spinning") })
   }
