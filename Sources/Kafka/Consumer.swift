@@ -170,8 +170,8 @@ public final class Consumer {
   private func answerRebalances() {
     while !context.pendingRebalances.isEmpty {
       let next = context.pendingRebalances.removeFirst()
-      // librdkafka waits for no answer to an assignment once it leaves, and when it has left before the answer comes,
-      // rd_kafka_assign waits for ever: nothing serves the group's queue any more (rd_kafka_cgrp_terminated).
+      // librdkafka waits for no answer to an assignment once it leaves; when the group ends at the moment of the answer,
+      // rd_kafka_assign waits for ever (about 1 of 400 tries with 2.16.0): nothing serves the group's queue any more.
       if isLeaving, case .assigned = next { continue }
       hasAnsweredRebalance = false
       rebalance(self, next)
