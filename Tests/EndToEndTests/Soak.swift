@@ -33,6 +33,8 @@ struct Soak {
   private var report = SoakReport()
   private var guest: ProcessRunner?
   private var stopped: Stopped?
+  /// The last time that a member came, left or was stopped, and how often the steady worker had got partitions by then.
+  private var lastChange = (time: ContinuousClock.now, assignments: 0)
 
   /// A worker that is stopped, the session that it holds locks with, and until when at least.
   private struct Stopped {
@@ -117,9 +119,10 @@ struct Soak {
         throw TestSupportError("\(worker.name) has ended\(worker.story)")
       }
       let now = ContinuousClock.now
-      if now >= nextChurn {
+      if now >= nextChurn, stopped == nil, isSettled(steady) {
         nextChurn = now + .seconds(plan.churnSeconds)
         try churn()
+        noteChange(steady)
       }
       if now >= nextKill {
         nextKill = now + .seconds(plan.killSeconds)
@@ -128,10 +131,15 @@ struct Soak {
       }
       // Late stops would prolong it, unless there was none yet.
       let isLate = now >= began + .seconds(plan.seconds - 10) && report.stops >= Plan.leastStops
-      if now >= nextStop, stopped == nil, !isLate {
-        if try stopInsideCopy(victim) { nextStop = now + .seconds(plan.stopSeconds) }
+      if now >= nextStop, stopped == nil, !isLate, isSettled(steady) {
+        if try stopInsideCopy(victim) {
+          nextStop = now + .seconds(plan.stopSeconds)
+          noteChange(steady)
+        }
       }
+      let wasStopped = stopped != nil
       try resume(victim, steady: steady, isDue: false)
+      if wasStopped, stopped == nil { noteChange(steady) }
       if now >= nextLook, stopped == nil || now >= lastLook {
         nextLook = report.memory.isEmpty && now < lastLook ? lastLook : now + .seconds(3600)
         report.memory.append([steady, victim].map { $0.kibibytes("VmRSS") })
@@ -148,6 +156,17 @@ struct Soak {
   }
 
   // MARK: The disturbances
+
+  /// Whether the group knows of the last change. When a member leaves before it does, or is stopped and so leaves when
+  /// its session ends, Tansu may never give that group an assignment again.
+  private func isSettled(_ steady: ProcessRunner) -> Bool {
+    ContinuousClock.now - lastChange.time > .seconds(40)
+      || steady.count(of: "] assigned ") > lastChange.assignments
+  }
+
+  private mutating func noteChange(_ steady: ProcessRunner) {
+    lastChange = (.now, steady.count(of: "] assigned "))
+  }
 
   private mutating func churn() throws {
     if let leaving = guest {

@@ -43,8 +43,8 @@ public final class ProcessRunner: Sendable {
   private let outputPath: String
   private let errorPath: String
   private let ending = Lock<Ending?>(nil)
-  /// Up to where each text was searched in vain; -1 where it was found.
-  private let searched = Lock<[String: Int]>([:])
+  /// Up to where each text was searched, and how often it was found.
+  private let searched = Lock<[String: (start: Int, count: Int)]>([:])
 
   /// The release binary under test.
   public static func binary() throws -> String {
@@ -188,19 +188,27 @@ public final class ProcessRunner: Sendable {
     }
   }
 
-  /// Whether it has written the text to standard error. What was searched before is not searched again.
-  public func hasSaid(_ text: String) -> Bool {
+  /// Whether it has written the text to standard error.
+  public func hasSaid(_ text: String) -> Bool { count(of: text) > 0 }
+
+  /// How often it has written the text to standard error. What was searched before is not searched again.
+  public func count(of text: String) -> Int {
     searched.withLock { searched in
-      let start = searched[text] ?? 0
-      guard start >= 0 else { return true }
-      guard let file = FileHandle(forReadingAtPath: errorPath) else { return false }
+      var (start, count) = searched[text] ?? (0, 0)
+      guard let file = FileHandle(forReadingAtPath: errorPath) else { return count }
       defer { try? file.close() }
       try? file.seek(toOffset: UInt64(start))
       let new = (try? file.readToEnd()) ?? Data()
-      let isThere = new.range(of: Data(text.utf8)) != nil
+      let wanted = Data(text.utf8)
+      var rest = new[...]
+      while let found = rest.range(of: wanted) {
+        count += 1
+        rest = rest[found.upperBound...]
+      }
       // The text's beginning may be there already.
-      searched[text] = isThere ? -1 : max(start, start + new.count - text.utf8.count)
-      return isThere
+      start += (rest.startIndex - new.startIndex) + max(0, rest.count - wanted.count + 1)
+      searched[text] = (start, count)
+      return count
     }
   }
 
