@@ -34,7 +34,7 @@ public final class Broker: Sendable {
     }
   }
 
-  /// Starts a broker that nobody else uses, e.g. to kill it. `stop` ends it, and so does the last reference.
+  /// Starts a broker of the test's own, e.g. to kill it. `stop` ends it, and so does the last reference.
   public static func startPrivate() throws -> Broker {
     let program = try findProgram()
     var lastError: any Error = Failure("the broker was not started")
