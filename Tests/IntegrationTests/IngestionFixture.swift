@@ -107,7 +107,7 @@ final class IngestionFixture {
   }
 
   func flush() throws {
-    try producer.flush(timeout: 60_000)
+    try producer.deliver()
     #expect(producer.firstDeliveryFailure == nil)
   }
 

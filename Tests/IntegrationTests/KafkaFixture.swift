@@ -32,7 +32,7 @@ enum KafkaFixture {
         }
       }
     }
-    try producer.flush(timeout: 30_000)
+    try producer.deliver()
     #expect(producer.delivered == count * Int(partitions))
     #expect(producer.firstDeliveryFailure == nil)
     producer.close(timeout: 5000)
@@ -66,6 +66,16 @@ enum KafkaFixture {
   /// The number that `fill` wrote.
   static func number(_ message: borrowing Message) -> Int64? {
     message.payload.flatMap { Int64(String(decoding: $0, as: UTF8.self)) }
+  }
+}
+
+extension Producer {
+  /// Waits until every message is delivered or given up, as long as their number changes.
+  func deliver(within limit: Duration = .seconds(30)) throws {
+    try waitUntil("all is delivered", within: limit, seen: { "\(outstanding) are not" }) {
+      do { try flush(timeout: 100) } catch let error as KafkaError where error.isTimeout {}
+      return outstanding == 0
+    }
   }
 }
 
