@@ -132,11 +132,23 @@ public final class ProcessRunner: Sendable {
   /// Whether it has not ended yet.
   public var isRunning: Bool { poll() == nil }
 
-  /// Sends a signal, unless the process has ended.
+  /// Sends a signal, unless the process has ended. With SIGSTOP it returns when all threads have stopped, which they do
+  /// one after the other: on a busy machine some work on for a while.
   public func signal(_ number: Int32) {
     ending.withLock { ending in
       guard Self.reap(pid, &ending) == nil else { return }  // the id may be another's by now
       kill(pid, number)
+    }
+    if number == SIGSTOP { _ = holds(within: .seconds(10)) { isStopped } }
+  }
+
+  /// Whether every thread is stopped (the state T in proc_pid_stat(5)), or the process has ended.
+  private var isStopped: Bool {
+    let tasks = "/proc/\(pid)/task"
+    let threads = (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []
+    return threads.allSatisfy { thread in
+      let stat = FileManager.default.contents(atPath: "\(tasks)/\(thread)/stat") ?? Data()
+      return String(decoding: stat, as: UTF8.self).split(separator: ")").last?.hasPrefix(" T") ?? true
     }
   }
 
