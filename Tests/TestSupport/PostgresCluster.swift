@@ -19,7 +19,8 @@ public final class PostgresCluster: Sendable {
   public let port: Int
   /// The temporary folder with data, socket and log.
   public let folder: String
-  private let password: String
+  /// The superuser's, of letters and digits.
+  public let password: String
   private let programs: PostgresPrograms
   private let watchdog: Watchdog
   private let isRemoved = Lock(false)
