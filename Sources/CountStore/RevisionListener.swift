@@ -17,7 +17,8 @@ public enum RevisionNews: Sendable {
 /// It hears at once, and tells at the pace of `HearingLanes`, so that no answer is recomputed more than 20 times a second.
 /// Silence is not trusted: every second the newest revision is asked for, so that a connection on which nothing can
 /// arrive (a black hole, a pooler that gives the session to somebody else) is found out. There, and where `LISTEN` is not
-/// possible, as on a read replica, the log of revisions is polled; now and then it tries to listen again.
+/// possible, as on a read replica, the log of revisions is polled; now and then it tries to listen again, in a new
+/// session, which may be led to another server.
 public struct RevisionListener: Sendable {
   /// How the changes are learned.
   public enum Way: String, Sendable {
@@ -73,7 +74,7 @@ public struct RevisionListener: Sendable {
   }
 
   private func session(_ failures: inout Int, _ deafness: inout Deafness) throws(PostgresError) {
-    let connection = try Connection(options)
+    var connection = try Connection(options)
     defer { connection.close() }
     while !isStopping() {
       if deafness.isOver(.now), try listens(connection) {
@@ -92,22 +93,35 @@ public struct RevisionListener: Sendable {
         let last = try newestRevision(connection)
         tell(.attached(.polling))
         failures = 0
-        try poll(connection, since: last, until: deafness.isOver(.now) ? nil : deafness.end)
+        let until = deafness.isOver(.now) ? nil : deafness.end
+        guard let listening = try poll(connection, since: last, until: until) else { return }
+        connection.close()
+        connection = listening
       }
     }
   }
 
   // MARK: Listening
 
-  /// Whether the server takes `LISTEN`: a standby refuses it (25006; 0A000 in other products).
+  /// Whether the server takes `LISTEN`: a standby refuses it (25006; 0A000 in other products), and can be polled.
   private func listens(_ connection: Connection) throws(PostgresError) -> Bool {
     do {
       try connection.listen(to: CountStore.revisionChannel)
       return true
     } catch {
-      guard let state = error.sqlState, ["25006", "0A000"].contains(state.rawValue) else { throw error }
+      guard error.sqlState == .readOnlyTransaction || error.sqlState == .featureNotSupported else {
+        throw error
+      }
       return false
     }
+  }
+
+  /// A new session that takes `LISTEN`, nil where there is none to be had.
+  private func listeningSession() -> Connection? {
+    guard let connection = try? Connection(options) else { return nil }
+    if (try? listens(connection)) == true { return connection }
+    connection.close()
+    return nil
   }
 
   private func listen(_ connection: Connection, since first: Int64) throws(PostgresError) {
@@ -172,18 +186,20 @@ public struct RevisionListener: Sendable {
 
   // MARK: Polling
 
-  /// Polls until the server takes `LISTEN`: what is kept by those who are told stays as it is meanwhile.
+  /// Polls until a server takes `LISTEN`: what is kept by those who are told stays as it is meanwhile.
   ///
   /// - Parameter start: when to try it; nil when it was refused.
+  /// - Returns: the session in which it was taken; nil when it is to stop.
   private func poll(_ connection: Connection, since first: Int64, until start: ContinuousClock.Instant?)
-    throws(PostgresError)
+    throws(PostgresError) -> Connection?
   {
     var nextAttempt = start ?? .now + pollingSpan
     var last = first
     while !isStopping() {
       sleep(Self.pollingPause)
       if ContinuousClock.now >= nextAttempt {
-        if try listens(connection) { return }
+        // Where a standby has refused it, the name may lead to the primary by now: the session is not asked again.
+        if let listening = listeningSession() { return listening }
         nextAttempt = .now + pollingSpan
       }
       let result = try connection.execute(
@@ -205,6 +221,7 @@ public struct RevisionListener: Sendable {
       last = notices.last?.revision ?? last
       tell(.heard(HeardRevisions(notices)))
     }
+    return nil
   }
 
   private func sleep(_ duration: Duration) {

@@ -133,7 +133,7 @@ final class Committer: @unchecked Sendable {
         hasClaimFailed = false
         return .claimed(granted.claims, granted.bounds)
       } catch {
-        if !error.isWorthRetrying { return .failed(error, retryingAfter: 0) }
+        if !error.remedy.isTransient { return .failed(error, retryingAfter: 0) }
         dropUnusableConnection()
         hasClaimFailed = true
         let milliseconds = backoff.next()
@@ -178,7 +178,7 @@ final class Committer: @unchecked Sendable {
     } catch {
       dropUnusableConnection()
       // What is at fault is searched for by smaller batches, which need not wait.
-      return .failed(error, retryingAfter: error.isDataFault ? 0 : batchBackoff.next())
+      return .failed(error, retryingAfter: error.remedy == .refuseMessage ? 0 : batchBackoff.next())
     }
   }
 
@@ -268,13 +268,5 @@ struct Backoff {
     let wait = Int64.random(in: milliseconds / 2...milliseconds * 3 / 2)
     current = wait
     return wait
-  }
-}
-
-extension PostgresError {
-  /// Whether the same batch may get through another time: the connection, resources, locks, an operator's
-  /// intervention; also a server that is (still) read-only after a failover, and failures of its file system.
-  var isWorthRetrying: Bool {
-    isRetriable || kind == .commitUnknown || sqlState?.rawValue == "25006" || `class` == "58"
   }
 }

@@ -89,8 +89,8 @@ final class Maintenance: @unchecked Sendable {
   /// Counts quarantined events whose time has come, and what ended workers have noted of cameras. Cheap when there is
   /// none of either, and every worker may do it at once.
   private func tidy() {
-    // A lost connection is left to the next run: this is no reason to knock every five seconds.
-    guard !stopping.hasClosed, !isStopping(), let connection, connection.isUsable else { return }
+    // That PostgreSQL is away is told by the next run, once a minute.
+    guard !stopping.hasClosed, !isStopping(), let connection = try? usableConnection() else { return }
     do {
       let store = CountStore(connection)
       var released = ReleaseReport()
@@ -109,6 +109,8 @@ final class Maintenance: @unchecked Sendable {
 
   private func usableConnection() throws(PostgresError) -> Connection {
     if let connection, connection.isUsable { return connection }
+    connection?.close()
+    connection = nil
     let fresh = try Connection(options)
     connection = fresh
     return fresh

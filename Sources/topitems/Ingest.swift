@@ -20,7 +20,7 @@ struct Ingest: ParsableCommand {
         topitems ingest --drain                                  stop when all is counted
         topitems ingest --kafka security.protocol=SASL_SSL …     any setting of librdkafka
 
-      SIGTERM and SIGINT end it within 10 seconds, with nothing lost.
+      SIGTERM and SIGINT end it within 10 seconds, with nothing lost. SIGHUP does not end it.
       """
   )
 
@@ -118,6 +118,7 @@ struct Ingest: ParsableCommand {
 
   func run() throws {
     StopSignal.listen()
+    ReloadSignal.listen()
     try KafkaLibrary.requireSupported()
     let options = try options()
     let logger = try CommandLog.logger(
@@ -132,7 +133,13 @@ struct Ingest: ParsableCommand {
     defer { server?.stop(deadline: .seconds(1)) }
     let worker = IngestionWorker(
       options,
-      isStopping: { StopSignal.isRequested },
+      isStopping: {
+        // A worker has nothing to read again: it takes its settings when it starts.
+        if ReloadSignal.take() {
+          logger.notice("SIGHUP ignored: to apply other settings, start the worker again")
+        }
+        return StopSignal.isRequested
+      },
       observe: {
         log.observe($0)
         listener.observe($0)
@@ -157,7 +164,7 @@ struct Ingest: ParsableCommand {
 
     let topics = try EnvironmentOption.value("topics", topics) ?? "raw_camera_events"
     var options = IngestionOptions(
-      database: try database.connection(for: "ingest", statementTimeoutSeconds: 30),
+      database: try database.connection(for: "ingest", statementTimeoutSeconds: 30, writing: true),
       topics: topics.split(separator: ",").map(String.init),
       kafka: configuration
     )

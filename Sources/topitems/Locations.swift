@@ -42,7 +42,9 @@ struct Locations: ParsableCommand {
     func run() throws {
       let dryRun = try EnvironmentOption.flag("dry-run", dryRun)
       let locations = try parse(InputFile.read(file))
-      let connection = try Connection(database.connection(for: "locations", statementTimeoutSeconds: 60))
+      let connection = try Connection(
+        database.connection(for: "locations", statementTimeoutSeconds: 60, writing: !dryRun)
+      )
       defer { connection.close() }
       let changes = try CountStore(connection).importLocations(locations, replace: replace, dryRun: dryRun)
       show(changes, dryRun: dryRun, replace: replace)

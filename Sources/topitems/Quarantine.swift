@@ -58,7 +58,9 @@ struct Quarantine: ParsableCommand {
 
     func run() throws {
       let filter = try filter.filter(reason: reason?.fate)
-      let connection = try Connection(database.connection(for: "quarantine", statementTimeoutSeconds: 60))
+      let connection = try Connection(
+        database.connection(for: "quarantine", statementTimeoutSeconds: 60, writing: false)
+      )
       defer { connection.close() }
       let store = CountStore(connection)
       let limit = try Pages.limit(limit) ?? (json ? nil : 100)
@@ -105,7 +107,9 @@ struct Quarantine: ParsableCommand {
       let limit = try Pages.limit(limit) ?? .max
       let cameras =
         try NumberOption.value("max-cameras", maxCameras, in: 0...10_000_000) ?? CameraLedger.defaultLimit
-      let connection = try Connection(database.connection(for: "quarantine", statementTimeoutSeconds: 60))
+      let connection = try Connection(
+        database.connection(for: "quarantine", statementTimeoutSeconds: 60, writing: true)
+      )
       defer { connection.close() }
       let store = CountStore(connection)
       var report = ReleaseReport()

@@ -24,7 +24,7 @@ struct RetentionCommand: ParsableCommand {
   var dryRun = false
 
   func run() throws {
-    var options = try database.connection(for: "retention", statementTimeoutSeconds: nil)
+    var options = try database.connection(for: "retention", statementTimeoutSeconds: nil, writing: !dryRun)
     options.settings = [("lock_timeout", "10s"), ("jit", "off")]
     var retention = Retention(try retention.policy())
     let connection = try Connection(options)

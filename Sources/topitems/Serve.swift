@@ -148,7 +148,7 @@ struct Serve: ParsableCommand {
     let answerMemory = try NumberOption.value("answer-memory", answerMemory, in: 0...1_000_000) ?? 64
     let maximumStreams = try NumberOption.value("max-streams", maxStreams, in: 0...1_000_000) ?? 10_000
 
-    var options = try database.connection(for: "serve", statementTimeoutSeconds: seconds)
+    var options = try database.connection(for: "serve", statementTimeoutSeconds: seconds, writing: false)
     options.settings += [("default_transaction_read_only", "on")] + CountStore.readerSettings
     let log = ServerLog(
       try CommandLog.logger(

@@ -7,7 +7,7 @@ extension EndToEnd {
   /// A URL that names a standby before the primary, as after a failover.
   @Suite("A standby among the hosts")
   struct StandbyTests {
-    @Test("what writes goes on to the primary; what reads is content with the standby")
+    @Test("what writes connects to the primary; what only reads may use the standby")
     func standbyFirst() throws {
       let primary = try PostgresCluster(fsync: false)
       defer { primary.remove() }

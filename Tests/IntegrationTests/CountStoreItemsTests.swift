@@ -52,7 +52,7 @@ struct CountStoreItemsTests {
       let names: [[UInt8]] = [Array("good".utf8), [0xC3, 0x28]]
       var error: PostgresError?
       do { _ = try fixture.store.internItems(names) } catch let refusal { error = refusal as? PostgresError }
-      #expect(error?.isDataFault == true)
+      #expect(error?.remedy == .refuseMessage)
       #expect(try fixture.number("SELECT count(*) FROM item") == 0)
     }
   }
