@@ -32,6 +32,14 @@ struct TopItemsCommand: ParsableCommand {
 
   /// Parses and runs the command that was asked for.
   static func main() {
+    guard !CommandLine.arguments.isEmpty else {
+      StandardError.write(
+        "Error: the arguments cannot be read: Swift's run time takes them from /proc/self/cmdline, and /proc is not "
+          + "mounted. Mount it, as by 'mount -t proc proc /proc'."
+      )
+      leave(EXIT_FAILURE)
+    }
+    HangUpSignal.ignoreWithoutTerminal()
     var type: (any ParsableCommand.Type)?
     do {
       var command = try parseAsRoot()
