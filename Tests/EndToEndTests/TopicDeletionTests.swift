@@ -46,8 +46,15 @@ extension EndToEnd {
       }
     }
 
-    @Test("should the client library crash, the worker that is started again loses nothing")
-    func crashed() throws {
+    /// librdkafka that reads leaders from answers to Fetch (KIP-951) crashes where Tansu names one for a deleted topic.
+    private static var mayCrash: Bool {
+      KafkaLibrary.version.compare("2.5", options: .numeric) != .orderedAscending
+    }
+
+    @Test(
+      "on the development broker it goes on as well; where the client library crashes, one restart loses nothing"
+    )
+    func developmentBroker() throws {
       let broker = try Broker.startPrivate()
       defer { broker.stop() }
       try TestDatabase.withDatabase { url in
@@ -74,7 +81,8 @@ extension EndToEnd {
           }
           return try deployment.accountedFor(connection) == 8
         }
-        #expect(crashes <= 1, "once started again, it knows of no deleted topic")
+        // Once started again, it knows of no deleted topic.
+        #expect(crashes <= (Self.mayCrash ? 1 : 0))
         worker.signal(SIGTERM)
         #expect(try worker.wait(within: .seconds(20)) == .exited(0), "\(worker.story)")
         #expect(try Self.counted(connection) == 8)
