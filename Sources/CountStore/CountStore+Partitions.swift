@@ -47,14 +47,17 @@ extension CountStore {
   ///
   /// It waits for nobody who reads or counts: a table is made by itself and then attached (`CREATE … PARTITION OF` would
   /// wait for each reader's transaction, and keep new ones waiting).
+  /// - Parameter from: a time from which they are made where the floor lies above it.
   /// - Parameter through: a time that must be covered, too; not further ahead than the allowed skew can be (a year).
   /// - Parameter thoroughly: look at every partition; else, where the first and the last are there, so are the others.
   /// - Returns: the time up to which there are partitions.
   /// - Throws: `PostgresError`; SQLSTATE 55P03 when another one who changes tables is in the way for long.
   @discardableResult
-  public func ensurePartitions(through: Timestamp? = nil, thoroughly: Bool = false) throws(PostgresError)
-    -> Timestamp
-  {
+  public func ensurePartitions(
+    from: Timestamp? = nil,
+    through: Timestamp? = nil,
+    thoroughly: Bool = false
+  ) throws(PostgresError) -> Timestamp {
     let until = try connection.execute(
       """
       SELECT stop,
@@ -64,7 +67,7 @@ extension CountStore {
                   OR to_regclass('window_count_' || to_char(floor_at, 'YYYYMMDD')) IS NOT NULL)
              AND (to_regclass('window_count_hour_past') IS NOT NULL
                   OR to_regclass('window_count_hour_' || to_char(floor_at, 'YYYYMM')) IS NOT NULL)
-      FROM coalesce((SELECT floor_at FROM dedup_floor), clock_timestamp() - interval '7 days') AS floor_at,
+      FROM \(Self.partitionsFrom(from)) AS floor_at,
            greatest(clock_timestamp(), least(
              coalesce(\(timestamp: through?.microseconds), clock_timestamp()),
              clock_timestamp() + interval '400 days')) AS clock,
@@ -77,7 +80,7 @@ extension CountStore {
     // newest, so that the last one is there only if all are.
     let isCovered = try until.bool(0, 1)
     if isCovered, !thoroughly { return Timestamp(microseconds: end) }
-    var missing = try missingPartitions(until: end)
+    var missing = try missingPartitions(from: from, until: end)
     guard missing.count <= Self.missingAtMost else {
       throw PostgresError(
         .protocol,
@@ -89,7 +92,7 @@ extension CountStore {
       try connection.transaction { connection throws(PostgresError) in
         try connection.run(script: "SET LOCAL lock_timeout = '3s'")
         _ = try connection.execute("SELECT pg_advisory_xact_lock(\(Lock.partitions))")
-        let still = Set(try missingPartitions(until: end).map(\.name))
+        let still = Set(try missingPartitions(from: from, until: end).map(\.name))
         for partition in some where still.contains(partition.name) { try make(partition) }
       }
       missing.removeFirst(some.count)
@@ -105,7 +108,16 @@ extension CountStore {
     var to: String
   }
 
-  private func missingPartitions(until end: Int64) throws(PostgresError) -> [MissingPartition] {
+  private static func partitionsFrom(_ time: Timestamp?) -> Query {
+    """
+    least(\(timestamp: time?.microseconds),
+          coalesce((SELECT floor_at FROM dedup_floor), clock_timestamp() - interval '7 days'))
+    """
+  }
+
+  private func missingPartitions(from: Timestamp?, until end: Int64) throws(PostgresError)
+    -> [MissingPartition]
+  {
     var missing: [MissingPartition] = []
     for table in PartitionedTable.all {
       let result = try connection.execute(
@@ -114,7 +126,7 @@ extension CountStore {
           SELECT date_trunc(\(table.unit), floor_at, 'UTC') AS floor_at,
                  date_trunc(\(table.unit), clock_timestamp() - make_interval(days => \(Int32(Self.partitionedDays))), 'UTC')
                    AS oldest
-          FROM coalesce((SELECT floor_at FROM dedup_floor), clock_timestamp() - interval '7 days') AS floor_at),
+          FROM \(Self.partitionsFrom(from)) AS floor_at),
         existing AS (
           SELECT relname::text AS name,
                  substring(pg_get_expr(relpartbound, oid) FROM 'FROM \\(''([^'']*)''')::timestamptz AS start,

@@ -5,32 +5,26 @@ extension CountStore {
   /// Until when a level may be folded: what is older than the watermark, and by a delay, so that a stream which lags,
   /// or catches up after an outage, is not written to every level at once. A stream that lags by more than a day does
   /// not hold the fold up: the number of minutes that an answer reads must stay bounded.
-  func foldTarget(delay: Int64) throws(PostgresError) -> Timestamp {
-    let result = try connection.execute(
-      """
-      SELECT least(clock_timestamp(), greatest(watermark, clock_timestamp() - interval '1 day'))
-             - make_interval(secs => \(delay)::double precision)
-      FROM (\(unescaped: Label.sql)) AS labels
-      """
-    )
-    return Timestamp(microseconds: try result.timestamp(0, 0))
+  func foldTarget(delay: Int64, at now: AgreedTime) throws(PostgresError) -> AgreedTime {
+    let result = try connection.execute("SELECT watermark FROM (\(unescaped: Label.sql)) AS labels")
+    let watermark = try result.optionalTimestamp(0, 0).map(Timestamp.init(microseconds:))
+    let slowest = now.ago(86_400)
+    let reached = now.limited(to: max(watermark ?? slowest, slowest))
+    return reached.limited(to: reached.ago(delay))
   }
 
-  /// Raises the deduplication floor to the horizon, while no batch relies on it; it never falls.
+  /// Raises the deduplication floor to the horizon, while no batch relies on it. It falls only when an operator says so
+  /// (`setFloor`).
   /// - Parameter dryRun: only tell.
   /// - Returns: the new floor, or nil when it stays.
   /// - Throws: `PostgresError`; SQLSTATE 55P03 when the batches in flight do not end in time.
-  public func raiseFloor(_ policy: RetentionPolicy, dryRun: Bool = false) throws(PostgresError) -> Timestamp?
+  public func raiseFloor(_ policy: RetentionPolicy, at now: AgreedTime, dryRun: Bool = false)
+    throws(PostgresError) -> Timestamp?
   {
-    let due = try connection.execute(
-      """
-      SELECT clock_timestamp() - make_interval(secs => \(policy.dedupHorizon)::double precision) FROM dedup_floor
-      WHERE floor_at < clock_timestamp() - make_interval(
-        secs => \(policy.dedupHorizon + policy.floorStep)::double precision)
-      """
-    )
-    guard due.count == 1 else { return nil }
-    let floor = try due.timestamp(0, 0)
+    let floor = now.ago(policy.dedupHorizon).microseconds
+    let stored = try connection.execute("SELECT floor_at FROM dedup_floor")
+    guard stored.count == 1, try stored.timestamp(0, 0) < now.ago(policy.dedupHorizon + policy.floorStep).microseconds
+    else { return nil }
     guard !dryRun else { return Timestamp(microseconds: floor) }
     try exclusively(Lock.floor) { connection throws(PostgresError) in
       _ = try connection.execute(
@@ -41,25 +35,29 @@ extension CountStore {
   }
 
   /// Moves the time from which minutes and hours are kept: by whole partitions, never beyond what the next coarser
-  /// level covers, and for the minutes never above the floor, as an event that is above it may come at any time.
+  /// level covers, and for the minutes never above the floor or the horizon, as an event that is above them may come at any
+  /// time.
   ///
   /// No lock is needed: batches do not count below the floor, and a query finds this time and what it allows to be
   /// read in one snapshot. It must be committed before a partition is detached.
   /// - Returns: the partitions that hold nothing younger, now in `retired_partition`.
   /// - Throws: `PostgresError`.
-  func retirePartitions(_ policy: RetentionPolicy, dryRun: Bool) throws(PostgresError) -> [String] {
+  func retirePartitions(_ policy: RetentionPolicy, at now: AgreedTime, dryRun: Bool) throws(PostgresError)
+    -> [String]
+  {
+    let oldestMinutes = now.ago(max(policy.minutes, policy.dedupHorizon)).microseconds
     let target = try connection.execute(
       """
       SELECT greatest(minute.kept_from, minutes.target) AS minutes,
              greatest(hour.kept_from, least(
-               date_trunc('month', clock_timestamp() - make_interval(secs => \(policy.hours)::double precision), 'UTC'),
+               date_trunc('month', \(timestamp: now.ago(policy.hours).microseconds), 'UTC'),
                date_trunc('month', day.folded_until, 'UTC'),
                date_trunc('month', greatest(minute.kept_from, minutes.target), 'UTC'))) AS hours,
              minute.kept_from, hour.kept_from
       FROM rollup_mark AS minute, rollup_mark AS hour, rollup_mark AS day,
            LATERAL (SELECT date_trunc('day', least(
-             clock_timestamp() - make_interval(secs => \(policy.minutes)::double precision),
-             hour.folded_until, coalesce((SELECT floor_at FROM dedup_floor), '0001-01-01 00:00:00+00')), 'UTC')) AS minutes(target)
+             \(timestamp: oldestMinutes), hour.folded_until,
+             coalesce((SELECT floor_at FROM dedup_floor), '0001-01-01 00:00:00+00')), 'UTC')) AS minutes(target)
       WHERE minute.level = 'minute' AND hour.level = 'hour' AND day.level = 'day'
       """
     )

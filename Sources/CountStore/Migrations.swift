@@ -28,5 +28,10 @@ extension CountStore {
       name: "0005_bi.sql",
       sql: String(decoding: PackageResources._005_bi_sql, as: UTF8.self)
     ),
+    Migration(
+      version: 7,
+      name: "0007_clock_guard.sql",
+      sql: String(decoding: PackageResources._007_clock_guard_sql, as: UTF8.self)
+    ),
   ]
 }

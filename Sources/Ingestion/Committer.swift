@@ -173,7 +173,7 @@ final class Committer: @unchecked Sendable {
         path.learn(from: report, detections: batch.detections.count)
         return .committed(report)
       case .fenced(let keys): return .fenced(keys)
-      case .floorRose: return .outdated
+      case .floorMoved: return .outdated
       }
     } catch {
       dropUnusableConnection()
