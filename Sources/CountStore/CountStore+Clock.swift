@@ -64,7 +64,8 @@ extension CountStore {
     return agreed
   }
 
-  private func readClock(_ host: HostClock) throws(PostgresError) -> (ClockReading, ClockAnchor?, Timestamp?) {
+  private func readClock(_ host: HostClock) throws(PostgresError) -> (ClockReading, ClockAnchor?, Timestamp?)
+  {
     let began = host.monotonic()
     let wall = host.wall()
     let result = try connection.execute(

@@ -220,7 +220,9 @@ extension CountStore {
     return changes
   }
 
-  private static func floorChange(_ result: borrowing QueryResult, _ row: Int) throws(PostgresError) -> FloorChange {
+  private static func floorChange(_ result: borrowing QueryResult, _ row: Int) throws(PostgresError)
+    -> FloorChange
+  {
     FloorChange(
       changedAt: Timestamp(microseconds: try result.timestamp(row, 0)),
       changedBy: try result.string(row, 1),

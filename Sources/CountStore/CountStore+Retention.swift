@@ -23,7 +23,8 @@ extension CountStore {
   {
     let floor = now.ago(policy.dedupHorizon).microseconds
     let stored = try connection.execute("SELECT floor_at FROM dedup_floor")
-    guard stored.count == 1, try stored.timestamp(0, 0) < now.ago(policy.dedupHorizon + policy.floorStep).microseconds
+    guard stored.count == 1,
+      try stored.timestamp(0, 0) < now.ago(policy.dedupHorizon + policy.floorStep).microseconds
     else { return nil }
     guard !dryRun else { return Timestamp(microseconds: floor) }
     try exclusively(Lock.floor) { connection throws(PostgresError) in

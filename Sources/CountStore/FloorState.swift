@@ -28,7 +28,9 @@ public struct FloorState: Sendable, Equatable {
   }
 
   /// The lowest floor with which every detection still counts once; nil where any will do.
-  public var lowestCertain: Timestamp? { purgedUntil.map { Timestamp(microseconds: $0.microseconds.saturatingPlus(1)) } }
+  public var lowestCertain: Timestamp? {
+    purgedUntil.map { Timestamp(microseconds: $0.microseconds.saturatingPlus(1)) }
+  }
 }
 
 /// One change of the floor by an operator.

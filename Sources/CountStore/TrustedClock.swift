@@ -51,7 +51,8 @@ public struct ClockReading: Sendable, Equatable {
   public var duration: Int64
 
   /// A reading.
-  public init(database: Timestamp, worker: Timestamp, monotonic: Int64, clockID: String, duration: Int64 = 0) {
+  public init(database: Timestamp, worker: Timestamp, monotonic: Int64, clockID: String, duration: Int64 = 0)
+  {
     self.database = database
     self.worker = worker
     self.monotonic = monotonic
@@ -139,7 +140,9 @@ public enum TrustedClock {
       guard let broker, reading.monotonic >= broker.monotonic else { throw error }
       let passed = reading.monotonic.saturatingMinus(broker.monotonic)
       let expected = broker.appended.microseconds.saturatingPlus(passed)
-      guard let agreed = try? compare(reading.database, with: expected, .broker, within: slack) else { throw error }
+      guard let agreed = try? compare(reading.database, with: expected, .broker, within: slack) else {
+        throw error
+      }
       return agreed
     }
   }
@@ -179,7 +182,8 @@ extension ClockDisagreement: CustomStringConvertible {
   /// What is wrong and what follows, for a log and a probe.
   public var description: String {
     let seconds = ahead.magnitude / 1_000_000
-    let span = seconds < 600 ? "\(seconds) s" : seconds < 172_800 ? "\(seconds / 60) min" : "\(seconds / 86_400) days"
+    let span =
+      seconds < 600 ? "\(seconds) s" : seconds < 172_800 ? "\(seconds / 60) min" : "\(seconds / 86_400) days"
     let direction = ahead < 0 ? "behind" : "ahead of"
     let other =
       switch source {

@@ -173,7 +173,10 @@ final class Committer: @unchecked Sendable {
         path.learn(from: report, detections: batch.detections.count)
         return .committed(report)
       case .fenced(let keys): return .fenced(keys)
-      case .floorMoved: return .outdated
+      case .floorMoved:
+        // Partitions may have been dropped and made again since they were last looked at.
+        coveredUntil = Timestamp(microseconds: .min)
+        return .outdated
       }
     } catch {
       dropUnusableConnection()

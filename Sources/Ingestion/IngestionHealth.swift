@@ -9,6 +9,7 @@ public struct IngestionHealth: Sendable {
   private var halted: [PartitionKey: String] = [:]
   private var lag: Int64 = 0
   private var progress: (at: Int64, lag: Int64)
+  private var clock: String?
 
   /// - Parameter now: the monotonic clock, in microseconds.
   public init(now: Int64) {
@@ -25,9 +26,13 @@ public struct IngestionHealth: Sendable {
       if lag == 0 { progress = (now, 0) }
     case .halted(let key, let reason): halted[key] = reason
     case .revoked(let keys, _): for key in keys { halted[key] = nil }
+    case .clock(let check): clock = check.complaint
     default: break
     }
   }
+
+  /// Why the worker is not ready; nil when it is. Counting may go on, but an operator has to see to something.
+  public func unreadiness(now: Int64) -> String? { complaint(now: now) ?? clock }
 
   /// Why the worker is not healthy; nil when it is.
   public func complaint(now: Int64) -> String? {

@@ -19,6 +19,7 @@ public struct IngestionMetrics: Sendable {
   private var halted: Set<PartitionKey> = []
   private var revision: Int64 = 0
   private var clock: DatabaseClock?
+  private var clockCheck: ClockCheck?
 
   private static let seconds = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
@@ -44,6 +45,7 @@ public struct IngestionMetrics: Sendable {
       }
     case .fenced: fenced += 1
     case .gap(_, let range): gaps += range.count
+    case .clock(let check): clockCheck = check
     case .halted(let key, _): halted.insert(key)
     default: break
     }
@@ -126,7 +128,26 @@ public struct IngestionMetrics: Sendable {
       [.init(Double(gaps))]
     )
     page.gauge("topitems_halted_partitions", "Partitions that are stopped.", [.init(Double(halted.count))])
+    if let clockCheck { Self.add(clockCheck, to: &page) }
     return page.text
+  }
+
+  private static func add(_ check: ClockCheck, to page: inout Exposition) {
+    page.gauge(
+      "topitems_clock_agreed",
+      "Whether a second source agrees with the database's clock: 1, or 0 while retention stands still.",
+      [.init(check.agreed == nil ? 0 : 1)]
+    )
+    let ahead =
+      switch check.verdict {
+      case .success(let agreed): check.reading.database.microseconds - agreed.time.microseconds
+      case .failure(let disagreement): disagreement.ahead
+      }
+    page.gauge(
+      "topitems_clock_ahead_seconds",
+      "How far the database's clock is ahead of the second source; 0 when it is behind it and they agree.",
+      [.init(Double(ahead) / 1_000_000)]
+    )
   }
 
   private static func labels(_ key: PartitionKey) -> Exposition.Labels {

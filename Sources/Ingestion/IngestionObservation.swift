@@ -28,6 +28,8 @@ public enum IngestionObservation: Sendable {
   case rejected(PartitionKey, offset: Int64, PostgresError)
   /// One partition is stopped until somebody looks at it; the others go on.
   case halted(PartitionKey, reason: String)
+  /// The background work has compared the clocks: once a minute, and when an agreement ends or begins.
+  case clock(ClockCheck)
   /// The background work had something to do.
   case maintained(RetentionReport)
   /// Future events whose time has come were taken out of the quarantine.

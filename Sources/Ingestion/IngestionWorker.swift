@@ -1,6 +1,7 @@
 import CountStore
 import Counting
 import Kafka
+import Locks
 import Postgres
 
 /// Reads detections from Kafka and counts each exactly once in PostgreSQL.
@@ -14,6 +15,8 @@ public final class IngestionWorker {
   let observe: @Sendable (IngestionObservation) -> Void
   let committer: Committer
   private let maintenance: Maintenance
+  /// The newest time that a broker has put on a message, for the background work.
+  private let brokerTime: NewestBrokerTime
 
   var builder: BatchBuilder
   var assignment = Assignment()
@@ -71,7 +74,14 @@ public final class IngestionWorker {
     self.isStopping = isStopping
     self.observe = observe
     committer = Committer(options, observe: observe)
-    maintenance = Maintenance(options, isStopping: isStopping, observe: observe)
+    let brokerTime = NewestBrokerTime()
+    self.brokerTime = brokerTime
+    maintenance = Maintenance(
+      options,
+      clocks: WorkerClocks(broker: { brokerTime.value }),
+      isStopping: isStopping,
+      observe: observe
+    )
     builder = BatchBuilder(options)
     batchLimit = options.batchMessages
   }
@@ -153,11 +163,14 @@ public final class IngestionWorker {
     let timeout: Int32 = inHand == nil && builder.messages > 0 && !builder.isUnproven ? 0 : 50
     let room = max(1, min(pollMessages, batchLimit - builder.messages))
     var began: Int64?
+    var appended: Int64?
     let count = try consumer.poll(maximum: room, timeout: timeout) { message in
       // Not from before: the time in which nothing came is nobody's.
       if began == nil { began = DatabaseClock.monotonicMicroseconds() }
+      if let time = message.logAppendTime { appended = max(time, appended ?? time) }
       take(message, now: now)
     }
+    if let appended { brokerTime.note(milliseconds: appended) }
     builder.settle()
     if let began { readingTime += DatabaseClock.monotonicMicroseconds() - began }
     return count

@@ -3,9 +3,17 @@ import Counting
 import Glibc
 import Postgres
 
+/// What a worker's reading thread knows of the time, for its background work.
+struct WorkerClocks: Sendable {
+  /// This machine's.
+  var host = HostClock.system
+  /// The newest broker's time that was seen (`LogAppendTime`).
+  var broker: @Sendable () -> BrokerTime? = { nil }
+}
+
 /// The thread that does what `Retention` does, once a minute, and every few seconds what waits in quarantine for its
 /// time; on a connection of its own, so that no batch waits for it. Whatever goes wrong is observed and tried again;
-/// it never stops the counting.
+/// it never stops the counting. While the database's clock is not believed, it only makes partitions.
 ///
 /// - Note: `@unchecked Sendable`: `retention` and `connection` are touched only by the thread that `start` makes; the
 ///   mailboxes are the only way in and out.
@@ -16,6 +24,9 @@ final class Maintenance: @unchecked Sendable {
   private let observe: @Sendable (IngestionObservation) -> Void
   private let isStopping: @Sendable () -> Bool
   private let maximumCameras: Int
+  private let clocks: WorkerClocks
+  /// What was last observed of the clocks.
+  private var clockComplaint: String?
   private var retention: Retention
   private var connection: Connection?
 
@@ -26,6 +37,7 @@ final class Maintenance: @unchecked Sendable {
 
   init(
     _ options: IngestionOptions,
+    clocks: WorkerClocks = WorkerClocks(),
     isStopping: @escaping @Sendable () -> Bool,
     observe: @escaping @Sendable (IngestionObservation) -> Void
   ) {
@@ -36,6 +48,7 @@ final class Maintenance: @unchecked Sendable {
     self.options = database
     self.observe = observe
     self.isStopping = isStopping
+    self.clocks = clocks
     maximumCameras = options.maximumCameras
     retention = Retention(options.retention)
   }
@@ -78,12 +91,25 @@ final class Maintenance: @unchecked Sendable {
   private func run() {
     do {
       let connection = try usableConnection()
-      let report = try retention.run(on: connection) { stopping.hasClosed || isStopping() }
+      let store = CountStore(connection)
+      let clock = try store.checkClock(clocks.host, broker: clocks.broker())
+      tell(clock)
+      guard let now = clock.agreed else {
+        // Counting goes on, and needs them.
+        try store.ensurePartitions(thoroughly: true)
+        return
+      }
+      let report = try retention.run(on: connection, at: now) { stopping.hasClosed || isStopping() }
       if !report.isEmpty, !report.isBusyElsewhere { observe(.maintained(report)) }
     } catch {
       observe(.maintenanceFailed(error))
       if let connection, !connection.isUsable { self.connection = nil }
     }
+  }
+
+  private func tell(_ clock: ClockCheck) {
+    clockComplaint = clock.complaint
+    observe(.clock(clock))
   }
 
   /// Counts quarantined events whose time has come, and what ended workers have noted of cameras. Cheap when there is
@@ -93,13 +119,16 @@ final class Maintenance: @unchecked Sendable {
     guard !stopping.hasClosed, !isStopping(), let connection, connection.isUsable else { return }
     do {
       let store = CountStore(connection)
+      let clock = try store.checkClock(clocks.host, broker: clocks.broker())
+      // What goes on is told once a minute, a change at once.
+      if (clock.complaint == nil) != (clockComplaint == nil) { tell(clock) }
       var released = ReleaseReport()
-      repeat {
-        let report = try store.releaseDueQuarantine(limit: .max, maximumCameras: maximumCameras)
+      while let now = clock.agreed, !stopping.hasClosed, !isStopping() {
+        let report = try store.releaseDueQuarantine(at: now, limit: .max, maximumCameras: maximumCameras)
         released += report
         // What stays would be found again and again.
         if report.readmitted.fates.total == 0 { break }
-      } while !stopping.hasClosed && !isStopping()
+      }
       if released.readmitted.fates.total > 0 { observe(.released(released.readmitted)) }
       try store.addForgottenCameraChanges()
     } catch {

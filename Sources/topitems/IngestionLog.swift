@@ -43,6 +43,7 @@ final class IngestionLog: Sendable {
     case .halted(let key, let reason): logger.critical("\(name(key)) is stopped: \(reason)")
     case .brokerError(let error): logger.warning("kafka: \(error)")
     case .kafka(let observation): tell(observation)
+    case .clock(let check): if let complaint = check.complaint { logger.error("clock: \(complaint)") }
     case .maintained(let report):
       for line in RetentionText.lines(report) { logger.info("\(line)") }
     case .released(let report):

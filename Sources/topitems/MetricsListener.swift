@@ -7,7 +7,7 @@ import Locks
 import Prometheus
 import Sockets
 
-/// The worker's small HTTP listener: `/metrics` for Prometheus, `/healthz` for a supervisor.
+/// The worker's small HTTP listener: `/metrics` for Prometheus, `/healthz` and `/readyz` for a supervisor.
 final class MetricsListener: Sendable {
   private struct State: Sendable {
     var metrics = IngestionMetrics()
@@ -43,13 +43,18 @@ final class MetricsListener: Sendable {
     case "/metrics":
       let text = state.withLock { $0.metrics.exposition() }
       return Response(status: .ok, text: text, contentType: Exposition.contentType)
+    case "/readyz":
+      guard let reason = state.withLock({ $0.health.unreadiness(now: Self.monotonicMicroseconds()) }) else {
+        return Response(status: .ok, text: "ready\n")
+      }
+      return Response(status: .serviceUnavailable, text: reason + "\n")
     case "/healthz":
       guard let complaint = state.withLock({ $0.health.complaint(now: Self.monotonicMicroseconds()) }) else {
         return Response(status: .ok, text: "ok\n")
       }
       return Response(status: .serviceUnavailable, text: complaint + "\n")
     default:
-      return Response(status: .notFound, text: "here are /metrics and /healthz\n")
+      return Response(status: .notFound, text: "here are /metrics, /healthz and /readyz\n")
     }
   }
 

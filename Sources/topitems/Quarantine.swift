@@ -85,10 +85,10 @@ struct Quarantine: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Count those whose time has come, exactly once.",
       discussion: """
-        With --late also late ones, as far as it is certain that they count at most once: no identifier has been \
-        forgotten since the database was made. Where that is not so, --force-late counts them all the same; one that \
-        was counted long ago, and is forgotten, then counts a second time. Either way an identifier that is still \
-        known makes it a duplicate.
+        With --late also late ones, as far as it is certain that they count at most once: they are newer than every \
+        event whose identifier has been purged ('topitems floor show' tells until when). --force-late counts the \
+        others all the same; one that was counted long ago, and whose identifier is purged, then counts a second \
+        time. Either way an identifier that is still known makes it a duplicate.
         """
     )
 

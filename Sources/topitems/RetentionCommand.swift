@@ -15,6 +15,9 @@ struct RetentionCommand: ParsableCommand {
 
         topitems retention --dry-run
         topitems retention --keep-minutes P14D
+
+      It goes by the database's clock, if a second one agrees with it: what has passed on this machine's monotonic clock \
+      since they last agreed, or else this machine's clock. Where none does, nothing is done without --yes.
       """
   )
 
@@ -22,22 +25,56 @@ struct RetentionCommand: ParsableCommand {
   @OptionGroup var retention: RetentionOptions
   @Flag(help: "Only tell what would be done.")
   var dryRun = false
+  @Flag(help: "Go by the database's clock although no second source agrees with it.")
+  var yes = false
 
   func run() throws {
     var options = try database.connection(for: "retention", statementTimeoutSeconds: nil)
     options.settings = [("lock_timeout", "10s"), ("jit", "off")]
-    var retention = Retention(try retention.policy())
+    let retention = Retention(try retention.policy())
     let connection = try Connection(options)
     defer { connection.close() }
     StopSignal.listen()
+    let clock = try CountStore(connection).checkClock()
+    switch clock.verdict {
+    case .success(let now):
+      if let complaint = clock.complaint { StandardError.write(complaint) }
+      print(try text(retention, connection, now))
+    case .failure(let disagreement): try byHand(disagreement, clock, retention, connection)
+    }
+  }
+
+  /// Nothing vouches for the database's clock: only an operator can.
+  private func byHand(
+    _ disagreement: ClockDisagreement,
+    _ clock: ClockCheck,
+    _ retention: Retention,
+    _ connection: Connection
+  ) throws {
+    let asked = TrustedClock.believe(clock.reading)
+    let plan = RetentionText.lines(try retention.preview(on: connection, at: asked))
+    let goes = plan.isEmpty ? "nothing" : plan.joined(separator: "; ")
+    StandardError.write("\(disagreement)")
+    guard yes, !dryRun else {
+      let note = "If it is right, --yes goes by it, which would have: \(goes)."
+      guard dryRun else { throw InputError(description: "nothing was done. \(note)") }
+      print(note)
+      return
+    }
+    StandardError.write("by hand, at \(asked.time.rfc3339): \(goes)")
+    let now = try CountStore(connection).believeClock()
+    print(try text(retention, connection, now))
+  }
+
+  private func text(_ retention: Retention, _ connection: Connection, _ now: AgreedTime) throws -> String {
+    var retention = retention
     let report =
       dryRun
-      ? try retention.preview(on: connection)
-      : try retention.run(on: connection) { StopSignal.isRequested }
+      ? try retention.preview(on: connection, at: now)
+      : try retention.run(on: connection, at: now) { StopSignal.isRequested }
     let lines = RetentionText.lines(report)
-    print(
-      lines.isEmpty ? "nothing to do" : lines.map { dryRun ? "would have \($0)" : $0 }.joined(separator: "\n")
-    )
+    return lines.isEmpty
+      ? "nothing to do" : lines.map { dryRun ? "would have \($0)" : $0 }.joined(separator: "\n")
   }
 }
 

@@ -43,7 +43,7 @@ struct RollupQueryTests {
       """
     )
     for level in RollupLevel.allCases {
-      let fold = try fixture.store.fold(level, until: Timestamp(microseconds: now))
+      let fold = try fixture.store.fold(level, until: .agreed(now))
       if let fold { try fixture.store.vacuum(after: fold) }
     }
     try fixture.connection.run(script: "VACUUM ANALYZE")

@@ -20,6 +20,7 @@ public final class PostgresCluster: Sendable {
   /// The temporary folder with data, socket and log.
   public let folder: String
   private let password: String
+  private let clock: SettableClock?
   private let programs: PostgresPrograms
   private let watchdog: Watchdog
   private let isRemoved = Lock(false)
@@ -30,13 +31,25 @@ public final class PostgresCluster: Sendable {
   ///   - fsync: off is faster; commits then survive a crash of the server, not of the machine.
   ///   - settings: further lines for `postgresql.conf`.
   ///   - options: further ones for `initdb`.
-  public init(fsync: Bool = true, settings: [String: String] = [:], options: [String] = []) throws {
+  ///   - hasSettableClock: whether ``setClock(ahead:)`` works.
+  public init(
+    fsync: Bool = true,
+    settings: [String: String] = [:],
+    options: [String] = [],
+    hasSettableClock: Bool = false
+  ) throws {
     programs = try PostgresPrograms()
     folder = try programs.makeFolder()
     password = (0..<24).map { _ in String("abcdefghijkmnpqrstuvwxyz23456789".randomElement() ?? "x") }
       .joined()
     port = try Self.freePort()
     watchdog = try Watchdog(stopping: folder, with: programs)
+    do {
+      clock = hasSettableClock ? try SettableClock(in: folder, with: programs) : nil
+    } catch {
+      watchdog.finish()
+      throw error
+    }
     do {
       try initialize(settings: ["fsync": fsync ? "on" : "off"].merging(settings) { $1 }, options: options)
       try start()
@@ -54,6 +67,7 @@ public final class PostgresCluster: Sendable {
     folder = try programs.makeFolder()
     password = primary.password
     port = try Self.freePort()
+    clock = nil
     watchdog = try Watchdog(stopping: folder, with: programs)
     do {
       let passwords = folder + "/passwords"
@@ -98,8 +112,16 @@ public final class PostgresCluster: Sendable {
     try programs.run(
       "pg_ctl",
       ["-D", folder + "/data", "-w", "-t", "60", "-l", logFile, "start"],
-      in: folder
+      in: folder,
+      environment: clock?.environment ?? [:]
     )
+  }
+
+  /// Sets the server's wall clock so many seconds ahead of this machine's, or behind it, while it runs; its monotonic
+  /// clock goes on. The server must have been made with a settable clock.
+  public func setClock(ahead seconds: Int) throws {
+    guard let clock else { throw TestSupportError("the cluster has no settable clock") }
+    try clock.set(ahead: seconds)
   }
 
   /// Stops the server and waits for its end.
