@@ -236,13 +236,14 @@ struct RetentionTests {
       policy.quarantine = 86_400
       var retention = Retention(policy)
       let other = try Connection(ConnectionOptions(url: fixture.base.url))
+      let now = try fixture.now()
       // A batch in flight, that of a stopped worker.
       let failure = try other.transaction { other throws(PostgresError) in
         _ = try other.execute(
           "SELECT pg_advisory_xact_lock_shared(key) FROM unnest(\([CountStore.Lock.floor, CountStore.Lock.rollup])) AS key"
         )
         do throws(PostgresError) {
-          _ = try retention.run(on: fixture.connection, at: fixture.now())
+          _ = try retention.run(on: fixture.connection, at: now)
           return nil as PostgresError?
         } catch {
           return error
