@@ -183,7 +183,9 @@ extension ClockDisagreement: CustomStringConvertible {
   public var description: String {
     let seconds = ahead.magnitude / 1_000_000
     let span =
-      seconds < 600 ? "\(seconds) s" : seconds < 172_800 ? "\(seconds / 60) min" : "\(seconds / 86_400) days"
+      seconds < 600
+      ? "\(seconds) s"
+      : seconds < 172_800 ? "\((seconds + 30) / 60) min" : "\((seconds + 43_200) / 86_400) days"
     let direction = ahead < 0 ? "behind" : "ahead of"
     let other =
       switch source {

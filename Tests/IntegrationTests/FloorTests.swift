@@ -43,7 +43,12 @@ struct FloorTests {
   }
 
   /// All, the hour, the day and the month of the present, and ranges that begin and end anywhere.
-  private func compareEverything(_ fixture: F, seed: UInt64, _ comment: String) throws {
+  private func compareEverything(
+    _ fixture: F,
+    seed: UInt64,
+    _ comment: String,
+    views: [String] = ["hour", "day"]
+  ) throws {
     let now = try fixture.now().time.microseconds
     try fixture.compare(.between(nil, nil), location: nil, comment)
     for span in [F.minute, F.hour, F.day, 31 * F.day] {
@@ -61,7 +66,7 @@ struct FloorTests {
         comment
       )
     }
-    for unit in ["hour", "day"] {
+    for unit in views {
       let view = "top_items_by_\(unit)"
       #expect(
         try fixture.base.number("SELECT sum(item_count)::bigint FROM bi.\(unescaped: view)")
@@ -223,7 +228,7 @@ struct FloorTests {
       #expect(after.levels[0].keptFrom.microseconds <= now.floored(to: F.day) + F.day)
       #expect(after.levels[1].keptFrom.microseconds <= now.floored(to: F.day) + F.day)
       try fixture.count([(1, "now", now), (1, "next", now + F.hour), (2, "old", now - 4 * F.day)])
-      try compareEverything(fixture, seed: 7, "hours were dropped, too")
+      try compareEverything(fixture, seed: 7, "hours were dropped, too", views: ["day"])
     }
   }
 
