@@ -26,7 +26,7 @@ final class Maintenance: @unchecked Sendable {
   private let maximumCameras: Int
   private let clocks: WorkerClocks
   /// What was last observed of the clocks.
-  private var clockComplaint: String?
+  private var toldOfClock = (agreed: true, complains: false)
   private var retention: Retention
   private var connection: Connection?
 
@@ -108,7 +108,7 @@ final class Maintenance: @unchecked Sendable {
   }
 
   private func tell(_ clock: ClockCheck) {
-    clockComplaint = clock.complaint
+    toldOfClock = (clock.agreed != nil, clock.complaint != nil)
     observe(.clock(clock))
   }
 
@@ -121,7 +121,7 @@ final class Maintenance: @unchecked Sendable {
       let store = CountStore(connection)
       let clock = try store.checkClock(clocks.host, broker: clocks.broker())
       // What goes on is told once a minute, a change at once.
-      if (clock.complaint == nil) != (clockComplaint == nil) { tell(clock) }
+      if (clock.agreed != nil, clock.complaint != nil) != toldOfClock { tell(clock) }
       var released = ReleaseReport()
       while let now = clock.agreed, !stopping.hasClosed, !isStopping() {
         let report = try store.releaseDueQuarantine(at: now, limit: .max, maximumCameras: maximumCameras)
