@@ -41,6 +41,8 @@ final class ServerLog: Sendable {
     case .certificateRejected(let error):
       logger.error("the changed certificate cannot be used, the old one stays in use: \(error)")
     case .acceptPaused(let error): logger.warning("cannot accept connections for the moment: \(error)")
+    case .spoolFailed(let error):
+      logger.error("the file of --spool-folder failed; streamed answers wait for their clients: \(error)")
     case .loopFailed(let error): logger.critical("an event loop has failed: \(error)")
     case .stopped(let cut):
       logger.info(cut == 0 ? "stopped" : "stopped; \(cut) requests were not done in time")
