@@ -1,4 +1,5 @@
 import CLibrdkafka
+import Foundation
 import Testing
 
 @testable import Kafka
@@ -39,6 +40,27 @@ import Testing
     consumer.close(timeout: 3000)  // a second time is nothing
     consumer.handle.wake()
     try consumer.handle.commit([(TopicPartition(topic: "a", partition: 0), nextOffset: 1)])
+  }
+
+  @Test(
+    "questions of another thread fail in time, do not outlive the consumer, and are nothing after its end"
+  )
+  func questions() throws {
+    var configuration = Configuration(brokers: "127.0.0.1:1")
+    configuration["group.id"] = "g"
+    let consumer = try Consumer(configuration) { _, _ in }
+    let handle = consumer.handle
+    let partition = TopicPartition(topic: "a", partition: 0)
+    #expect(throws: KafkaError.self) { try handle.reachBroker(timeout: 100) }
+    let error = #expect(throws: KafkaError.self) { try handle.ends(of: [partition], timeout: 100) }
+    #expect(error?.partitions == [partition])
+    let asker = Thread {
+      for _ in 0..<20 { _ = try? handle.ends(of: [partition], timeout: 50) }
+    }
+    asker.start()
+    consumer.close(timeout: 3000)
+    #expect(try handle.ends(of: [partition], timeout: 50).isEmpty)
+    try handle.reachBroker(timeout: 50)
   }
 
   /// As when another member has taken its `group.instance.id`, which the broker of the integration tests never reports.
