@@ -161,7 +161,7 @@ let package = Package(
     ),
     .testTarget(
       name: "IngestionTests",
-      dependencies: ["Ingestion", "CountStore", "Counting", "Postgres", "TestSupport"],
+      dependencies: ["Ingestion", "CountStore", "Counting", "Postgres", "Prometheus", "TestSupport"],
       swiftSettings: swift
     ),
     .testTarget(
@@ -187,7 +187,10 @@ let package = Package(
     ),
     .testTarget(
       name: "topitemsTests",
-      dependencies: ["topitems", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "topitems", "CountStore", "Postgres",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: swift
     ),
   ],

@@ -36,7 +36,8 @@ extension CountStore {
       quarantined: try labels.int64(0, 3),
       camerasKnown: try labels.int64(0, 4),
       cameraProblems: try cameraProblems(),
-      otherCameras: try otherCameras()
+      otherCameras: try otherCameras(),
+      workers: try workers()
     )
   }
 

@@ -28,5 +28,10 @@ extension CountStore {
       name: "0005_bi.sql",
       sql: String(decoding: PackageResources._005_bi_sql, as: UTF8.self)
     ),
+    Migration(
+      version: 6,
+      name: "0006_workers.sql",
+      sql: String(decoding: PackageResources._006_workers_sql, as: UTF8.self)
+    ),
   ]
 }

@@ -8,6 +8,9 @@ public enum RevisionNews: Sendable {
   case attached(RevisionListener.Way)
   /// What was committed since; nothing, when the silence has been checked.
   case heard(HeardRevisions)
+  /// What the store knows of its workers, every few seconds; nil where it does not tell: a table that is not there yet,
+  /// or that this role may not read.
+  case workers(WorkerReading?)
   /// Changes are not told any more, until `attached`.
   case detached(PostgresError)
 }
@@ -33,6 +36,8 @@ public struct RevisionListener: Sendable {
   /// After which it looks whether to stop.
   private static let attention = Duration.milliseconds(250)
   private static let pollingPause = Duration.milliseconds(100)
+  /// How often it looks at the workers.
+  public static let workersPause = Duration.seconds(2)
 
   private let options: ConnectionOptions
   private let pollingSpan: Duration
@@ -116,7 +121,9 @@ public struct RevisionListener: Sendable {
     // A commit is visible a moment before it is told: what must be, and until when.
     var expected: (revision: Int64, until: ContinuousClock.Instant)?
     var lanes = HearingLanes()
+    var nextLook = ContinuousClock.now
     while !isStopping() {
+      try lookAtWorkers(connection, &nextLook)
       var now = ContinuousClock.now
       let limit = min(Self.attention, (lanes.due(after: now) ?? now + Self.attention) - now)
       let notices = try hear(connection, within: limit)
@@ -170,6 +177,22 @@ public struct RevisionListener: Sendable {
     try connection.execute("SELECT coalesce(max(revision), 0) FROM revision").int64(0, 0)
   }
 
+  // MARK: Workers
+
+  private func lookAtWorkers(_ connection: Connection, _ next: inout ContinuousClock.Instant)
+    throws(PostgresError)
+  {
+    guard ContinuousClock.now >= next else { return }
+    do {
+      tell(.workers(try CountStore(connection).workers()))
+    } catch {
+      // Answers do not depend on it: they are kept and changed as before.
+      guard connection.isUsable else { throw error }
+      tell(.workers(nil))
+    }
+    next = .now + Self.workersPause
+  }
+
   // MARK: Polling
 
   /// Polls until the server takes `LISTEN`: what is kept by those who are told stays as it is meanwhile.
@@ -180,7 +203,9 @@ public struct RevisionListener: Sendable {
   {
     var nextAttempt = start ?? .now + pollingSpan
     var last = first
+    var nextLook = ContinuousClock.now
     while !isStopping() {
+      try lookAtWorkers(connection, &nextLook)
       sleep(Self.pollingPause)
       if ContinuousClock.now >= nextAttempt {
         if try listens(connection) { return }

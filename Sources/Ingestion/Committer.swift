@@ -37,6 +37,7 @@ final class Committer: @unchecked Sendable {
   private let jobs = Mailbox<CommitterJob>()
   private let results = Mailbox<CommitterResult>()
   private let isClaimWithdrawn = Atomic(false)
+  private let isAnswering = Atomic(false)
   private let options: IngestionOptions
   private let observe: @Sendable (IngestionObservation) -> Void
   private let ended = Mailbox<Bool>()
@@ -88,6 +89,9 @@ final class Committer: @unchecked Sendable {
   /// A claim that still waits for PostgreSQL is tried no more: its partitions may be another worker's by now.
   func withdrawClaim() { isClaimWithdrawn.store(true, ordering: .relaxed) }
 
+  /// Whether a job is being done, which is waiting for PostgreSQL for the most part.
+  var isAtDatabase: Bool { isAnswering.load(ordering: .relaxed) }
+
   /// The result of the job in hand, if it comes in time.
   func result(waiting milliseconds: Int64) -> CommitterResult? { results.take(waiting: milliseconds) }
 
@@ -102,7 +106,10 @@ final class Committer: @unchecked Sendable {
 
   private func work() {
     while let job = jobs.take(waiting: nil) {
-      guard let result = answer(job) else { continue }
+      isAnswering.store(true, ordering: .relaxed)
+      let answer = answer(job)
+      isAnswering.store(false, ordering: .relaxed)
+      guard let result = answer else { continue }
       results.put(result)
       wake()
     }

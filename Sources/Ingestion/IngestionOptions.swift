@@ -44,6 +44,9 @@ public struct IngestionOptions: Sendable {
   /// How many cameras have counters of their own; the others share one row.
   public var maximumCameras = CameraLedger.defaultLimit
 
+  /// The release that the worker's row in the database tells.
+  public var version = ""
+
   /// The defaults, for these topics and this database.
   public init(database: ConnectionOptions, topics: [String], kafka: Configuration) {
     self.database = database

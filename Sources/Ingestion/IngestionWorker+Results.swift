@@ -10,6 +10,10 @@ extension IngestionWorker {
     inHand = nil
     answeredAt = DatabaseClock.monotonicMicroseconds()
     switch result {
+    case .claimed, .committed, .unmoved, .fenced: databaseAnsweredAt = .now
+    case .outdated, .failed: break
+    }
+    switch result {
     case .claimed(let claims, let bounds):
       clock = DatabaseClock(bounds)
       for claim in claims { if let gap = claim.gap { observe(.gap(claim.key, gap)) } }

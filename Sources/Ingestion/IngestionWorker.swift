@@ -14,19 +14,24 @@ public final class IngestionWorker {
   let observe: @Sendable (IngestionObservation) -> Void
   let committer: Committer
   private let maintenance: Maintenance
+  private let heartbeat: Heartbeat
+  let brokers: BrokerWatch
+  var lags = LagTracker()
 
   var builder: BatchBuilder
   var assignment = Assignment()
   var clock: DatabaseClock?
   /// The job that the committer has in hand.
-  var inHand: InHand?
+  var inHand: InHand? {
+    didSet { jobSince = .now }
+  }
   /// A full batch that waits for the committer, while the one behind it is filled.
   var ready: SealedBatch?
   var rejections = Rejections()
   var lastRefusal: PostgresError?
   var batchLimit: Int
   var progress = Progress()
-  private var stateReported: Int64 = 0
+  var stateReported: Int64 = 0
   /// Since when the batch in hand holds up a full one, on the monotonic clock (µs).
   private var fullSince: Int64?
   var isHolding = false
@@ -35,6 +40,11 @@ public final class IngestionWorker {
 
   /// When the committer last answered, on the monotonic clock (µs).
   var answeredAt = DatabaseClock.monotonicMicroseconds()
+
+  /// Since when the committer has had the job in hand.
+  var jobSince = ContinuousClock.now
+  /// When PostgreSQL did last what it was asked.
+  var databaseAnsweredAt: ContinuousClock.Instant?
 
   /// A partition could not be read on during the last poll.
   var needsPositions = false
@@ -67,9 +77,16 @@ public final class IngestionWorker {
     isStopping: @escaping @Sendable () -> Bool,
     observe: @escaping @Sendable (IngestionObservation) -> Void
   ) {
+    let state = WorkerState()
+    let observe: @Sendable (IngestionObservation) -> Void = {
+      state.note($0)
+      observe($0)
+    }
     self.options = options
     self.isStopping = isStopping
     self.observe = observe
+    heartbeat = Heartbeat(options, state: { state.beat() }, observe: observe)
+    brokers = BrokerWatch(observe: observe)
     committer = Committer(options, observe: observe)
     maintenance = Maintenance(options, isStopping: isStopping, observe: observe)
     builder = BatchBuilder(options)
@@ -91,6 +108,8 @@ public final class IngestionWorker {
       let handle = consumer.handle
       committer.start { handle.wake() }
       maintenance.start()
+      heartbeat.start()
+      brokers.start(handle)
       let ending: Result<Void, IngestionError>
       do {
         try consumer.subscribe(options.topics)
@@ -329,44 +348,23 @@ public final class IngestionWorker {
     if !positions.isEmpty { try? consumer.commit(positions) }
   }
 
-  private func reportStateNowAndThen(_ consumer: Consumer) {
-    let now = DatabaseClock.monotonicMicroseconds()
-    guard now - stateReported > 1_000_000 else { return }
-    stateReported = now
-    probeShortLogs(consumer, now: now)
-    reportProgress(consumer)
-    let partitions = assignment.entries.map(\.key)
-    observe(.lag(progress.lag(of: partitions) { consumer.cachedWatermarks(of: $0.topicPartition)?.high }))
-    observe(.remembered(builder.remembered))
-  }
-
-  private func probeShortLogs(_ consumer: Consumer, now: Int64) {
-    for (index, entry) in assignment.entries.enumerated() {
-      guard let end = consumer.cachedWatermarks(of: entry.key.topicPartition)?.high,
-        let position = assignment.compare(index, logEnd: end, now: now)
-      else { continue }
-      do {
-        try consumer.seek([(entry.key.topicPartition, offset: position)], timeout: 1000)
-      } catch {
-        observe(.brokerError(error))
-        assignment[index].shortfall = .none
-      }
-    }
-  }
-
   // MARK: The end
 
   /// Within 10 s, whoever is away: the batch in hand is given time to end, what is not handed over is read again by
   /// the next worker, and the group is left.
   private func finish(_ consumer: Consumer) {
+    brokers.stop()
     if case .commit = inHand, let result = committer.result(waiting: 4000) {
       inHand = nil
       if case .committed(let report) = result { note(report) }
     }
     reportProgress(consumer)
+    // Nothing more is counted.
+    heartbeat.stop()
     consumer.close(timeout: 3000)
     _ = committer.stop(waiting: 1000)
     _ = maintenance.stop(waiting: 1000)
+    _ = heartbeat.hasEnded(waiting: 500)
     observe(.stopped(progress.fates))
   }
 }

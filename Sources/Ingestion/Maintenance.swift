@@ -80,6 +80,7 @@ final class Maintenance: @unchecked Sendable {
       let connection = try usableConnection()
       let report = try retention.run(on: connection) { stopping.hasClosed || isStopping() }
       if !report.isEmpty, !report.isBusyElsewhere { observe(.maintained(report)) }
+      observe(.backgroundSucceeded(.maintenance))
     } catch {
       observe(.maintenanceFailed(error))
       if let connection, !connection.isUsable { self.connection = nil }
@@ -102,6 +103,7 @@ final class Maintenance: @unchecked Sendable {
       } while !stopping.hasClosed && !isStopping()
       if released.readmitted.fates.total > 0 { observe(.released(released.readmitted)) }
       try store.addForgottenCameraChanges()
+      observe(.backgroundSucceeded(.release))
     } catch {
       observe(.maintenanceFailed(error))
     }

@@ -96,7 +96,7 @@ struct Ingest: ParsableCommand {
   @Option(
     help: .option(
       "metrics-listen",
-      "Where /metrics (Prometheus) and /healthz are answered, such as 127.0.0.1:9090.",
+      "Where /metrics (Prometheus), /healthz and /readyz are answered, such as 127.0.0.1:9090.",
       default: "nowhere"
     )
   )
@@ -130,6 +130,7 @@ struct Ingest: ParsableCommand {
     let listener = MetricsListener()
     let server = try metricsAddress().map { try listener.start(at: $0) }
     defer { server?.stop(deadline: .seconds(1)) }
+    if let server { logger.info("metrics and probes are at http://\(server.boundAddress)") }
     let worker = IngestionWorker(
       options,
       isStopping: { StopSignal.isRequested },
@@ -161,6 +162,7 @@ struct Ingest: ParsableCommand {
       topics: topics.split(separator: ",").map(String.init),
       kafka: configuration
     )
+    options.version = Release.version
     options.drain = try EnvironmentOption.flag("drain", drain)
     if let unit = try EnvironmentOption.value("timestamp-unit", timestampUnit) {
       options.timestampUnit = unit

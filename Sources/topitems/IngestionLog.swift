@@ -4,6 +4,7 @@ import Ingestion
 import Kafka
 import Locks
 import Logging
+import Synchronization
 
 /// Turns a worker's observations into log lines; batches are summed up into one line every ten seconds.
 final class IngestionLog: Sendable {
@@ -17,6 +18,8 @@ final class IngestionLog: Sendable {
   private static let interval: Duration = .seconds(10)
   private let logger: Logger
   private let sums = Lock(Sums())
+  /// Since the last heartbeat.
+  private let hasFailedToBeat = Atomic(false)
 
   init(_ logger: Logger) { self.logger = logger }
 
@@ -51,7 +54,12 @@ final class IngestionLog: Sendable {
         metadata: Self.metadata(report.fates)
       )
     case .maintenanceFailed(let error): logger.warning("background work, tried again soon: \(error)")
-    case .lag, .remembered: break
+    case .heartbeat: hasFailedToBeat.store(false, ordering: .relaxed)
+    case .heartbeatFailed(let error):
+      // Every second would be too much.
+      guard !hasFailedToBeat.exchange(true, ordering: .relaxed) else { return }
+      logger.warning("the worker's row was not written; servers call it stopped after 15 s: \(error)")
+    case .turned, .backgroundSucceeded: break
     case .stopped(let fates): logger.info("stopped", metadata: Self.metadata(fates))
     }
   }

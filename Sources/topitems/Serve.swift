@@ -181,12 +181,13 @@ struct Serve: ParsableCommand {
       maximumStreams: maximumStreams,
       workers: workers
     )
+    let outcomes = QuestionOutcomes()
     let api = TopItemsAPI(
-      backend: Backend(pool: pool, streams: streams, zones: zones),
+      backend: Backend(pool: pool, streams: streams, zones: zones, outcomes: outcomes),
       settings: settings,
       odata: ODataService(
-        read: Backend.rows(pool),
-        stream: Backend.rows(streams),
+        read: Backend.rows(pool, outcomes),
+        stream: Backend.rows(streams, outcomes),
         observe: { log.observe($0) }
       ),
       shared: answers.shared,
@@ -225,6 +226,7 @@ struct Serve: ParsableCommand {
               [.init(Double(accessLog?.dropped ?? 0))]
             )
             answers.shared.write(to: &page)
+            answers.shared.writeFreshness(to: &page)
             certificate?.write(to: &page)
           }
         )

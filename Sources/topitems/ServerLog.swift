@@ -64,7 +64,7 @@ final class ServerLog: Sendable {
     case .attached(.listening): logger.info("listening for changes; answers are kept in memory")
     case .attached(.polling):
       logger.notice("PostgreSQL takes no LISTEN here (a standby?); changes are polled for every 100 ms")
-    case .heard: break
+    case .heard, .workers: break
     case .detached(let error):
       guard let suppressed = admit() else { return }
       logger.warning(

@@ -23,7 +23,7 @@ struct TopItemsCommand: ParsableCommand {
 
       Exit status: 0 done, 1 failed, 2 wrong usage.
       """,
-    version: "topitems 0.1.0",
+    version: "topitems \(Release.version)",
     subcommands: [
       Migrate.self, Ingest.self, Serve.self, Simulate.self, Locations.self, DeadLetters.self, Quarantine.self,
       RetentionCommand.self,
@@ -52,4 +52,9 @@ struct TopItemsCommand: ParsableCommand {
     fflush(nil)
     _exit(status)
   }
+}
+
+/// What this binary is called.
+enum Release {
+  static let version = "0.1.0"
 }

@@ -43,12 +43,17 @@ extension Faults {
             try fixture.number("SELECT next_offset FROM ingest_offset WHERE partition = 0") == 100,
             "the offset was reset"
           )
-          var health = IngestionHealth(now: 0)
-          for observation in worker.told { health.note(observation, now: 0) }
-          findings.expect(
-            health.complaint(now: 0) != nil || !halts.isEmpty,
-            "the worker calls itself healthy"
-          )
+          var health = IngestionHealth()
+          for observation in worker.told {
+            if case .stopped = observation { break }
+            health.note(observation)
+          }
+          let reasons = health.unreadiness(at: .now)
+          let namesHalt = reasons.contains {
+            if case .halted(let key, _) = $0 { key.partition == 0 } else { false }
+          }
+          findings.expect(namesHalt, "the worker calls itself ready: \(reasons)")
+          findings.expect(health.stall(at: .now) == nil, "a restart would mend nothing")
         }
       }
     }

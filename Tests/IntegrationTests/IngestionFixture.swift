@@ -227,6 +227,11 @@ final class RunningWorker: Sendable {
     observations.contains { if case .claimed = $0 { true } else { false } }
   }
 
+  /// Where it stands, as it told last.
+  var turn: WorkerTurn? {
+    observations.reversed().lazy.compactMap { if case .turned(let turn) = $0 { turn } else { nil } }.first
+  }
+
   var rejected: [Int64] {
     observations.compactMap { if case .rejected(_, let offset, _) = $0 { offset } else { nil } }
   }

@@ -231,6 +231,7 @@ private final class Listening: Sendable {
       case .attached(let way): state.ways.append(way)
       case .heard(let heard) where heard.isEmpty: state.confirmations += 1
       case .heard(let heard): state.news.append(heard)
+      case .workers: break
       case .detached: state.losses += 1
       }
     }

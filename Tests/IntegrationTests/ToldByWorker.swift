@@ -26,7 +26,7 @@ final class ToldByWorker: Sendable {
 
   private func line(_ observation: IngestionObservation) -> String? {
     switch observation {
-    case .lag, .remembered: nil
+    case .turned, .heartbeat, .backgroundSucceeded: nil
     case .committed(let report):
       "committed " + report.parts.map { "[\($0.partition)] \($0.base)..<\($0.next)" }.joined(separator: " ")
     case .kafka(.log(let level, _, let text)): level <= 4 ? "log \(text)" : nil
