@@ -24,6 +24,8 @@ public struct IngestionHealth: Sendable {
   private(set) var lastCommitAt: ContinuousClock.Instant?
   /// Since when no partition that is assigned could be claimed.
   private(set) var claimlessSince: ContinuousClock.Instant?
+  /// Since when no partition is assigned; nil while one is.
+  private(set) var unassignedSince: ContinuousClock.Instant?
   /// That what the committer asks of PostgreSQL fails.
   private(set) var failure: Failure?
   /// When that was last.
@@ -44,6 +46,7 @@ public struct IngestionHealth: Sendable {
   public init(now: ContinuousClock.Instant = .now) {
     startedAt = now
     turnedAt = now
+    unassignedSince = now
   }
 
   /// Takes note of what happened at `now`.
@@ -94,6 +97,7 @@ public struct IngestionHealth: Sendable {
       !turn.partitions.isEmpty
       && turn.partitions.allSatisfy { $0.standing == .unclaimed || $0.standing == .fenced }
     claimlessSince = isClaimless ? claimlessSince ?? now : nil
+    unassignedSince = turn.partitions.isEmpty ? unassignedSince ?? now : nil
     if !turn.partitions.isEmpty { missingTopic = nil }
     if let answered = turn.databaseAnsweredAt, let failedAt, answered >= failedAt { failure = nil }
   }
@@ -165,9 +169,10 @@ public struct IngestionHealth: Sendable {
     turn.brokerAnsweredAt.map { now - $0 <= PartitionLag.trust } ?? false
   }
 
-  /// Messages that arrived from then on may not be counted. A worker without partitions knows of none.
+  /// Messages that arrived from then on may not be counted. A worker without partitions knows of none: whether they wait
+  /// is for those to say that have partitions.
   func behindSince(at now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
-    guard !turn.partitions.isEmpty else { return startedAt }
+    guard !turn.partitions.isEmpty else { return unassignedSince }
     return turn.partitions.compactMap { $0.lag.map { $0.behindSince(at: now) } ?? turnedAt }.min()
   }
 

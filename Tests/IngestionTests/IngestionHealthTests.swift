@@ -198,6 +198,15 @@ struct IngestionHealthTests {
     #expect(beat.lags == [nil] && beat.lag == nil && !beat.isBrokerReachable && beat.behindFor == 26_000_000)
   }
 
+  @Test("a worker that has lost its partitions a moment ago, as in a rebalance, is behind since that moment")
+  func rebalance() {
+    #expect(
+      health(until: 50) { second, turn in if second >= 48 { turn.partitions = [] } }.beat(at: at(50))
+        .behindFor == 2_000_000
+    )
+    #expect(health(until: 50) { $1.partitions = [] }.beat(at: at(50)).behindFor == 50_000_000)
+  }
+
   // MARK: /metrics
 
   private func page(
