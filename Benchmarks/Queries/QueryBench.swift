@@ -38,7 +38,9 @@ struct QueryBench: ParsableCommand {
     policy.dedupHorizon = days * 86_400
     var retention = Retention(policy)
     let store = CountStore(connection)
-    let folded = try clock { report = try retention.run(on: connection, at: try store.checkClock().verdict.get()) }
+    let folded = try clock {
+      report = try retention.run(on: connection, at: try store.checkClock().verdict.get())
+    }
     try connection.run(script: "ANALYZE; CHECKPOINT")
     let rows = try history.rows()
     let sums = report.folded.reduce(0) { $0 + $1.rows }

@@ -58,27 +58,9 @@ extension CountStore {
     through: Timestamp? = nil,
     thoroughly: Bool = false
   ) throws(PostgresError) -> Timestamp {
-    let until = try connection.execute(
-      """
-      SELECT stop,
-             to_regclass('window_count_' || to_char(stop - interval '1 day', 'YYYYMMDD')) IS NOT NULL
-             AND to_regclass('window_count_hour_' || to_char(stop - interval '1 day', 'YYYYMM')) IS NOT NULL
-             AND (to_regclass('window_count_past') IS NOT NULL
-                  OR to_regclass('window_count_' || to_char(floor_at, 'YYYYMMDD')) IS NOT NULL)
-             AND (to_regclass('window_count_hour_past') IS NOT NULL
-                  OR to_regclass('window_count_hour_' || to_char(floor_at, 'YYYYMM')) IS NOT NULL)
-      FROM \(Self.partitionsFrom(from)) AS floor_at,
-           greatest(clock_timestamp(), least(
-             coalesce(\(timestamp: through?.microseconds), clock_timestamp()),
-             clock_timestamp() + interval '400 days')) AS clock,
-           LATERAL (SELECT date_trunc('day', clock, 'UTC')
-                           + make_interval(days => \(Int32(Self.partitionsAheadDays) + 1))) AS bound(stop)
-      """
-    )
-    let end = try until.timestamp(0, 0)
+    let (end, isCovered) = try partitionsEnd(from: from, through: through)
     // Almost always there is nothing to make: then not even a lock is taken. They are made from the oldest to the
     // newest, so that the last one is there only if all are.
-    let isCovered = try until.bool(0, 1)
     if isCovered, !thoroughly { return Timestamp(microseconds: end) }
     var missing = try missingPartitions(from: from, until: end)
     guard missing.count <= Self.missingAtMost else {
@@ -102,6 +84,46 @@ extension CountStore {
     return Timestamp(microseconds: end)
   }
 
+  /// What `ensurePartitions` would make now; none while the clock is years ahead.
+  /// - Throws: `PostgresError`.
+  func partitionsToMake() throws(PostgresError) -> [RetentionState.Partition] {
+    let missing = try missingPartitions(from: nil, until: partitionsEnd(from: nil, through: nil).end)
+    guard missing.count <= Self.missingAtMost else { return [] }
+    return missing.map { missing in
+      RetentionState.Partition(
+        name: missing.name,
+        parent: missing.table.name,
+        start: missing.start,
+        stop: missing.stop,
+        exists: false
+      )
+    }
+  }
+
+  /// Up to when there are to be partitions, and whether the first and the last are there.
+  private func partitionsEnd(from: Timestamp?, through: Timestamp?) throws(PostgresError) -> (
+    end: Int64, isCovered: Bool
+  ) {
+    let until = try connection.execute(
+      """
+      SELECT stop,
+             to_regclass('window_count_' || to_char(stop - interval '1 day', 'YYYYMMDD')) IS NOT NULL
+             AND to_regclass('window_count_hour_' || to_char(stop - interval '1 day', 'YYYYMM')) IS NOT NULL
+             AND (to_regclass('window_count_past') IS NOT NULL
+                  OR to_regclass('window_count_' || to_char(floor_at, 'YYYYMMDD')) IS NOT NULL)
+             AND (to_regclass('window_count_hour_past') IS NOT NULL
+                  OR to_regclass('window_count_hour_' || to_char(floor_at, 'YYYYMM')) IS NOT NULL)
+      FROM \(Self.partitionsFrom(from)) AS floor_at,
+           greatest(clock_timestamp(), least(
+             coalesce(\(timestamp: through?.microseconds), clock_timestamp()),
+             clock_timestamp() + interval '400 days')) AS clock,
+           LATERAL (SELECT date_trunc('day', clock, 'UTC')
+                           + make_interval(days => \(Int32(Self.partitionsAheadDays) + 1))) AS bound(stop)
+      """
+    )
+    return (try until.timestamp(0, 0), try until.bool(0, 1))
+  }
+
   /// The end of the newest partition of minutes; nil where there is none.
   private func newestPartitionEnd() throws(PostgresError) -> Timestamp? {
     let result = try connection.execute(
@@ -119,6 +141,8 @@ extension CountStore {
     /// As SQL.
     var from: String
     var to: String
+    var start: Timestamp?
+    var stop: Timestamp
   }
 
   private static func partitionsFrom(_ time: Timestamp?) -> Query {
@@ -158,7 +182,7 @@ extension CountStore {
                                              ('1 ' || \(table.unit))::interval) AS start
           UNION ALL
           SELECT \(table.past), NULL, stop FROM past WHERE stop IS NOT NULL)
-        SELECT name, coalesce(quote_literal(start), 'MINVALUE'), quote_literal(stop)
+        SELECT name, coalesce(quote_literal(start), 'MINVALUE'), quote_literal(stop), start, stop
         FROM wanted WHERE NOT EXISTS (SELECT FROM existing WHERE existing.name = wanted.name)
         ORDER BY start NULLS FIRST
         """
@@ -169,7 +193,9 @@ extension CountStore {
             table: table,
             name: try result.string(row, 0),
             from: try result.string(row, 1),
-            to: try result.string(row, 2)
+            to: try result.string(row, 2),
+            start: try result.optionalTimestamp(row, 3).map(Timestamp.init(microseconds:)),
+            stop: Timestamp(microseconds: try result.timestamp(row, 4))
           )
         )
       }

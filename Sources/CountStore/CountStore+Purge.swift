@@ -33,21 +33,15 @@ extension CountStore {
   public func purgeDetections(_ policy: RetentionPolicy, at now: AgreedTime, _ cursor: inout PurgeCursor)
     throws(PostgresError) -> Int
   {
-    let horizon = now.ago(policy.dedupHorizon).microseconds
     var moved = cursor
     let purged = try connection.transaction { connection throws(PostgresError) in
-      let floor = try connection.execute(
-        "SELECT least(floor_at, \(timestamp: horizon)) FROM dedup_floor FOR UPDATE"
-      )
+      let floor = try connection.execute("SELECT floor_at FROM dedup_floor FOR UPDATE")
       guard floor.count == 1 else {
         moved = PurgeCursor()
         return 0
       }
-      return try purge(
-        "detection",
-        where: "greatest(detected_at, ingested_at) < \(timestamp: try floor.timestamp(0, 0))",
-        &moved
-      )
+      let low = policy.purgeFloor(Timestamp(microseconds: try floor.timestamp(0, 0)), now: now.time)
+      return try purge("detection", where: Self.purgeableKeys(below: low), &moved)
     }
     cursor = moved
     return purged
@@ -58,7 +52,7 @@ extension CountStore {
   func purgeDeadLetters(olderThan seconds: Int64, at now: AgreedTime, _ cursor: inout PurgeCursor)
     throws(PostgresError) -> Int
   {
-    try purge("dead_letter", where: "recorded_at < \(timestamp: now.ago(seconds).microseconds)", &cursor)
+    try purge("dead_letter", where: Self.oldDeadLetters(before: now.ago(seconds)), &cursor)
   }
 
   /// Deletes quarantined events that were recorded longer ago than so many seconds, in one stretch of the table. A future
@@ -67,11 +61,20 @@ extension CountStore {
   func purgeQuarantine(olderThan seconds: Int64, at now: AgreedTime, _ cursor: inout PurgeCursor)
     throws(PostgresError) -> Int
   {
-    try purge(
-      "quarantine",
-      where: "greatest(recorded_at, detected_at) < \(timestamp: now.ago(seconds).microseconds)",
-      &cursor
-    )
+    try purge("quarantine", where: Self.oldQuarantine(before: now.ago(seconds)), &cursor)
+  }
+
+  /// What goes; the same for a purge and for the plan of one.
+  static func purgeableKeys(below floor: Timestamp) -> Query {
+    "greatest(detected_at, ingested_at) < \(timestamp: floor.microseconds)"
+  }
+
+  static func oldDeadLetters(before time: Timestamp) -> Query {
+    "recorded_at < \(timestamp: time.microseconds)"
+  }
+
+  static func oldQuarantine(before time: Timestamp) -> Query {
+    "greatest(recorded_at, detected_at) < \(timestamp: time.microseconds)"
   }
 
   private func purge(_ table: String, where condition: Query, _ cursor: inout PurgeCursor)

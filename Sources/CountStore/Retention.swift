@@ -61,7 +61,7 @@ public struct Retention: Sendable {
       if report.floor != nil { purgeIsDue = true }
     }
     try steps.attempt { () throws(PostgresError) in
-      _ = try store.retirePartitions(policy, at: now, dryRun: false)
+      try store.retirePartitions(policy, at: now)
       report.droppedPartitions = try store.dropRetiredPartitions(isStopping: isStopping)
     }
     try steps.attempt { () throws(PostgresError) in try purge(store, now, &report, isStopping) }
@@ -95,7 +95,7 @@ public struct Retention: Sendable {
     _ report: inout RetentionReport,
     _ isStopping: () -> Bool
   ) throws(PostgresError) {
-    let target = try store.foldTarget(delay: policy.foldDelay, at: now)
+    let target = now.limited(to: try store.retentionState(now: now.time).foldTarget(policy))
     for level in RollupLevel.allCases where !isStopping() {
       guard let fold = try store.fold(level, until: target, isStopping: isStopping) else { continue }
       report.folded.append((level: level, until: fold.to, rows: fold.rows))
@@ -163,23 +163,5 @@ public struct Retention: Sendable {
       purged += try purge(&cursor)
     } while !cursor.isAtStart && !isStopping()
     return purged
-  }
-
-  /// What a run would do now. Nothing is summed, locked or written, so that a
-  /// level does not show what would only be there after another one's fold.
-  /// - Throws: `PostgresError`.
-  public func preview(on connection: Connection, at now: AgreedTime) throws(PostgresError)
-    -> RetentionReport
-  {
-    let store = CountStore(connection)
-    var report = RetentionReport()
-    let target = try store.foldTarget(delay: policy.foldDelay, at: now)
-    for level in RollupLevel.allCases {
-      guard let until = try Fold.target(store, level, until: target) else { continue }
-      report.folded.append((level: level, until: Timestamp(microseconds: until), rows: 0))
-    }
-    report.floor = try store.raiseFloor(policy, at: now, dryRun: true)
-    report.droppedPartitions = try store.retirePartitions(policy, at: now, dryRun: true)
-    return report
   }
 }

@@ -129,7 +129,8 @@ final class Committer: @unchecked Sendable {
         let watch = hasClaimFailed ? connection.map { watchBlockers(of: $0) } : nil
         defer { watch?.stop() }
         if isClaimWithdrawn.load(ordering: .relaxed) { return .outdated }
-        let granted = try store.claim(requests, dedupHorizonSeconds: options.retention.dedupHorizon)
+        let horizon = try store.settleRetention(options.retention).dedupHorizon
+        let granted = try store.claim(requests, dedupHorizonSeconds: horizon)
         hasClaimFailed = false
         return .claimed(granted.claims, granted.bounds)
       } catch {

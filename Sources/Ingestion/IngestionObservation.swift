@@ -28,6 +28,9 @@ public enum IngestionObservation: Sendable {
   case rejected(PartitionKey, offset: Int64, PostgresError)
   /// One partition is stopped until somebody looks at it; the others go on.
   case halted(PartitionKey, reason: String)
+  /// The stored settings of retention, when they are first read and whenever they have changed; and which of the worker's
+  /// own options say otherwise, without effect.
+  case retention(RetentionPolicy, given: RetentionChange)
   /// The background work has compared the clocks: once a minute, and when an agreement ends or begins.
   case clock(ClockCheck)
   /// The background work had something to do.

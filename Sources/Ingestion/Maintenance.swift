@@ -27,17 +27,21 @@ final class Maintenance: @unchecked Sendable {
   private let clocks: WorkerClocks
   /// What was last observed of the clocks.
   private var clockComplaint: String?
-  private var retention: Retention
+  /// What the worker's options say of retention; the stored settings hold.
+  private let given: RetentionChange
+  /// nil until the settings have been read.
+  private var retention: Retention?
   private var connection: Connection?
 
-  /// Between the end of a run and the next one.
-  private static let pause: Int64 = 60_000
+  /// Between the end of a run and the next one, in milliseconds.
+  private let pause: Int64
   /// Between two looks at what cannot wait as long.
   private static let shortPause: Int64 = 5_000
 
   init(
     _ options: IngestionOptions,
     clocks: WorkerClocks = WorkerClocks(),
+    pause: Int64 = 60_000,
     isStopping: @escaping @Sendable () -> Bool,
     observe: @escaping @Sendable (IngestionObservation) -> Void
   ) {
@@ -47,10 +51,11 @@ final class Maintenance: @unchecked Sendable {
     database.answerTimeout = 10 * 60 + 15
     self.options = database
     self.observe = observe
+    self.pause = pause
     self.isStopping = isStopping
     self.clocks = clocks
     maximumCameras = options.maximumCameras
-    retention = Retention(options.retention)
+    given = options.retention
   }
 
   func start() {
@@ -79,9 +84,9 @@ final class Maintenance: @unchecked Sendable {
   private func work() {
     while !stopping.hasClosed {
       run()
-      for _ in 0..<Self.pause / Self.shortPause where !stopping.hasClosed {
+      for _ in 0..<max(1, pause / Self.shortPause) where !stopping.hasClosed {
         tidy()
-        stopping.sleep(milliseconds: Self.shortPause)
+        stopping.sleep(milliseconds: min(pause, Self.shortPause))
       }
     }
     connection?.close()
@@ -92,6 +97,8 @@ final class Maintenance: @unchecked Sendable {
     do {
       let connection = try usableConnection()
       let store = CountStore(connection)
+      var retention = try currentRetention(store)
+      defer { self.retention = retention }
       let clock = try store.checkClock(clocks.host, broker: clocks.broker())
       tell(clock)
       guard let now = clock.agreed else {
@@ -105,6 +112,15 @@ final class Maintenance: @unchecked Sendable {
       observe(.maintenanceFailed(error))
       if let connection, !connection.isUsable { self.connection = nil }
     }
+  }
+
+  /// By the settings as they are stored now: `topitems retention set` needs no restart of workers.
+  private func currentRetention(_ store: CountStore) throws(PostgresError) -> Retention {
+    let policy = try store.settleRetention(given)
+    var current = retention ?? Retention(policy)
+    if retention?.policy != policy { observe(.retention(policy, given: given)) }
+    current.policy = policy
+    return current
   }
 
   private func tell(_ clock: ClockCheck) {

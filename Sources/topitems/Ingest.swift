@@ -169,7 +169,7 @@ struct Ingest: ParsableCommand {
     if let skew = try EnvironmentOption.value("allowed-skew", allowedSkew) {
       options.allowedSkewSeconds = try DurationOption.seconds(skew, "allowed-skew", atMost: 366 * 86_400)
     }
-    options.retention = try retention.policy()
+    options.retention = try retention.change(readsEnvironment: true)
     options.batchMessages =
       try NumberOption.value("batch-messages", batchMessages, in: 1...1_000_000) ?? options.batchMessages
     options.batchBytes =

@@ -43,6 +43,7 @@ final class IngestionLog: Sendable {
     case .halted(let key, let reason): logger.critical("\(name(key)) is stopped: \(reason)")
     case .brokerError(let error): logger.warning("kafka: \(error)")
     case .kafka(let observation): tell(observation)
+    case .retention(let policy, let given): tell(policy, given)
     case .clock(let check): if let complaint = check.complaint { logger.error("clock: \(complaint)") }
     case .maintained(let report):
       for line in RetentionText.lines(report) { logger.info("\(line)") }
@@ -79,6 +80,21 @@ final class IngestionLog: Sendable {
       "\(Int(Double(due.fates.total) / seconds)) messages/s in \(due.batches) batches of \(due.microseconds / Int64(due.batches)) µs on average",
       metadata: Self.metadata(due.fates)
     )
+  }
+
+  private func tell(_ policy: RetentionPolicy, _ given: RetentionChange) {
+    logger.info("retention as stored: \(RetentionText.lines(policy).joined(separator: ", "))")
+    let given = (policy: given.applied(to: policy), differing: given.differing(from: policy))
+    for setting in given.differing {
+      let (own, stored) = (given.policy[setting], policy[setting])
+      let name = setting.rawValue
+      logger.warning(
+        """
+        --\(name) \(RetentionText.length(own)) has no effect, the database keeps \(RetentionText.length(stored)); \
+        to change it: topitems retention set --\(name) \(RetentionText.length(own))
+        """
+      )
+    }
   }
 
   private func tell(_ observation: KafkaObservation) {

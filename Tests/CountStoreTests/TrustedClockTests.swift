@@ -159,8 +159,8 @@ struct TrustedClockTests {
     ),
   ]
 
-  @Test("each case", arguments: cases)
-  func cases(_ test: Case) {
+  @Test("each case", arguments: TrustedClockTests.cases)
+  func judges(_ test: Case) {
     do {
       let agreed = try TrustedClock.judge(test.reading, anchor: test.anchor, broker: test.broker)
       if let (source, time) = test.agreed {

@@ -47,8 +47,8 @@ struct FastClockTests {
         topics: ["unused"],
         kafka: Configuration(brokers: "127.0.0.1:1")
       )
-      options.retention.deadLetters = 86_400
-      options.retention.quarantine = 86_400
+      options.retention.lengths[.deadLetters] = .seconds(86_400)
+      options.retention.lengths[.quarantine] = .seconds(86_400)
       // Captured without `self`, which is not whole yet.
       let observations = Lock<(@Sendable (IngestionObservation) -> Void)?>(nil)
       maintenance = Maintenance(
