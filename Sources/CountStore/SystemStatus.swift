@@ -61,6 +61,8 @@ public struct SystemStatus: Sendable, Equatable {
   public var watermark: Timestamp?
   /// All of them, by topic, then number.
   public var partitions: [Partition]
+  /// Topics that were forgotten, by name; their fates are part of the totals.
+  public var forgotten: [ForgottenTopic]
   /// Dead letters that are kept. Purged and replayed ones are not; the fates go on counting the purged ones.
   public var deadLettersKept: Int64
   /// Events that are in the quarantine.
@@ -77,6 +79,7 @@ public struct SystemStatus: Sendable, Equatable {
     revision: Int64,
     watermark: Timestamp?,
     partitions: [Partition],
+    forgotten: [ForgottenTopic] = [],
     deadLettersKept: Int64,
     quarantined: Int64,
     camerasKnown: Int64,
@@ -86,6 +89,7 @@ public struct SystemStatus: Sendable, Equatable {
     self.revision = revision
     self.watermark = watermark
     self.partitions = partitions
+    self.forgotten = forgotten
     self.deadLettersKept = deadLettersKept
     self.quarantined = quarantined
     self.camerasKnown = camerasKnown

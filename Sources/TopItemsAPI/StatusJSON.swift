@@ -22,6 +22,10 @@ enum StatusJSON {
       json.array { json in
         for partition in status.partitions { write(partition, &json) }
       }
+      json.name("forgotten")
+      json.array { json in
+        for topic in status.forgotten { write(topic, &json) }
+      }
       json.name("cameras")
       json.object { json in
         json.name("known")
@@ -40,6 +44,7 @@ enum StatusJSON {
   private static func total(_ status: SystemStatus) -> FateCounts {
     var sum = FateCounts()
     for partition in status.partitions { sum += partition.fates }
+    for topic in status.forgotten { sum += topic.fates }
     return sum
   }
 
@@ -71,6 +76,19 @@ enum StatusJSON {
       time(partition.lastMessageAt, &json)
       json.name("fates")
       fates(partition.fates, &json)
+    }
+  }
+
+  private static func write(_ topic: ForgottenTopic, _ json: inout JSONWriter) {
+    json.object { json in
+      json.name("topic")
+      json.string(topic.topic)
+      json.name("lost")
+      json.integer(topic.lost)
+      json.name("forgotten_at")
+      time(topic.forgottenAt, &json)
+      json.name("fates")
+      fates(topic.fates, &json)
     }
   }
 

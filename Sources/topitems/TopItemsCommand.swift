@@ -26,7 +26,7 @@ struct TopItemsCommand: ParsableCommand {
     version: "topitems 0.1.0",
     subcommands: [
       Migrate.self, Ingest.self, Serve.self, Simulate.self, Locations.self, DeadLetters.self, Quarantine.self,
-      RetentionCommand.self, FloorCommand.self,
+      RetentionCommand.self, FloorCommand.self, Topics.self,
     ]
   )
 

@@ -68,7 +68,7 @@ public final class InvariantWatch: Sendable {
       SELECT topic || '[' || partition || ']', next_offset, epoch,
              counted + duplicates + late + future + dead_letters + tombstones,
              (SELECT coalesce(sum(item_count), 0)::bigint FROM window_count),
-             (SELECT coalesce(sum(counted), 0)::bigint FROM ingest_offset)
+             (SELECT counted FROM fate_total)
       FROM ingest_offset
       """
     )

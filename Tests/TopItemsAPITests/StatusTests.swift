@@ -16,7 +16,9 @@ struct StatusTests {
     let json = try Asking().json("/v1/status")
     #expect(json["revision"]?.integer == 88121)
     #expect(json["watermark"]?.string == "2026-11-02T08:15:30.25Z")
-    #expect(json["fates"]?["counted"]?.integer == 30 && json["fates"]?["dead_letters"]?.integer == 1)
+    #expect(json["fates"]?["counted"]?.integer == 30 + 7 && json["fates"]?["dead_letters"]?.integer == 1)
+    let forgotten = try #require(json["forgotten"]?.array?.first)
+    #expect(forgotten["topic"]?.string == "old" && forgotten["fates"]?["counted"]?.integer == 7)
     #expect(json["lag"]?.integer == 5)
     let partitions = try #require(json["partitions"]?.array)
     #expect(partitions.map { $0["lag"]?.integer } == [5, 0])
@@ -111,6 +113,17 @@ extension SystemStatus {
           lastMessageAt: nil,
           fates: second
         ),
+      ],
+      forgotten: [
+        ForgottenTopic(
+          topic: "old",
+          fates: {
+            var fates = FateCounts(); fates.counted = 7; return fates
+          }(),
+          partitions: 1,
+          lost: 2,
+          forgottenAt: Timestamp(microseconds: 0)
+        )
       ],
       deadLettersKept: 1,
       quarantined: 0,
