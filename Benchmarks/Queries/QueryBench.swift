@@ -38,9 +38,8 @@ struct QueryBench: ParsableCommand {
     policy.dedupHorizon = days * 86_400
     var retention = Retention(policy)
     let store = CountStore(connection)
-    let folded = try clock {
-      report = try retention.run(on: connection, at: try store.checkClock().verdict.get())
-    }
+    let now = try store.checkClock().verdict.get()
+    let folded = try clock { report = try retention.run(on: connection, at: now) }
     try connection.run(script: "ANALYZE; CHECKPOINT")
     let rows = try history.rows()
     let sums = report.folded.reduce(0) { $0 + $1.rows }
