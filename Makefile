@@ -57,12 +57,12 @@ bench-ingest: build ## Measure `topitems ingest` beside the SQL floor (BENCH_OPT
 	bin=$$(swift build --configuration release --show-bin-path) && \
 	Benchmarks/bench-ingest --binary "$$bin/topitems" --tool "$$bin/ingest-bench" $(BENCH_OPTIONS)
 
-bench-crowds: build ## Measure what crowds of idle clients, slow ones and followers cost the server
+bench-crowds: build ## Measure what crowds of idle clients, slow ones, followers and unread exports cost the server
 	@swift build --configuration release --product hello-server
 	@Benchmarks/bench-crowds idle
 	@Benchmarks/bench-crowds slow
 	@exports=$$(deploy/dev/services bench-crowds) && eval "$$exports" && trap 'deploy/dev/stop bench-crowds' EXIT && \
-	Benchmarks/bench-crowds streams
+	Benchmarks/bench-crowds streams && Benchmarks/bench-crowds exports
 
 bench-mixed: ## Half an hour of everything at once: memory, descriptors, threads must be flat (MIXED_SECONDS=1800)
 	@Benchmarks/bench-mixed

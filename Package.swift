@@ -162,7 +162,9 @@ let package = Package(
     ),
     .testTarget(
       name: "IngestionTests",
-      dependencies: ["Ingestion", "CountStore", "Counting", "Locks", "Postgres", "TestSupport"],
+      dependencies: [
+        "Ingestion", "CountStore", "Counting", "Locks", "Postgres", "Prometheus", "TestSupport",
+      ],
       swiftSettings: swift
     ),
     .testTarget(
@@ -188,7 +190,10 @@ let package = Package(
     ),
     .testTarget(
       name: "topitemsTests",
-      dependencies: ["topitems", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "topitems", "CountStore", "Postgres",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: swift
     ),
   ],

@@ -31,10 +31,16 @@ struct BenchTarget: ParsableArguments {
   @Option(help: "The topic that a running worker reads.") var topic: String
   @Option(help: "The port of a running server on 127.0.0.1.") var port: UInt16
   @Option(help: "How many events are measured, one after the other.") var tries = 200
+  @Option(name: .customLong("part"), help: "A process whose CPU seconds are told, name=id; may be repeated.")
+  var parts: [String] = []
   @Option(help: "Where the figures are written, as JSON.") var json: String?
 
   /// An oid that nothing else uses in a fresh database.
   static let location = 9_000_000_001
+
+  /// How long other events wait for company on their way, in milliseconds, as at a gateway of cameras; the measured ones
+  /// never wait.
+  static let backgroundLinger = 100
 
   func producer(lingerMilliseconds: Int = 0) throws -> Producer {
     var configuration = Configuration(brokers: brokers)

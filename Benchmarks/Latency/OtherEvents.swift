@@ -5,6 +5,9 @@ import Glibc
 struct OtherEvents {
   private let process: Process?
 
+  /// The process that sends, to be told with what it costs.
+  var parts: [(String, Int32)] { process.map { [("simulator", $0.processIdentifier)] } ?? [] }
+
   /// Begins to send; returns when the stream has been flowing for a while.
   init(rate: Int, topitems: String, brokers: String, topic: String) throws {
     guard rate > 0 else {
@@ -15,8 +18,7 @@ struct OtherEvents {
     process.executableURL = URL(fileURLWithPath: topitems)
     process.arguments = [
       "simulate", "--brokers", brokers, "--topics", topic, "--rate", "\(rate)", "--locations", "1000",
-      "--duplicates",
-      "0",
+      "--duplicates", "0", "--kafka", "linger.ms=\(BenchTarget.backgroundLinger)",
     ]
     process.standardInput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice

@@ -32,7 +32,9 @@ struct Polled: ParsableCommand {
         count += 1
         _ = try publish(count, producer, &client)
       }
-      let level = try measure(rate, after: &count, producer, &client)
+      let times = try ProcessorTimes(bench.parts, and: others.parts)
+      var level = try measure(rate, after: &count, producer, &client)
+      level.cost = times.spent()
       print(level.rows)
       // Each level is worth seeing at once, also in a file.
       fflush(nil)
@@ -83,16 +85,18 @@ struct Level: Encodable {
   var rate: Int
   var publishToVisible: Figures
   var question: Figures
+  var cost: ProcessorSeconds?
 
   enum CodingKeys: String, CodingKey {
     case rate = "other_events_per_second"
     case publishToVisible = "publish_to_visible_ms"
     case question = "question_ms"
+    case cost = "cpu_seconds"
   }
 
   var rows: String {
     let rate = String(repeating: " ", count: max(0, 6 - "\(rate)".count)) + "\(rate)"
     return "\(rate)/s: from produce() to the answer  \(publishToVisible.row)\n"
-      + "          one question and its answer   \(question.row)"
+      + "          one question and its answer   \(question.row)" + (cost.map { "\n\($0.row)" } ?? "")
   }
 }

@@ -61,6 +61,7 @@ struct Pushed: ParsableCommand {
     let reader = Thread { [client = Reader(client)] in client.read(item) { probes.see($0) } }
     reader.start()
     try wait("the stream has begun") { probes.seen.count == 1 }
+    let times = try ProcessorTimes(bench.parts, and: [])
     if rate > 0 { Thread { [bench, rate] in Self.flood(bench, rate, base, isDone) }.start() }
     let warmUp = 20
     for number in 2...(bench.tries + warmUp) {
@@ -70,11 +71,23 @@ struct Pushed: ParsableCommand {
       try bench.publish(item, oid: base + number, on: producer)
     }
     try wait("the last event is counted") { probes.seen.count == bench.tries + warmUp }
+    let cost = times.spent()
     isDone.value.store(true, ordering: .relaxed)
     let figures = Figures(Array(probes.seen.dropFirst(warmUp)))
     print("milliseconds, \(bench.tries) tries, \(rate) other events/s      p50      p90      p99      max")
     print("from produce() to the pushed answer        \(figures.row)")
-    try bench.write(["publish_to_pushed_ms": figures])
+    print(cost.row)
+    try bench.write(Report(figures: figures, cost: cost))
+  }
+
+  private struct Report: Encodable {
+    var figures: Figures
+    var cost: ProcessorSeconds
+
+    enum CodingKeys: String, CodingKey {
+      case figures = "publish_to_pushed_ms"
+      case cost = "cpu_seconds"
+    }
   }
 
   /// Owns the connection on the thread that reads.
@@ -92,7 +105,7 @@ struct Pushed: ParsableCommand {
   }
 
   private static func flood(_ bench: BenchTarget, _ rate: Int, _ base: Int, _ isDone: Done) {
-    guard let producer = try? bench.producer(lingerMilliseconds: 5) else { return }
+    guard let producer = try? bench.producer(lingerMilliseconds: BenchTarget.backgroundLinger) else { return }
     let start = ContinuousClock.now
     var sent = 0
     while !isDone.value.load(ordering: .relaxed) {

@@ -37,7 +37,9 @@ struct QueryBench: ParsableCommand {
     policy.minutes = days * 86_400
     policy.dedupHorizon = days * 86_400
     var retention = Retention(policy)
-    let folded = try clock { report = try retention.run(on: connection) }
+    let store = CountStore(connection)
+    let now = try store.checkClock().verdict.get()
+    let folded = try clock { report = try retention.run(on: connection, at: now) }
     try connection.run(script: "ANALYZE; CHECKPOINT")
     let rows = try history.rows()
     let sums = report.folded.reduce(0) { $0 + $1.rows }

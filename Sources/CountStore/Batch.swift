@@ -233,4 +233,9 @@ public struct Batch: Sendable {
   public var oldestDetection: Timestamp? {
     detections.lazy.map(\.detectedAt).min()
   }
+
+  /// The newest event that was judged late: it must lie below the deduplication floor.
+  public var newestLateEvent: Timestamp? {
+    quarantined.lazy.filter { $0.fate == .late }.map(\.detectedAt).max()
+  }
 }

@@ -7,8 +7,9 @@ public enum ApplyOutcome: Sendable, Equatable {
   case committed(AppliedBatch)
   /// Nothing is written: for these partitions the stored epoch or offset is not the one that the batch builds on.
   case fenced([PartitionKey])
-  /// Nothing is written: the floor has risen above a detection of the batch, which must be classified anew.
-  case floorRose(EventTimeBounds)
+  /// Nothing is written: the floor has risen above a detection of the batch, or has been lowered to a late event of it;
+  /// its messages must be classified again.
+  case floorMoved(EventTimeBounds)
 }
 
 /// Whether the writer expects to meet detections that are stored already.
@@ -55,9 +56,10 @@ extension CountStore {
       let fenced = batch.fenced(by: try Self.offsets(opening.take(1)))
       let bounds = try EventTimeBounds(opening.take(3))
       let isLate = batch.oldestDetection.map { $0 < bounds.floor } ?? false
-      guard fenced.isEmpty, !isLate else {
+      let isTooLate = batch.newestLateEvent.map { $0 >= bounds.floor } ?? false
+      guard fenced.isEmpty, !isLate, !isTooLate else {
         connection.rollback()
-        return fenced.isEmpty ? .floorRose(bounds) : .fenced(fenced)
+        return fenced.isEmpty ? .floorMoved(bounds) : .fenced(fenced)
       }
       let marks = try RollupMarks(opening.take(4))
       times.end(.lock)
@@ -90,10 +92,12 @@ extension CountStore {
     }
   }
 
-  /// Takes the locks under which neither the floor nor the marks of the rollup move before the transaction's end, and
-  /// reads both.
+  /// Takes the locks under which neither the floor nor the marks of the rollup move before the transaction's end, and no
+  /// key is purged, and reads them.
   func lockedBounds() throws(PostgresError) -> (EventTimeBounds, RollupMarks) {
-    let results = try connection.pipeline([Self.boundsLock, EventTimeBounds.query, RollupMarks.query])
+    let results = try connection.pipeline([
+      Self.boundsLock, EventTimeBounds.queryBlockingPurges, RollupMarks.query,
+    ])
     return (try EventTimeBounds(results.take(1)), try RollupMarks(results.take(2)))
   }
 

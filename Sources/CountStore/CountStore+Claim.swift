@@ -7,13 +7,18 @@ extension CountStore {
   /// It waits for a transaction that is changing a row: after a COMMIT whose outcome is unknown, a plain read could
   /// still see the old offset while the old backend commits.
   ///
-  /// - Parameter dedupHorizonSeconds: how far back the deduplication floor begins, where there is none yet.
+  /// - Parameters:
+  ///   - dedupHorizonSeconds: how far back the deduplication floor begins, where there is none yet.
+  ///   - host: the first floor goes by the earlier of its wall clock and the database's: one that is too low costs some
+  ///     empty partitions, one that is too high makes every event late.
   /// - Returns: the claims that were granted. A request is missing from them when another worker holds the partition
   ///   and `mayTake` is false.
   /// - Throws: `PostgresError`.
-  public func claim(_ requests: [ClaimRequest], dedupHorizonSeconds: Int64) throws(PostgresError)
-    -> (claims: [PartitionClaim], bounds: EventTimeBounds)
-  {
+  public func claim(
+    _ requests: [ClaimRequest],
+    dedupHorizonSeconds: Int64,
+    host: HostClock = .system
+  ) throws(PostgresError) -> (claims: [PartitionClaim], bounds: EventTimeBounds) {
     let granted = try connection.transaction { _ throws(PostgresError) in
       let requests = requests.sorted { $0.key < $1.key }
       let stored = try lockOffsets(requests.map(\.key))
@@ -21,7 +26,7 @@ extension CountStore {
       for request in requests {
         if let claim = try settle(request, stored: stored[request.key]) { claims.append(claim) }
       }
-      return (claims, try eventTimeBounds(dedupHorizonSeconds: dedupHorizonSeconds))
+      return (claims, try eventTimeBounds(dedupHorizonSeconds: dedupHorizonSeconds, host))
     }
     // Now that there is a floor: from it on, every event may come.
     try ensurePartitions()
@@ -120,11 +125,15 @@ extension CountStore {
     return PartitionClaim(key: key, epoch: try result.int64(0, 0), nextOffset: try result.int64(0, 1))
   }
 
-  private func eventTimeBounds(dedupHorizonSeconds: Int64) throws(PostgresError) -> EventTimeBounds {
+  private func eventTimeBounds(dedupHorizonSeconds: Int64, _ host: HostClock) throws(PostgresError)
+    -> EventTimeBounds
+  {
+    // From 1970 to the year 9999, which PostgreSQL's calendar holds.
+    let wall = min(max(host.wall(), 0), 253_402_300_799_000_000)
     _ = try connection.execute(
       """
       INSERT INTO dedup_floor (floor_at)
-      VALUES (clock_timestamp() - make_interval(secs => \(dedupHorizonSeconds)::double precision))
+      VALUES (least(clock_timestamp(), \(timestamp: wall)) - make_interval(secs => \(dedupHorizonSeconds)::double precision))
       ON CONFLICT (only_row) DO NOTHING
       """
     )
@@ -139,7 +148,9 @@ extension CountStore {
 }
 
 extension EventTimeBounds {
-  static let query: Query = "SELECT floor_at, clock_timestamp() FROM dedup_floor"
+  static let query: Query = "SELECT floor_at, clock_timestamp(), purged_until FROM dedup_floor"
+  /// The same; no key is purged until the transaction ends.
+  static let queryBlockingPurges: Query = "\(query) FOR SHARE"
 
   /// - Parameter result: of `query`.
   init(_ result: borrowing QueryResult) throws(PostgresError) {
@@ -151,7 +162,8 @@ extension EventTimeBounds {
     }
     self.init(
       floor: Timestamp(microseconds: try result.timestamp(0, 0)),
-      now: Timestamp(microseconds: try result.timestamp(0, 1))
+      now: Timestamp(microseconds: try result.timestamp(0, 1)),
+      purgedUntil: try result.optionalTimestamp(0, 2).map(Timestamp.init(microseconds:))
     )
   }
 }

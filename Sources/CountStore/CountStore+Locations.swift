@@ -9,10 +9,18 @@ public struct LocationChanges: Sendable, Equatable {
   public var renamed: [(old: Location, new: Location)] = []
   /// Stored, but not in the list.
   public var missing: [Location] = []
+  /// Stored before, in all.
+  public var storedBefore = 0
+  /// Nothing was stored: more than half of the names would have gone, and that was not confirmed.
+  public var isRefused = false
+
+  /// Whether to remove the missing ones is to remove more than half of all.
+  public var removesMoreThanHalf: Bool { missing.count > storedBefore - missing.count }
 
   /// Field by field; tuples have no conformance of their own.
   public static func == (a: LocationChanges, b: LocationChanges) -> Bool {
-    a.added == b.added && a.missing == b.missing && a.renamed.map(\.old) == b.renamed.map(\.old)
+    a.added == b.added && a.missing == b.missing && a.storedBefore == b.storedBefore
+      && a.isRefused == b.isRefused && a.renamed.map(\.old) == b.renamed.map(\.old)
       && a.renamed.map(\.new) == b.renamed.map(\.new)
   }
 }
@@ -23,17 +31,22 @@ extension CountStore {
   /// - Parameters:
   ///   - locations: each oid once.
   ///   - replace: whether stored locations that are not in the list are removed (their counts stay).
+  ///   - isConfirmed: whether more than half of all names may be removed; otherwise nothing is stored then.
   /// - Throws: `PostgresError`.
-  public func importLocations(_ locations: [Location], replace: Bool, dryRun: Bool) throws(PostgresError)
-    -> LocationChanges
-  {
+  public func importLocations(
+    _ locations: [Location],
+    replace: Bool,
+    isConfirmed: Bool = false,
+    dryRun: Bool
+  ) throws(PostgresError) -> LocationChanges {
     try connection.transaction { _ throws(PostgresError) in
       // Against a second import at the same time: the changes reported are the changes made.
       try connection.run(script: "LOCK TABLE location IN SHARE ROW EXCLUSIVE MODE")
-      let changes = try difference(locations)
+      var changes = try difference(locations)
+      changes.isRefused = replace && !isConfirmed && changes.removesMoreThanHalf
       let removed = replace ? changes.missing : []
       let touched = (changes.added + changes.renamed.map(\.new) + removed).map(\.oid)
-      guard !dryRun, !touched.isEmpty else { return changes }
+      guard !dryRun, !changes.isRefused, !touched.isEmpty else { return changes }
 
       let upserts = changes.added + changes.renamed.map(\.new)
       _ = try connection.execute(
@@ -59,6 +72,7 @@ extension CountStore {
     for row in 0..<result.count { stored[try result.int64(row, 0)] = try result.string(row, 1) }
 
     var changes = LocationChanges()
+    changes.storedBefore = stored.count
     for location in locations {
       guard let name = stored.removeValue(forKey: location.oid) else {
         changes.added.append(location)

@@ -47,38 +47,25 @@ extension CountStore {
   ///
   /// It waits for nobody who reads or counts: a table is made by itself and then attached (`CREATE … PARTITION OF` would
   /// wait for each reader's transaction, and keep new ones waiting).
+  /// - Parameter from: a time from which they are made where the floor lies above it.
   /// - Parameter through: a time that must be covered, too; not further ahead than the allowed skew can be (a year).
   /// - Parameter thoroughly: look at every partition; else, where the first and the last are there, so are the others.
   /// - Returns: the time up to which there are partitions.
   /// - Throws: `PostgresError`; SQLSTATE 55P03 when another one who changes tables is in the way for long.
   @discardableResult
-  public func ensurePartitions(through: Timestamp? = nil, thoroughly: Bool = false) throws(PostgresError)
-    -> Timestamp
-  {
-    let until = try connection.execute(
-      """
-      SELECT stop,
-             to_regclass('window_count_' || to_char(stop - interval '1 day', 'YYYYMMDD')) IS NOT NULL
-             AND to_regclass('window_count_hour_' || to_char(stop - interval '1 day', 'YYYYMM')) IS NOT NULL
-             AND (to_regclass('window_count_past') IS NOT NULL
-                  OR to_regclass('window_count_' || to_char(floor_at, 'YYYYMMDD')) IS NOT NULL)
-             AND (to_regclass('window_count_hour_past') IS NOT NULL
-                  OR to_regclass('window_count_hour_' || to_char(floor_at, 'YYYYMM')) IS NOT NULL)
-      FROM coalesce((SELECT floor_at FROM dedup_floor), clock_timestamp() - interval '7 days') AS floor_at,
-           greatest(clock_timestamp(), least(
-             coalesce(\(timestamp: through?.microseconds), clock_timestamp()),
-             clock_timestamp() + interval '400 days')) AS clock,
-           LATERAL (SELECT date_trunc('day', clock, 'UTC')
-                           + make_interval(days => \(Int32(Self.partitionsAheadDays) + 1))) AS bound(stop)
-      """
-    )
-    let end = try until.timestamp(0, 0)
+  public func ensurePartitions(
+    from: Timestamp? = nil,
+    through: Timestamp? = nil,
+    thoroughly: Bool = false
+  ) throws(PostgresError) -> Timestamp {
+    let (end, isCovered) = try partitionsEnd(from: from, through: through)
     // Almost always there is nothing to make: then not even a lock is taken. They are made from the oldest to the
     // newest, so that the last one is there only if all are.
-    let isCovered = try until.bool(0, 1)
     if isCovered, !thoroughly { return Timestamp(microseconds: end) }
-    var missing = try missingPartitions(until: end)
+    var missing = try missingPartitions(from: from, until: end)
     guard missing.count <= Self.missingAtMost else {
+      // Counting goes on in those that are there, which reach days ahead of a clock that was right until now.
+      if let covered = try newestPartitionEnd(), (through ?? covered) <= covered { return covered }
       throw PostgresError(
         .protocol,
         "\(missing.count) partitions are missing between the deduplication floor and the database's clock; is it right?"
@@ -89,12 +76,63 @@ extension CountStore {
       try connection.transaction { connection throws(PostgresError) in
         try connection.run(script: "SET LOCAL lock_timeout = '3s'")
         _ = try connection.execute("SELECT pg_advisory_xact_lock(\(Lock.partitions))")
-        let still = Set(try missingPartitions(until: end).map(\.name))
+        let still = Set(try missingPartitions(from: from, until: end).map(\.name))
         for partition in some where still.contains(partition.name) { try make(partition) }
       }
       missing.removeFirst(some.count)
     }
     return Timestamp(microseconds: end)
+  }
+
+  /// What `ensurePartitions` would make now; none while the clock is years ahead.
+  /// - Throws: `PostgresError`.
+  func partitionsToMake() throws(PostgresError) -> [RetentionState.Partition] {
+    let missing = try missingPartitions(from: nil, until: partitionsEnd(from: nil, through: nil).end)
+    guard missing.count <= Self.missingAtMost else { return [] }
+    return missing.map { missing in
+      RetentionState.Partition(
+        name: missing.name,
+        parent: missing.table.name,
+        start: missing.start,
+        stop: missing.stop,
+        exists: false
+      )
+    }
+  }
+
+  /// Up to when there are to be partitions, and whether the first and the last are there.
+  private func partitionsEnd(from: Timestamp?, through: Timestamp?) throws(PostgresError) -> (
+    end: Int64, isCovered: Bool
+  ) {
+    let until = try connection.execute(
+      """
+      SELECT stop,
+             to_regclass('window_count_' || to_char(stop - interval '1 day', 'YYYYMMDD')) IS NOT NULL
+             AND to_regclass('window_count_hour_' || to_char(stop - interval '1 day', 'YYYYMM')) IS NOT NULL
+             AND (to_regclass('window_count_past') IS NOT NULL
+                  OR to_regclass('window_count_' || to_char(floor_at, 'YYYYMMDD')) IS NOT NULL)
+             AND (to_regclass('window_count_hour_past') IS NOT NULL
+                  OR to_regclass('window_count_hour_' || to_char(floor_at, 'YYYYMM')) IS NOT NULL)
+      FROM \(Self.partitionsFrom(from)) AS floor_at,
+           greatest(clock_timestamp(), least(
+             coalesce(\(timestamp: through?.microseconds), clock_timestamp()),
+             clock_timestamp() + interval '400 days')) AS clock,
+           LATERAL (SELECT date_trunc('day', clock, 'UTC')
+                           + make_interval(days => \(Int32(Self.partitionsAheadDays) + 1))) AS bound(stop)
+      """
+    )
+    return (try until.timestamp(0, 0), try until.bool(0, 1))
+  }
+
+  /// The end of the newest partition of minutes; nil where there is none.
+  private func newestPartitionEnd() throws(PostgresError) -> Timestamp? {
+    let result = try connection.execute(
+      """
+      SELECT max(substring(pg_get_expr(relpartbound, oid) FROM 'TO \\(''([^'']*)''')::timestamptz)
+      FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = \(PartitionedTable.minutes.name)::regclass
+      """
+    )
+    return try result.optionalTimestamp(0, 0).map(Timestamp.init(microseconds:))
   }
 
   private struct MissingPartition {
@@ -103,9 +141,20 @@ extension CountStore {
     /// As SQL.
     var from: String
     var to: String
+    var start: Timestamp?
+    var stop: Timestamp
   }
 
-  private func missingPartitions(until end: Int64) throws(PostgresError) -> [MissingPartition] {
+  private static func partitionsFrom(_ time: Timestamp?) -> Query {
+    """
+    least(\(timestamp: time?.microseconds),
+          coalesce((SELECT floor_at FROM dedup_floor), clock_timestamp() - interval '7 days'))
+    """
+  }
+
+  private func missingPartitions(from: Timestamp?, until end: Int64) throws(PostgresError)
+    -> [MissingPartition]
+  {
     var missing: [MissingPartition] = []
     for table in PartitionedTable.all {
       let result = try connection.execute(
@@ -114,7 +163,7 @@ extension CountStore {
           SELECT date_trunc(\(table.unit), floor_at, 'UTC') AS floor_at,
                  date_trunc(\(table.unit), clock_timestamp() - make_interval(days => \(Int32(Self.partitionedDays))), 'UTC')
                    AS oldest
-          FROM coalesce((SELECT floor_at FROM dedup_floor), clock_timestamp() - interval '7 days') AS floor_at),
+          FROM \(Self.partitionsFrom(from)) AS floor_at),
         existing AS (
           SELECT relname::text AS name,
                  substring(pg_get_expr(relpartbound, oid) FROM 'FROM \\(''([^'']*)''')::timestamptz AS start,
@@ -133,7 +182,7 @@ extension CountStore {
                                              ('1 ' || \(table.unit))::interval) AS start
           UNION ALL
           SELECT \(table.past), NULL, stop FROM past WHERE stop IS NOT NULL)
-        SELECT name, coalesce(quote_literal(start), 'MINVALUE'), quote_literal(stop)
+        SELECT name, coalesce(quote_literal(start), 'MINVALUE'), quote_literal(stop), start, stop
         FROM wanted WHERE NOT EXISTS (SELECT FROM existing WHERE existing.name = wanted.name)
         ORDER BY start NULLS FIRST
         """
@@ -144,7 +193,9 @@ extension CountStore {
             table: table,
             name: try result.string(row, 0),
             from: try result.string(row, 1),
-            to: try result.string(row, 2)
+            to: try result.string(row, 2),
+            start: try result.optionalTimestamp(row, 3).map(Timestamp.init(microseconds:)),
+            stop: Timestamp(microseconds: try result.timestamp(row, 4))
           )
         )
       }

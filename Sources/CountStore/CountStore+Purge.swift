@@ -1,3 +1,4 @@
+import Counting
 import Postgres
 
 /// How far a purge has come through a table.
@@ -21,33 +22,59 @@ extension CountStore {
   /// Deletes the keys of detections that can never be counted again, in one stretch of the table.
   ///
   /// An event below the floor is late, whether its key is there or not; so a key may go when both its event and its
-  /// arrival are that old. The table has no index by time, which each insert would pay for: it is read through by
-  /// blocks (TID range scans), some seconds for 20 million keys, whenever the floor has risen.
+  /// arrival are that old. A floor that lies above the horizon, as one that a wrong clock has raised, is no reason to
+  /// delete. The table has no index by time, which each insert would pay for: it is read through by blocks (TID range
+  /// scans), some seconds for 20 million keys, whenever the floor has risen.
+  ///
+  /// The same transaction raises `dedup_floor.purged_until` (by a trigger). That row is locked first: whoever judges by it
+  /// whether a key can be gone holds it until the verdict is stored.
   /// - Returns: how many keys went.
   /// - Throws: `PostgresError`.
-  public func purgeDetections(_ cursor: inout PurgeCursor) throws(PostgresError) -> Int {
-    try purge(
-      "detection",
-      where: "greatest(detected_at, ingested_at) < (SELECT floor_at FROM dedup_floor)",
-      &cursor
-    )
+  public func purgeDetections(_ policy: RetentionPolicy, at now: AgreedTime, _ cursor: inout PurgeCursor)
+    throws(PostgresError) -> Int
+  {
+    var moved = cursor
+    let purged = try connection.transaction { connection throws(PostgresError) in
+      let floor = try connection.execute("SELECT floor_at FROM dedup_floor FOR UPDATE")
+      guard floor.count == 1 else {
+        moved = PurgeCursor()
+        return 0
+      }
+      let low = policy.purgeFloor(Timestamp(microseconds: try floor.timestamp(0, 0)), now: now.time)
+      return try purge("detection", where: Self.purgeableKeys(below: low), &moved)
+    }
+    cursor = moved
+    return purged
   }
 
   /// Deletes dead letters that were recorded longer ago than so many seconds, in one stretch of the table.
   /// - Throws: `PostgresError`.
-  func purgeDeadLetters(olderThan seconds: Int64, _ cursor: inout PurgeCursor) throws(PostgresError) -> Int {
-    try purge("dead_letter", where: "recorded_at < \(Self.ago(seconds))", &cursor)
+  func purgeDeadLetters(olderThan seconds: Int64, at now: AgreedTime, _ cursor: inout PurgeCursor)
+    throws(PostgresError) -> Int
+  {
+    try purge("dead_letter", where: Self.oldDeadLetters(before: now.ago(seconds)), &cursor)
   }
 
   /// Deletes quarantined events that were recorded longer ago than so many seconds, in one stretch of the table. A future
   /// one stays until it has been due for as long: it is to be counted first.
   /// - Throws: `PostgresError`.
-  func purgeQuarantine(olderThan seconds: Int64, _ cursor: inout PurgeCursor) throws(PostgresError) -> Int {
-    try purge("quarantine", where: "greatest(recorded_at, detected_at) < \(Self.ago(seconds))", &cursor)
+  func purgeQuarantine(olderThan seconds: Int64, at now: AgreedTime, _ cursor: inout PurgeCursor)
+    throws(PostgresError) -> Int
+  {
+    try purge("quarantine", where: Self.oldQuarantine(before: now.ago(seconds)), &cursor)
   }
 
-  private static func ago(_ seconds: Int64) -> Query {
-    "now() - make_interval(secs => \(seconds)::double precision)"
+  /// What goes; the same for a purge and for the plan of one.
+  static func purgeableKeys(below floor: Timestamp) -> Query {
+    "greatest(detected_at, ingested_at) < \(timestamp: floor.microseconds)"
+  }
+
+  static func oldDeadLetters(before time: Timestamp) -> Query {
+    "recorded_at < \(timestamp: time.microseconds)"
+  }
+
+  static func oldQuarantine(before time: Timestamp) -> Query {
+    "greatest(recorded_at, detected_at) < \(timestamp: time.microseconds)"
   }
 
   private func purge(_ table: String, where condition: Query, _ cursor: inout PurgeCursor)

@@ -26,14 +26,18 @@ extension CountStore {
   /// Counts, exactly once, the events whose time was ahead when they came and has come since; the oldest first. Cheap
   /// when there is none, and safe on any number of connections at once: meant to be called every few seconds.
   ///
-  /// - Parameter limit: how many at most; one transaction takes 200.
+  /// - Parameters:
+  ///   - now: the time that must have come. What is counted cannot be quarantined again, so a wrong clock must not do it.
+  ///   - limit: how many at most; one transaction takes 200.
   /// - Throws: `PostgresError`; to try again is safe.
-  public func releaseDueQuarantine(limit: Int, maximumCameras: Int = CameraLedger.defaultLimit)
-    throws(PostgresError) -> ReleaseReport
-  {
+  public func releaseDueQuarantine(
+    at now: AgreedTime,
+    limit: Int,
+    maximumCameras: Int = CameraLedger.defaultLimit
+  ) throws(PostgresError) -> ReleaseReport {
     let due = try events(
       """
-      \(Self.quarantineColumns) WHERE reason = 'future' AND detected_at <= now()
+      \(Self.quarantineColumns) WHERE reason = 'future' AND detected_at <= \(timestamp: now.time.microseconds)
       ORDER BY detected_at LIMIT \(min(limit, Self.readmissionBatch))
       """
     )
@@ -74,7 +78,6 @@ extension CountStore {
     var report = ReleaseReport()
     report.examined = events.count
     guard !events.isEmpty else { return report }
-    let installedAt = late == .certain ? try installedAt() : nil
     var uncertain = 0
     let result = try readmit(
       events.map(Readmission.init),
@@ -86,10 +89,7 @@ extension CountStore {
         // One that waited until the floor had passed it is late now.
         return time > bounds.now ? nil : time < bounds.floor ? .late : .counted
       }
-      // A purge deletes no key that was stored after the floor: with a floor from before the first table, none was
-      // ever deleted, and the unique constraint still knows every detection.
-      let isCertain = time >= bounds.floor || installedAt.map { bounds.floor <= $0 } ?? false
-      guard isCertain || late == .forced else {
+      guard bounds.isCertain(time) || late == .forced else {
         uncertain += 1
         return nil
       }
@@ -100,12 +100,6 @@ extension CountStore {
     report.uncertain = uncertain
     report.refused = result.refused.count
     return report
-  }
-
-  /// When the first table was made; nothing can have been stored before.
-  private func installedAt() throws(PostgresError) -> Timestamp? {
-    let result = try connection.execute("SELECT min(applied_at) FROM schema_migration")
-    return try result.optionalTimestamp(0, 0).map(Timestamp.init(microseconds:))
   }
 
   private func events(_ query: Query) throws(PostgresError) -> [QuarantinedEvent] {

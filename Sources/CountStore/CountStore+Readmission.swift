@@ -29,7 +29,7 @@ extension CountStore {
         verdict: verdict
       )
       return (report, [])
-    } catch  where error.isDataFault || error.sqlState?.rawValue == "23514" {
+    } catch  where error.remedy == .refuseMessage || error.sqlState == .checkViolation {
       // 23514 (check_violation) is also PostgreSQL's word for a time for which there is no partition.
       if messages.count == 1 {
         return (ReadmissionReport(), [(messages[0].position, error.sqlState?.rawValue ?? "unknown")])

@@ -2,104 +2,106 @@ import Counting
 import Postgres
 
 extension CountStore {
-  /// Until when a level may be folded: what is older than the watermark, and by a delay, so that a stream which lags,
-  /// or catches up after an outage, is not written to every level at once. A stream that lags by more than a day does
-  /// not hold the fold up: the number of minutes that an answer reads must stay bounded.
-  func foldTarget(delay: Int64) throws(PostgresError) -> Timestamp {
+  /// What retention decides from.
+  /// - Parameter now: the time to decide with; nil for the database's clock.
+  /// - Throws: `PostgresError`.
+  func retentionState(now: Timestamp? = nil) throws(PostgresError) -> RetentionState {
     let result = try connection.execute(
       """
-      SELECT least(clock_timestamp(), greatest(watermark, clock_timestamp() - interval '1 day'))
-             - make_interval(secs => \(delay)::double precision)
+      SELECT coalesce(\(timestamp: now?.microseconds), clock_timestamp()), watermark, (SELECT floor_at FROM dedup_floor),
+             (SELECT kept_from FROM rollup_mark WHERE level = 'minute'),
+             (SELECT kept_from FROM rollup_mark WHERE level = 'hour')
       FROM (\(unescaped: Label.sql)) AS labels
       """
     )
-    return Timestamp(microseconds: try result.timestamp(0, 0))
+    return RetentionState(
+      now: Timestamp(microseconds: try result.timestamp(0, 0)),
+      watermark: try result.optionalTimestamp(0, 1).map(Timestamp.init(microseconds:)),
+      floor: try result.optionalTimestamp(0, 2).map(Timestamp.init(microseconds:)),
+      marks: try rollupMarks(),
+      minutesKeptFrom: Timestamp(microseconds: try result.timestamp(0, 3)),
+      hoursKeptFrom: Timestamp(microseconds: try result.timestamp(0, 4)),
+      partitions: try attachedPartitions()
+    )
   }
 
-  /// Raises the deduplication floor to the horizon, while no batch relies on it; it never falls.
-  /// - Parameter dryRun: only tell.
-  /// - Returns: the new floor, or nil when it stays.
-  /// - Throws: `PostgresError`; SQLSTATE 55P03 when the batches in flight do not end in time.
-  public func raiseFloor(_ policy: RetentionPolicy, dryRun: Bool = false) throws(PostgresError) -> Timestamp?
-  {
-    let due = try connection.execute(
+  private func attachedPartitions() throws(PostgresError) -> [RetentionState.Partition] {
+    let result = try connection.execute(
       """
-      SELECT clock_timestamp() - make_interval(secs => \(policy.dedupHorizon)::double precision) FROM dedup_floor
-      WHERE floor_at < clock_timestamp() - make_interval(
-        secs => \(policy.dedupHorizon + policy.floorStep)::double precision)
+      SELECT relname::text, inhparent::regclass::text,
+             substring(bound FROM 'FROM \\(''([^'']*)''')::timestamptz AS start,
+             substring(bound FROM 'TO \\(''([^'']*)''')::timestamptz AS stop
+      FROM pg_inherits JOIN pg_class ON oid = inhrelid, LATERAL pg_get_expr(relpartbound, oid) AS bound
+      WHERE inhparent IN ('window_count'::regclass, 'window_count_hour'::regclass) AND bound LIKE '%TO (''%'
+      ORDER BY stop, relname
       """
     )
-    guard due.count == 1 else { return nil }
-    let floor = try due.timestamp(0, 0)
-    guard !dryRun else { return Timestamp(microseconds: floor) }
-    try exclusively(Lock.floor) { connection throws(PostgresError) in
-      _ = try connection.execute(
-        "UPDATE dedup_floor SET floor_at = \(timestamp: floor) WHERE floor_at < \(timestamp: floor)"
+    var partitions: [RetentionState.Partition] = []
+    for row in 0..<result.count {
+      partitions.append(
+        RetentionState.Partition(
+          name: try result.string(row, 0),
+          parent: try result.string(row, 1),
+          start: try result.optionalTimestamp(row, 2).map(Timestamp.init(microseconds:)),
+          stop: Timestamp(microseconds: try result.timestamp(row, 3))
+        )
       )
     }
-    return Timestamp(microseconds: floor)
+    return partitions
   }
 
-  /// Moves the time from which minutes and hours are kept: by whole partitions, never beyond what the next coarser
-  /// level covers, and for the minutes never above the floor, as an event that is above it may come at any time.
+  /// Raises the deduplication floor to the horizon, while no batch relies on it. It falls only when an operator says so
+  /// (`setFloor`).
+  /// - Returns: the new floor, or nil when it stays.
+  /// - Throws: `PostgresError`; SQLSTATE 55P03 when the batches in flight do not end in time.
+  public func raiseFloor(_ policy: RetentionPolicy, at now: AgreedTime) throws(PostgresError) -> Timestamp? {
+    guard let floor = try retentionState(now: now.time).floorDue(policy) else { return nil }
+    try exclusively(Lock.floor) { connection throws(PostgresError) in
+      _ = try connection.execute(
+        """
+        UPDATE dedup_floor SET floor_at = \(timestamp: floor.microseconds)
+        WHERE floor_at < \(timestamp: floor.microseconds)
+        """
+      )
+    }
+    return floor
+  }
+
+  /// Moves the time from which minutes and hours are kept, as `RetentionState.keptFromDue` says.
   ///
   /// No lock is needed: batches do not count below the floor, and a query finds this time and what it allows to be
   /// read in one snapshot. It must be committed before a partition is detached.
   /// - Returns: the partitions that hold nothing younger, now in `retired_partition`.
   /// - Throws: `PostgresError`.
-  func retirePartitions(_ policy: RetentionPolicy, dryRun: Bool) throws(PostgresError) -> [String] {
-    let target = try connection.execute(
-      """
-      SELECT greatest(minute.kept_from, minutes.target) AS minutes,
-             greatest(hour.kept_from, least(
-               date_trunc('month', clock_timestamp() - make_interval(secs => \(policy.hours)::double precision), 'UTC'),
-               date_trunc('month', day.folded_until, 'UTC'),
-               date_trunc('month', greatest(minute.kept_from, minutes.target), 'UTC'))) AS hours,
-             minute.kept_from, hour.kept_from
-      FROM rollup_mark AS minute, rollup_mark AS hour, rollup_mark AS day,
-           LATERAL (SELECT date_trunc('day', least(
-             clock_timestamp() - make_interval(secs => \(policy.minutes)::double precision),
-             hour.folded_until, coalesce((SELECT floor_at FROM dedup_floor), '0001-01-01 00:00:00+00')), 'UTC')) AS minutes(target)
-      WHERE minute.level = 'minute' AND hour.level = 'hour' AND day.level = 'day'
-      """
-    )
-    let (minutes, hours) = (try target.timestamp(0, 0), try target.timestamp(0, 1))
-    let (oldMinutes, oldHours) = (try target.timestamp(0, 2), try target.timestamp(0, 3))
-    if dryRun { return try partitions(ofMinutesBefore: minutes, ofHoursBefore: hours) }
-    guard minutes != oldMinutes || hours != oldHours else { return [] }
+  @discardableResult
+  func retirePartitions(_ policy: RetentionPolicy, at now: AgreedTime) throws(PostgresError) -> [String] {
+    let state = try retentionState(now: now.time)
+    guard let kept = state.keptFromDue(policy) else { return [] }
+    let retired = state.partitions(before: kept)
     return try connection.transaction { connection throws(PostgresError) -> [String] in
       _ = try connection.execute(
         """
-        UPDATE rollup_mark SET kept_from = CASE level WHEN 'minute' THEN \(timestamp: minutes)
-                                                      ELSE \(timestamp: hours) END
+        UPDATE rollup_mark SET kept_from = CASE level WHEN 'minute' THEN \(timestamp: kept.minutes.microseconds)
+                                                      ELSE \(timestamp: kept.hours.microseconds) END
         WHERE level IN ('minute', 'hour')
         """
       )
-      let retired = try partitions(ofMinutesBefore: minutes, ofHoursBefore: hours)
       _ = try connection.execute(
         """
         INSERT INTO retired_partition (name, parent)
-        SELECT name, CASE WHEN name LIKE 'window_count_hour%' THEN 'window_count_hour' ELSE 'window_count' END
-        FROM unnest(\(retired)::text[]) AS name ON CONFLICT DO NOTHING
+        SELECT * FROM unnest(\(retired.map(\.name)), \(retired.map(\.parent))) ON CONFLICT DO NOTHING
         """
       )
       // Answers about that time widen from now on, so that what is cached of them must go.
       _ = try recordRevision(locations: nil)
-      return retired
+      return retired.map(\.name)
     }
   }
 
-  private func partitions(ofMinutesBefore minutes: Int64, ofHoursBefore hours: Int64) throws(PostgresError)
-    -> [String]
-  {
+  /// Partitions that an earlier run has retired and not dropped.
+  func unfinishedDrops() throws(PostgresError) -> [String] {
     let result = try connection.execute(
-      """
-      SELECT relname::text FROM pg_inherits JOIN pg_class ON oid = inhrelid,
-           LATERAL (SELECT substring(pg_get_expr(relpartbound, oid) FROM 'TO \\(''([^'']*)''')::timestamptz) AS bound(stop)
-      WHERE inhparent = 'window_count'::regclass AND stop <= \(timestamp: minutes)
-         OR inhparent = 'window_count_hour'::regclass AND stop <= \(timestamp: hours)
-      ORDER BY stop
-      """
+      "SELECT name FROM retired_partition WHERE to_regclass(name) IS NOT NULL ORDER BY name"
     )
     var names: [String] = []
     for row in 0..<result.count { names.append(try result.string(row, 0)) }

@@ -32,15 +32,17 @@ extension CountStore {
       revision: try labels.int64(0, 0),
       watermark: try labels.optionalTimestamp(0, 1).map(Timestamp.init(microseconds:)),
       partitions: try partitions(),
+      forgotten: try forgottenTopics(),
       deadLettersKept: try labels.int64(0, 2),
       quarantined: try labels.int64(0, 3),
       camerasKnown: try labels.int64(0, 4),
       cameraProblems: try cameraProblems(),
-      otherCameras: try otherCameras()
+      otherCameras: try otherCameras(),
+      workers: try workers()
     )
   }
 
-  private func partitions() throws(PostgresError) -> [SystemStatus.Partition] {
+  func partitions() throws(PostgresError) -> [SystemStatus.Partition] {
     let result = try connection.execute(
       """
       SELECT topic, partition, next_offset, log_end_offset, max_event_at, last_message_at,
@@ -50,10 +52,6 @@ extension CountStore {
     )
     var partitions: [SystemStatus.Partition] = []
     for row in 0..<result.count {
-      var fates = FateCounts()
-      for (index, fate) in [Fate.counted, .duplicate, .late, .future, .deadLetter, .tombstone].enumerated() {
-        fates[fate] = Int(try result.int64(row, 6 + index))
-      }
       partitions.append(
         SystemStatus.Partition(
           key: PartitionKey(topic: try result.string(row, 0), partition: try result.int32(row, 1)),
@@ -61,7 +59,7 @@ extension CountStore {
           logEnd: try result.optionalInt64(row, 3),
           maximumEventAt: try result.optionalTimestamp(row, 4).map(Timestamp.init(microseconds:)),
           lastMessageAt: try result.optionalTimestamp(row, 5).map(Timestamp.init(microseconds:)),
-          fates: fates
+          fates: try Self.fates(result, row, from: 6)
         )
       )
     }

@@ -97,13 +97,15 @@ enum Label {
   /// one is not known).
   ///
   /// A silent partition with messages that are not counted yet is not idle: its worker is away. (One offset of lag is none:
-  /// behind a transaction's last message stands its marker.)
+  /// behind a transaction's last message stands its marker.) A forgotten topic is not waited for, but no window that
+  /// answers have begun at moves back for it.
   static let sql = """
     SELECT coalesce((SELECT max(revision) FROM revision), 0) AS revision,
            coalesce(min(max_event_at) FILTER (WHERE last_message_at > now() - interval '\(idleSeconds) seconds'
                                                 OR log_end_offset > next_offset + 1),
-                    max(max_event_at)) AS watermark,
-           date_bin('1 minute', max(max_event_at), 'epoch') + interval '1 minute' AS newest_window_end,
+                    greatest(max(max_event_at), (SELECT max(max_event_at) FROM forgotten_topic))) AS watermark,
+           date_bin('1 minute', greatest(max(max_event_at), (SELECT max(max_event_at) FROM forgotten_topic)), 'epoch')
+             + interval '1 minute' AS newest_window_end,
            CASE WHEN count(log_end_offset) = count(*)
                 THEN coalesce(sum(greatest(log_end_offset - next_offset, 0)), 0)::bigint END AS lag
     FROM ingest_offset

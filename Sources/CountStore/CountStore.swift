@@ -75,21 +75,20 @@ extension CountStore {
     ]
   }
 
-  /// Forgets revisions that no reader can still be interested in; the newest always stays.
+  /// Forgets revisions that no reader can still be interested in; the newest always stays. Numbers tell no age: after the
+  /// database's clock was ahead for a while, they stay ahead.
   /// - Returns: how many rows went, at most `limit`.
   /// - Throws: `PostgresError`.
   @discardableResult
-  public func trimRevisions(olderThanSeconds seconds: Int64 = 3600, limit: Int64 = 10_000)
-    throws(PostgresError)
-    -> Int
+  public func trimRevisions(olderThanSeconds seconds: Int64 = 3600, at now: AgreedTime, limit: Int64 = 10_000)
+    throws(PostgresError) -> Int
   {
     let result = try connection.execute(
       """
       DELETE FROM revision WHERE revision IN (
         SELECT revision FROM revision
         WHERE revision < (SELECT max(revision) FROM revision)
-          AND revision < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - \(seconds) * 1000
-          AND committed_at < clock_timestamp() - make_interval(secs => \(seconds))
+          AND committed_at < \(timestamp: now.ago(seconds).microseconds)
         ORDER BY revision LIMIT \(limit))
       """
     )

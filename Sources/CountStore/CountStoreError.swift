@@ -41,12 +41,12 @@ extension CountStoreError {
   /// Codes: PostgreSQL documentation, appendix A.
   public var trouble: Trouble? {
     guard case .postgres(let error) = self else { return nil }
-    switch (error.sqlState?.rawValue, error.class, error.kind) {
-    case ("57014", _, _): return .tooSlow  // query_canceled: statement_timeout
-    case _ where error.isNotMigrated: return .notMigrated
-    case (_, "53", _), (_, "55", _), (_, "40", _), (_, _, .poolExhausted): return .busy
-    case (_, "08", _), (_, "57", _), (_, _, .connection): return .away
-    default: return .other
+    if error.sqlState == .queryCanceled { return .tooSlow }  // statement_timeout
+    if error.isNotMigrated { return .notMigrated }
+    switch error.remedy {
+    case .retryTransaction, .wait: return .busy
+    case .renewSession: return .away
+    case .refuseMessage, .halt: return .other
     }
   }
 }

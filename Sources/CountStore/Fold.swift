@@ -35,9 +35,11 @@ public struct Fold {
   /// - Parameter until: how far to fold at most; whole units, and what the finer level covers, are taken of it.
   /// - Returns: nil when there is nothing to fold.
   /// - Throws: `PostgresError`; SQLSTATE 55P03 when the batches in flight do not end in time.
-  public init?(_ store: CountStore, _ level: RollupLevel, until: Timestamp) throws(PostgresError) {
+  public init?(_ store: CountStore, _ level: RollupLevel, until: AgreedTime) throws(PostgresError) {
     // Asked first without the lock, which holds up the batches.
-    guard let wanted = try Self.target(store, level, until: until) else { return nil }
+    guard let wanted = try store.rollupMarks().foldEnd(level, until: until.time)?.microseconds else {
+      return nil
+    }
     let from = try store.exclusively(CountStore.Lock.rollup) { connection throws(PostgresError) in
       let result = try connection.execute(
         """
@@ -54,23 +56,6 @@ public struct Fold {
     self.from = Timestamp(microseconds: folded)
     self.to = Timestamp(microseconds: folding)
     cursor = (folded, nil)
-  }
-
-  /// Until when a fold would go, in microseconds; nil when there is nothing to fold.
-  static func target(_ store: CountStore, _ level: RollupLevel, until: Timestamp) throws(PostgresError)
-    -> Int64?
-  {
-    let result = try store.connection.execute(
-      """
-      SELECT greatest(mark.folding_until,
-                      date_trunc(\(level.rawValue), least(\(timestamp: until.microseconds), finer.folded_until), 'UTC'))
-      FROM rollup_mark AS mark, rollup_mark AS finer
-      WHERE mark.level = \(level.rawValue) AND finer.level = \(level.finerLevel)
-      """
-    )
-    let target = try result.timestamp(0, 0)
-    let marks = try store.rollupMarks()
-    return target > marks[level].foldedUntil.microseconds ? target : nil
   }
 
   /// Sums one unit of time of some locations, in one snapshot: the finer level's counts, while the listed changes that
@@ -223,7 +208,7 @@ extension CountStore {
   /// - Parameter isStopping: asked between the steps; the next fold begins anew where this one's mark is.
   /// - Returns: the finished fold, or nil when there was nothing to do or it was stopped.
   /// - Throws: `PostgresError`.
-  public func fold(_ level: RollupLevel, until: Timestamp, isStopping: () -> Bool = { false })
+  public func fold(_ level: RollupLevel, until: AgreedTime, isStopping: () -> Bool = { false })
     throws(PostgresError) -> Fold?
   {
     guard var fold = try Fold(self, level, until: until) else { return nil }

@@ -28,5 +28,25 @@ extension CountStore {
       name: "0005_bi.sql",
       sql: String(decoding: PackageResources._005_bi_sql, as: UTF8.self)
     ),
+    Migration(
+      version: 6,
+      name: "0006_workers.sql",
+      sql: String(decoding: PackageResources._006_workers_sql, as: UTF8.self)
+    ),
+    Migration(
+      version: 7,
+      name: "0007_clock_guard.sql",
+      sql: String(decoding: PackageResources._007_clock_guard_sql, as: UTF8.self)
+    ),
+    Migration(
+      version: 8,
+      name: "0008_retention_settings.sql",
+      sql: String(decoding: PackageResources._008_retention_settings_sql, as: UTF8.self)
+    ),
+    Migration(
+      version: 9,
+      name: "0009_topics.sql",
+      sql: String(decoding: PackageResources._009_topics_sql, as: UTF8.self)
+    ),
   ]
 }

@@ -82,9 +82,17 @@ public struct EventTimeBounds: Sendable, Equatable {
   /// The database's clock when this was read.
   public var now: Timestamp
 
-  /// A reading of both.
-  public init(floor: Timestamp, now: Timestamp) {
+  /// The newest event time among the keys that were ever purged; nil where none was.
+  public var purgedUntil: Timestamp?
+
+  /// A reading of them.
+  public init(floor: Timestamp, now: Timestamp, purgedUntil: Timestamp? = nil) {
     self.floor = floor
     self.now = now
+    self.purgedUntil = purgedUntil
   }
+
+  /// Whether an event of that time can be counted without being counted twice: if it was counted before, its key is
+  /// still there.
+  func isCertain(_ time: Timestamp) -> Bool { purgedUntil.map { time > $0 } ?? true }
 }

@@ -20,11 +20,13 @@ public struct Retention: Sendable {
   ///
   /// - Parameters:
   ///   - connection: without an open transaction.
+  ///   - now: what is taken for the present. The database's clock alone is not believed (`CountStore.checkClock`).
   ///   - isStopping: asked between the steps, which are short: an interrupted run costs nothing but the repetition.
   /// - Throws: `PostgresError`, the first one: a step that fails, as one that waits for a lock does under a long
   ///   transaction of others, does not keep the next ones from being done.
   public mutating func run(
     on connection: Connection,
+    at now: AgreedTime,
     isStopping: () -> Bool = { false }
   ) throws(PostgresError) -> RetentionReport {
     var report = RetentionReport()
@@ -36,7 +38,7 @@ public struct Retention: Sendable {
       return report
     }
     do {
-      try work(store, connection, &report, isStopping)
+      try work(store, connection, now, &report, isStopping)
     } catch {
       if connection.isUsable { try? store.unlockMaintenance() }
       throw error
@@ -48,22 +50,23 @@ public struct Retention: Sendable {
   private mutating func work(
     _ store: CountStore,
     _ connection: Connection,
+    _ now: AgreedTime,
     _ report: inout RetentionReport,
     _ isStopping: () -> Bool
   ) throws(PostgresError) {
     var steps = Steps(connection)
-    try steps.attempt { () throws(PostgresError) in try fold(store, &report, isStopping) }
+    try steps.attempt { () throws(PostgresError) in try fold(store, now, &report, isStopping) }
     try steps.attempt { () throws(PostgresError) in
-      report.floor = try store.raiseFloor(policy)
+      report.floor = try store.raiseFloor(policy, at: now)
       if report.floor != nil { purgeIsDue = true }
     }
     try steps.attempt { () throws(PostgresError) in
-      _ = try store.retirePartitions(policy, dryRun: false)
+      try store.retirePartitions(policy, at: now)
       report.droppedPartitions = try store.dropRetiredPartitions(isStopping: isStopping)
     }
-    try steps.attempt { () throws(PostgresError) in try purge(store, &report, isStopping) }
+    try steps.attempt { () throws(PostgresError) in try purge(store, now, &report, isStopping) }
     try steps.attempt { () throws(PostgresError) in
-      report.trimmedRevisions = try Self.trimRevisions(store, policy, isStopping)
+      report.trimmedRevisions = try Self.trimRevisions(store, policy, now, isStopping)
     }
     if let failure = steps.failure { throw failure }
   }
@@ -86,10 +89,13 @@ public struct Retention: Sendable {
     }
   }
 
-  private func fold(_ store: CountStore, _ report: inout RetentionReport, _ isStopping: () -> Bool)
-    throws(PostgresError)
-  {
-    let target = try store.foldTarget(delay: policy.foldDelay)
+  private func fold(
+    _ store: CountStore,
+    _ now: AgreedTime,
+    _ report: inout RetentionReport,
+    _ isStopping: () -> Bool
+  ) throws(PostgresError) {
+    let target = now.limited(to: try store.retentionState(now: now.time).foldTarget(policy))
     for level in RollupLevel.allCases where !isStopping() {
       guard let fold = try store.fold(level, until: target, isStopping: isStopping) else { continue }
       report.folded.append((level: level, until: fold.to, rows: fold.rows))
@@ -99,13 +105,14 @@ public struct Retention: Sendable {
 
   private mutating func purge(
     _ store: CountStore,
+    _ now: AgreedTime,
     _ report: inout RetentionReport,
     _ isStopping: () -> Bool
   ) throws(PostgresError) {
     if purgeIsDue {
       report.purgedDetections = try Self.throughTheTable(&detections, isStopping) {
         cursor throws(PostgresError) in
-        try store.purgeDetections(&cursor)
+        try store.purgeDetections(policy, at: now, &cursor)
       }
       purgeIsDue = !detections.isAtStart
     }
@@ -113,14 +120,14 @@ public struct Retention: Sendable {
       var cursor = PurgeCursor()
       report.purgedDeadLetters = try Self.throughTheTable(&cursor, isStopping) {
         cursor throws(PostgresError) in
-        try store.purgeDeadLetters(olderThan: seconds, &cursor)
+        try store.purgeDeadLetters(olderThan: seconds, at: now, &cursor)
       }
     }
     if let seconds = policy.quarantine {
       var cursor = PurgeCursor()
       report.purgedQuarantine = try Self.throughTheTable(&cursor, isStopping) {
         cursor throws(PostgresError) in
-        try store.purgeQuarantine(olderThan: seconds, &cursor)
+        try store.purgeQuarantine(olderThan: seconds, at: now, &cursor)
       }
     }
   }
@@ -129,12 +136,17 @@ public struct Retention: Sendable {
   private static func trimRevisions(
     _ store: CountStore,
     _ policy: RetentionPolicy,
+    _ now: AgreedTime,
     _ isStopping: () -> Bool
   ) throws(PostgresError) -> Int {
     let stretch = 10_000
     var (trimmed, latest) = (0, 0)
     repeat {
-      latest = try store.trimRevisions(olderThanSeconds: policy.revisions, limit: Int64(stretch))
+      latest = try store.trimRevisions(
+        olderThanSeconds: policy.revisions,
+        at: now,
+        limit: Int64(stretch)
+      )
       trimmed += latest
     } while latest == stretch && !isStopping()
     return trimmed
@@ -151,21 +163,5 @@ public struct Retention: Sendable {
       purged += try purge(&cursor)
     } while !cursor.isAtStart && !isStopping()
     return purged
-  }
-
-  /// What a run would do now. Nothing is summed, locked or written, so that a
-  /// level does not show what would only be there after another one's fold.
-  /// - Throws: `PostgresError`.
-  public func preview(on connection: Connection) throws(PostgresError) -> RetentionReport {
-    let store = CountStore(connection)
-    var report = RetentionReport()
-    let target = try store.foldTarget(delay: policy.foldDelay)
-    for level in RollupLevel.allCases {
-      guard let until = try Fold.target(store, level, until: target) else { continue }
-      report.folded.append((level: level, until: Timestamp(microseconds: until), rows: 0))
-    }
-    report.floor = try store.raiseFloor(policy, dryRun: true)
-    report.droppedPartitions = try store.retirePartitions(policy, dryRun: true)
-    return report
   }
 }

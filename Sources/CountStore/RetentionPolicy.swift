@@ -23,13 +23,19 @@ public struct RetentionPolicy: Sendable, Equatable {
 
   /// How far the floor may lag behind the horizon: raising it more often would only make more purges of less each.
   var floorStep: Int64 { max(1, dedupHorizon / 168) }
+
+  /// Below which keys are purged: a floor that lies above the horizon, as one that a wrong clock has raised, is no reason to
+  /// delete.
+  func purgeFloor(_ floor: Timestamp, now: Timestamp) -> Timestamp {
+    min(floor, now.earlier(by: dedupHorizon))
+  }
 }
 
-/// What one run of retention did, or would do.
+/// What one run of retention did.
 public struct RetentionReport: Sendable, Equatable {
   /// Another session was at it; nothing was done.
   public var isBusyElsewhere = false
-  /// Levels whose mark moved, with the rows that were summed (0 in a dry run).
+  /// Levels whose mark moved, with the rows that were written.
   public var folded: [(level: RollupLevel, until: Timestamp, rows: Int)] = []
   /// The deduplication floor, where it was raised.
   public var floor: Timestamp?

@@ -8,6 +8,9 @@ public enum RevisionNews: Sendable {
   case attached(RevisionListener.Way)
   /// What was committed since; nothing, when the silence has been checked.
   case heard(HeardRevisions)
+  /// What the store knows of its workers, every few seconds; nil where it does not tell: a table that is not there yet,
+  /// or that this role may not read.
+  case workers(WorkerReading?)
   /// Changes are not told any more, until `attached`.
   case detached(PostgresError)
 }
@@ -17,7 +20,8 @@ public enum RevisionNews: Sendable {
 /// It hears at once, and tells at the pace of `HearingLanes`, so that no answer is recomputed more than 20 times a second.
 /// Silence is not trusted: every second the newest revision is asked for, so that a connection on which nothing can
 /// arrive (a black hole, a pooler that gives the session to somebody else) is found out. There, and where `LISTEN` is not
-/// possible, as on a read replica, the log of revisions is polled; now and then it tries to listen again.
+/// possible, as on a read replica, the log of revisions is polled; now and then it tries to listen again, in a new
+/// session, which may be led to another server.
 public struct RevisionListener: Sendable {
   /// How the changes are learned.
   public enum Way: String, Sendable {
@@ -33,6 +37,8 @@ public struct RevisionListener: Sendable {
   /// After which it looks whether to stop.
   private static let attention = Duration.milliseconds(250)
   private static let pollingPause = Duration.milliseconds(100)
+  /// How often it looks at the workers.
+  public static let workersPause = Duration.seconds(2)
 
   private let options: ConnectionOptions
   private let pollingSpan: Duration
@@ -73,7 +79,7 @@ public struct RevisionListener: Sendable {
   }
 
   private func session(_ failures: inout Int, _ deafness: inout Deafness) throws(PostgresError) {
-    let connection = try Connection(options)
+    var connection = try Connection(options)
     defer { connection.close() }
     while !isStopping() {
       if deafness.isOver(.now), try listens(connection) {
@@ -92,22 +98,35 @@ public struct RevisionListener: Sendable {
         let last = try newestRevision(connection)
         tell(.attached(.polling))
         failures = 0
-        try poll(connection, since: last, until: deafness.isOver(.now) ? nil : deafness.end)
+        let until = deafness.isOver(.now) ? nil : deafness.end
+        guard let listening = try poll(connection, since: last, until: until) else { return }
+        connection.close()
+        connection = listening
       }
     }
   }
 
   // MARK: Listening
 
-  /// Whether the server takes `LISTEN`: a standby refuses it (25006; 0A000 in other products).
+  /// Whether the server takes `LISTEN`: a standby refuses it (25006; 0A000 in other products), and can be polled.
   private func listens(_ connection: Connection) throws(PostgresError) -> Bool {
     do {
       try connection.listen(to: CountStore.revisionChannel)
       return true
     } catch {
-      guard let state = error.sqlState, ["25006", "0A000"].contains(state.rawValue) else { throw error }
+      guard error.sqlState == .readOnlyTransaction || error.sqlState == .featureNotSupported else {
+        throw error
+      }
       return false
     }
+  }
+
+  /// A new session that takes `LISTEN`, nil where there is none to be had.
+  private func listeningSession() -> Connection? {
+    guard let connection = try? Connection(options) else { return nil }
+    if (try? listens(connection)) == true { return connection }
+    connection.close()
+    return nil
   }
 
   private func listen(_ connection: Connection, since first: Int64) throws(PostgresError) {
@@ -116,7 +135,9 @@ public struct RevisionListener: Sendable {
     // A commit is visible a moment before it is told: what must be, and until when.
     var expected: (revision: Int64, until: ContinuousClock.Instant)?
     var lanes = HearingLanes()
+    var nextLook = ContinuousClock.now
     while !isStopping() {
+      try lookAtWorkers(connection, &nextLook)
       var now = ContinuousClock.now
       let limit = min(Self.attention, (lanes.due(after: now) ?? now + Self.attention) - now)
       let notices = try hear(connection, within: limit)
@@ -170,20 +191,40 @@ public struct RevisionListener: Sendable {
     try connection.execute("SELECT coalesce(max(revision), 0) FROM revision").int64(0, 0)
   }
 
+  // MARK: Workers
+
+  private func lookAtWorkers(_ connection: Connection, _ next: inout ContinuousClock.Instant)
+    throws(PostgresError)
+  {
+    guard ContinuousClock.now >= next else { return }
+    do {
+      tell(.workers(try CountStore(connection).workers()))
+    } catch {
+      // Answers do not depend on it: they are kept and changed as before.
+      guard connection.isUsable else { throw error }
+      tell(.workers(nil))
+    }
+    next = .now + Self.workersPause
+  }
+
   // MARK: Polling
 
-  /// Polls until the server takes `LISTEN`: what is kept by those who are told stays as it is meanwhile.
+  /// Polls until a server takes `LISTEN`: what is kept by those who are told stays as it is meanwhile.
   ///
   /// - Parameter start: when to try it; nil when it was refused.
+  /// - Returns: the session in which it was taken; nil when it is to stop.
   private func poll(_ connection: Connection, since first: Int64, until start: ContinuousClock.Instant?)
-    throws(PostgresError)
+    throws(PostgresError) -> Connection?
   {
     var nextAttempt = start ?? .now + pollingSpan
     var last = first
+    var nextLook = ContinuousClock.now
     while !isStopping() {
+      try lookAtWorkers(connection, &nextLook)
       sleep(Self.pollingPause)
       if ContinuousClock.now >= nextAttempt {
-        if try listens(connection) { return }
+        // Where a standby has refused it, the name may lead to the primary by now: the session is not asked again.
+        if let listening = listeningSession() { return listening }
         nextAttempt = .now + pollingSpan
       }
       let result = try connection.execute(
@@ -205,6 +246,7 @@ public struct RevisionListener: Sendable {
       last = notices.last?.revision ?? last
       tell(.heard(HeardRevisions(notices)))
     }
+    return nil
   }
 
   private func sleep(_ duration: Duration) {

@@ -21,12 +21,36 @@ public enum RollupLevel: String, Sendable, CaseIterable {
     }
   }
 
-  /// The level that it is folded from, as `rollup_mark` calls it.
-  var finerLevel: String {
+  /// The level that it is folded from; nil for hours, which are folded from minutes.
+  var finer: RollupLevel? {
     switch self {
-    case .hour: "minute"
-    case .day: "hour"
-    case .month: "day"
+    case .hour: nil
+    case .day: .hour
+    case .month: .day
+    }
+  }
+
+  /// The level that is folded from it; nil for months.
+  var coarser: RollupLevel? {
+    switch self {
+    case .hour: .day
+    case .day: .month
+    case .month: nil
+    }
+  }
+
+  /// Whether a level is made from this one, if by way of others.
+  func isFiner(than other: RollupLevel) -> Bool {
+    guard let coarser else { return false }
+    return coarser == other || coarser.isFiner(than: other)
+  }
+
+  /// What one of its windows spans.
+  var unit: CalendarUnit {
+    switch self {
+    case .hour: .hour
+    case .day: .day
+    case .month: .month
     }
   }
 }

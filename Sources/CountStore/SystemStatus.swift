@@ -8,7 +8,7 @@ public struct SystemStatus: Sendable, Equatable {
     public var key: PartitionKey
     /// Everything below it is accounted for.
     public var nextOffset: Int64
-    /// The end of the log as its worker last saw it; nil when no worker has told yet.
+    /// The end of the log as its worker saw it with its last batch; nil when no worker has told yet.
     public var logEnd: Int64?
     /// The largest event time that was accepted.
     public var maximumEventAt: Timestamp?
@@ -16,9 +16,6 @@ public struct SystemStatus: Sendable, Equatable {
     public var lastMessageAt: Timestamp?
     /// What became of its messages.
     public var fates: FateCounts
-
-    /// Messages that were waiting when the log's end was last seen; nil when it is not known.
-    public var lag: Int64? { logEnd.map { max(0, $0 &- nextOffset) } }
 
     /// Takes each property.
     public init(
@@ -61,6 +58,8 @@ public struct SystemStatus: Sendable, Equatable {
   public var watermark: Timestamp?
   /// All of them, by topic, then number.
   public var partitions: [Partition]
+  /// Topics that were forgotten, by name; their fates are part of the totals.
+  public var forgotten: [ForgottenTopic]
   /// Dead letters that are kept. Purged and replayed ones are not; the fates go on counting the purged ones.
   public var deadLettersKept: Int64
   /// Events that are in the quarantine.
@@ -71,25 +70,31 @@ public struct SystemStatus: Sendable, Equatable {
   public var cameraProblems: [Camera]
   /// All cameras that have no counters of their own, together.
   public var otherCameras: CameraTally
+  /// The workers, as of the same moment.
+  public var workers: WorkerReading
 
   /// Takes each property.
   public init(
     revision: Int64,
     watermark: Timestamp?,
     partitions: [Partition],
+    forgotten: [ForgottenTopic] = [],
     deadLettersKept: Int64,
     quarantined: Int64,
     camerasKnown: Int64,
     cameraProblems: [Camera],
-    otherCameras: CameraTally
+    otherCameras: CameraTally,
+    workers: WorkerReading
   ) {
     self.revision = revision
     self.watermark = watermark
     self.partitions = partitions
+    self.forgotten = forgotten
     self.deadLettersKept = deadLettersKept
     self.quarantined = quarantined
     self.camerasKnown = camerasKnown
     self.cameraProblems = cameraProblems
     self.otherCameras = otherCameras
+    self.workers = workers
   }
 }

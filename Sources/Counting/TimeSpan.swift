@@ -34,6 +34,19 @@ public struct TimeSpan: Hashable, Sendable {
     self.init(microseconds: total)
   }
 
+  /// The span as ISO 8601 writes it, in whole seconds: `P7D`, `PT36H` as `P1DT12H`. What is less than a second is left out;
+  /// less than one in all is `PT0S`.
+  public var iso8601: String {
+    var rest = microseconds / 1_000_000
+    let seconds = rest % 60
+    rest /= 60
+    let (minutes, hours, days) = (rest % 60, rest / 60 % 24, rest / 1440)
+    let time = [(hours, "H"), (minutes, "M"), (seconds, "S")].filter { $0.0 > 0 }.map { "\($0.0)\($0.1)" }
+      .joined()
+    guard days > 0 || !time.isEmpty else { return "PT0S" }
+    return "P" + (days > 0 ? "\(days)D" : "") + (time.isEmpty ? "" : "T" + time)
+  }
+
   private typealias Unit = (designator: UInt8, microseconds: Int64)
   private static let weeks: [Unit] = [(UInt8(ascii: "W"), 604_800_000_000)]
   private static let days: [Unit] = [(UInt8(ascii: "D"), 86_400_000_000)]

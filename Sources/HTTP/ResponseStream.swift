@@ -1,6 +1,6 @@
 /// The answer to one request, in pieces; used by the one worker thread that makes it.
 ///
-/// A piece waits while the client has not read the ones before: so memory is bounded, whatever the length.
+/// What the client has not read is kept in bounded memory, then in a bounded file; only beyond that does a piece wait for it.
 public final class ResponseStream: Sendable {
   /// What the server does with the parts. Each waits until there is room.
   public enum Part: Sendable {
@@ -28,7 +28,7 @@ public final class ResponseStream: Sendable {
     try write(head.body)
   }
 
-  /// Sends some of the body, and waits until the client has room for it. Pieces of 16 to 64 KiB suit best; a longer one is
+  /// Sends some of the body, and waits until there is room for it. Pieces of 16 to 64 KiB suit best; a longer one is
   /// cut.
   ///
   /// - Throws: `StreamBroken.clientGone` when nobody reads any more.

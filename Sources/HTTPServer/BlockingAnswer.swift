@@ -4,43 +4,68 @@ import Locks
 /// An answer that a worker makes at once.
 final class BlockingAnswer: PendingAnswer {
   private struct State: Sendable {
-    var response: Response?
+    var step: AnswerStep?
+    var hasStarted = false
     var isAwaited = false
     var isCancelled = false
   }
 
   let isEndless = false
+  let isCut = false
   private let work: @Sendable () -> Response
   private let news: AnswerNews
+  private let pool: WorkerPool
   private let state = Lock(State())
+  private let ticket = Lock<JobQueue.Ticket?>(nil)
 
-  init(_ work: @escaping @Sendable () -> Response, news: AnswerNews) {
+  init(_ work: @escaping @Sendable () -> Response, _ settings: ServerSettings, news: AnswerNews) {
     self.work = work
     self.news = news
+    pool = settings.workers
+  }
+
+  /// Waits for a worker; false if too many do already.
+  func submit(for network: ClientNetwork) -> Bool {
+    let ticket = pool.submit(of: network, drop: { [self] in tell(.refused(.tooManyWait)) }) { [self] in run()
+    }
+    self.ticket.withLock { $0 = ticket }
+    return ticket != nil
   }
 
   /// Runs on a worker; not for a client that has gone.
-  func run() {
-    guard !state.withLock({ $0.isCancelled }) else { return }
-    let response = work()
+  private func run() {
+    let isWanted = state.withLock { state in
+      state.hasStarted = true
+      return !state.isCancelled
+    }
+    if isWanted { tell(.whole(work())) }
+  }
+
+  private func tell(_ step: AnswerStep) {
     let isAwaited = state.withLock { state in
-      state.response = response
+      state.step = step
       return state.isAwaited
     }
     if isAwaited { news.post() }
   }
 
-  func next() -> AnswerStep {
+  var isQueued: Bool { state.withLock { !$0.hasStarted && $0.step == nil } }
+
+  func next(atMost limit: Int) -> AnswerStep {
     state.withLock { state in
-      guard let response = state.response else {
+      guard let step = state.step else {
         state.isAwaited = true
         return .later
       }
-      state.response = nil
-      return .whole(response)
+      state.step = nil
+      return step
     }
   }
 
-  func cancel() { state.withLock { $0.isCancelled = true } }
+  func cancel() {
+    state.withLock { $0.isCancelled = true }
+    if let ticket = ticket.withLock({ $0 }) { pool.remove(ticket) }
+  }
+
   func finish() {}
 }

@@ -45,6 +45,9 @@ final class Connection: EventSource {
   /// answers are sent before the client says anything more, and each change is a system call.
   private var readsArePaused = false
 
+  /// The client has ended its side. Noticed while nothing is read.
+  private(set) var hasPeerFinished = false
+
   /// Starts to serve. Throws if the kernel has no room to watch one more descriptor.
   init(_ accepted: consuming ListeningSocket.Accepted, loop: ServerLoop) throws(SystemError) {
     peer = accepted.peer
@@ -86,6 +89,10 @@ final class Connection: EventSource {
         unsentBody = nil
         conversation?.proceed()
       }
+    }
+    if readiness.contains(.peerFinished), readsArePaused, !hasPeerFinished {
+      hasPeerFinished = true
+      conversation?.peerFinished()
     }
     if readiness.contains(.readable) || readiness.contains(.broken) { read() }
     settle()
@@ -227,7 +234,7 @@ final class Connection: EventSource {
     if let ending, output.isEmpty, lingerDeadline == nil, !isClosed { end(ending) }
     guard !isClosed else { return }
     if takesInput { readsArePaused = false }
-    var interest: Interest = readsArePaused ? [] : .readable
+    var interest: Interest = !readsArePaused ? .readable : hasPeerFinished ? [] : .peerFinished
     if !output.isEmpty { interest.insert(.writable) }
     do throws(SystemError) { try loop.events.setInterest(interest, of: registration) } catch {
       return close()

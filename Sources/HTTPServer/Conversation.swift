@@ -20,6 +20,8 @@ protocol Conversation: AnyObject {
   func proceed()
   /// A pending answer has something new.
   func news(of number: Int32)
+  /// The client has ended its side of the connection: it sends no more.
+  func peerFinished()
   /// The deadline has passed.
   func expired()
   /// The server stops: nothing new after what is in progress, and what has no end ends now.

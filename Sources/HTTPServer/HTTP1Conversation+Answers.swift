@@ -21,6 +21,7 @@ extension HTTP1Conversation {
     case .pending(let answer):
       exchange = Exchange(number: lastNumber, answer: answer, context: context, account: account)
       enter(.answering)
+      if connection.hasPeerFinished { expectDeparture() }
       if loop.isStopping { answer.finish() }
     }
   }
@@ -65,7 +66,7 @@ extension HTTP1Conversation {
         loop.encoder.appendChunkEnd(to: &loop.output)
         owesChunkEnd = false
       }
-      switch exchange.answer.next() {
+      switch exchange.answer.next(atMost: HTTP1Conversation.outputLimit) {
       case .later: return false
       case .whole(let response):
         encode(response, exchange.context, exchange.account)
@@ -74,6 +75,10 @@ extension HTTP1Conversation {
       case .piece(let piece): append(piece)
       case .end:
         if exchange.begun?.coding == .chunked { loop.encoder.appendLastChunk(to: &loop.output) }
+        end()
+      case .refused(let error):
+        loop.noteRefusal(error, peer: connection.peer)
+        encode(loop.settings.response(for: error), exchange.context, exchange.account)
         end()
       case .broken:
         guard exchange.begun == nil else {
@@ -86,6 +91,13 @@ extension HTTP1Conversation {
       }
     }
     return false
+  }
+
+  /// The client sends no more. It may still read; but one that has gone looks the same, and whose request then waits for a
+  /// worker while others do is taken for gone.
+  func expectDeparture() {
+    guard let exchange, exchange.answer.isQueued else { return }
+    enter(.answering, until: loop.events.now + HTTP1Conversation.departure)
   }
 
   /// Nothing was sent for a while.

@@ -37,6 +37,8 @@ final class HTTP1Conversation: Conversation {
   static let outputLimit = 64 * 1024
   /// How often in one turn an answer in pieces may fill the output.
   static let roundsPerTurn = 4
+  /// How long a request may wait for a worker behind the end of what its client sends.
+  static let departure = Duration.seconds(1)
   /// Requests of one connection that are answered before those of others have their turn.
   private static let answersPerTurn = 16
 
@@ -131,7 +133,10 @@ final class HTTP1Conversation: Conversation {
     }
   }
 
+  func peerFinished() { expectDeparture() }
+
   func news(of number: Int32) {
+    if let exchange, exchange.number == number, exchange.answer.isCut { return connection.abort() }
     if number == 0 || exchange?.number == number, connection.isDrained { proceed() }
   }
 
@@ -143,6 +148,8 @@ final class HTTP1Conversation: Conversation {
       refuse(ProtocolError(.requestTimeout, "the request took too long to arrive"))
       connection.flush()
     case .answering:
+      if connection.hasPeerFinished, exchange?.answer.isQueued == true { return connection.close() }
+      if exchange?.heartbeat == nil { return enter(.answering) }
       beat()
       connection.flush()
     }

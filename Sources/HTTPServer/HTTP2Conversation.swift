@@ -21,6 +21,7 @@ final class HTTP2Conversation: Conversation {
 
   /// Output that is made before it is sent.
   private static let outputLimit = 64 * 1024
+  private static let smallPiece = 4 * 1024
   /// How often in one turn the output may be filled.
   private static let roundsPerTurn = 4
   /// Requests that are taken before those of other connections have their turn.
@@ -93,6 +94,9 @@ final class HTTP2Conversation: Conversation {
     conclude()
   }
 
+  /// A connection of HTTP/2 is read all the time, and is over with its end.
+  func peerFinished() {}
+
   func news(of number: Int32) {
     if number != 0 { unheard.append(number) }
     if connection.isDrained { proceed() }
@@ -160,11 +164,22 @@ final class HTTP2Conversation: Conversation {
     loop.closeAccount(account, status: response.status, bodyBytes: bytes)
   }
 
+  /// How much of a piece is taken. Each stream may have one that its client gives no window for: where there are such
+  /// bytes already, little more is added, but enough that a stream that is read goes on.
+  private var pieceLimit: Int {
+    session.pendingAnswerBytes < HTTP2Conversation.outputLimit
+      ? HTTP2Conversation.outputLimit : HTTP2Conversation.smallPiece
+  }
+
   /// Takes the pending answer's steps as long as there is room for them.
   private func pull(_ id: HTTP2Session.StreamID) {
     while let exchange = exchanges[id] {
+      if exchange.answer.isCut {
+        session.reset(id, .enhanceYourCalm)
+        return end(id, isComplete: false)
+      }
       guard exchange.begun == nil || session.isWritable(id) else { return }
-      switch exchange.answer.next() {
+      switch exchange.answer.next(atMost: pieceLimit) {
       case .later: return
       case .whole(let response):
         send(response, id, exchange.account)
@@ -183,6 +198,10 @@ final class HTTP2Conversation: Conversation {
         guard send(piece, id, exchange) else { return end(id, isComplete: false) }
       case .end:
         session.end(id)
+        end(id)
+      case .refused(let error):
+        loop.noteRefusal(error, peer: connection.peer)
+        send(loop.settings.response(for: error), id, exchange.account)
         end(id)
       case .broken:
         guard exchange.begun == nil else {

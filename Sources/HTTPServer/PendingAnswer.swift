@@ -6,8 +6,15 @@ protocol PendingAnswer: AnyObject, Sendable {
   /// Whether it goes on, once it has begun, for as long as the client listens.
   var isEndless: Bool { get }
 
+  /// Whether it still waits for a worker.
+  var isQueued: Bool { get }
+  /// Whether it was ended after it had begun, so that the client must see that it is not whole.
+  var isCut: Bool { get }
+
   /// The next step. After `.later` the loop gets a message, once, as soon as there is another step.
-  func next() -> AnswerStep
+  ///
+  /// - Parameter limit: the most bytes of a piece that comes from a worker; the rest of it is the next step.
+  func next(atMost limit: Int) -> AnswerStep
   /// Nobody will ask for another step: the client is gone, or the answer is sent.
   func cancel()
   /// The server stops: what goes on for ever ends now.
@@ -26,6 +33,8 @@ enum AnswerStep: Sendable {
   case piece([UInt8])
   /// The body is complete; there are no more steps.
   case end
+  /// It is not made, and this is said instead; there are no more steps.
+  case refused(ProtocolError)
   /// It will not be made, or not to its end; there are no more steps.
   case broken
 }

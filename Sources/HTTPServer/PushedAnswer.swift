@@ -52,6 +52,8 @@ final class PushedAnswer: PendingAnswer {
   }
 
   let isEndless = true
+  let isQueued = false
+  let isCut = false
   private let news: AnswerNews
   private let state = Lock(State())
 
@@ -64,7 +66,7 @@ final class PushedAnswer: PendingAnswer {
     PushChannel(send: { [self] in take($0) }, onClose: { [self] in whenClosed($0) })
   }
 
-  func next() -> AnswerStep { state.withLock { $0.next() } }
+  func next(atMost limit: Int) -> AnswerStep { state.withLock { $0.next() } }
 
   func cancel() {
     let callbacks = state.withLock { state in

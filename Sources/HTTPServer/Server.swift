@@ -24,7 +24,6 @@ public final class Server: Sendable {
 
   private let address: SocketAddress
   private let loops: Int
-  private let workerCount: Int
   private let settings: ServerSettings
   private let started = Lock<Started?>(nil)
   private let progress = Monitor(Progress())
@@ -37,8 +36,7 @@ public final class Server: Sendable {
   ///     (HTTP/2 with prior knowledge).
   ///   - limits: what one client, and all together, may use.
   ///   - loops: threads with an event loop each; a loop for each core is best.
-  ///   - workers: threads that run `Reply.blocking`, and as many more that run `Reply.streaming`: clients that read slowly
-  ///     hold those, and never the others.
+  ///   - workers: threads that run `Reply.blocking`, and as many more that run `Reply.streaming`.
   ///   - observe: is told what happens. It runs on the loops' threads and does not wait.
   ///   - logsRequests: whether it is told of each request, with `ServerObservation.answered`.
   ///   - metrics: where figures are kept; nil: nowhere.
@@ -67,12 +65,19 @@ public final class Server: Sendable {
     precondition(loops > 0 && workers > 0, "a server needs threads")
     self.address = address
     self.loops = loops
-    workerCount = workers
+    let spool = Spool(limits, observe: observe)
     settings = ServerSettings(
       limits: limits,
       certificate: certificate,
-      workers: WorkerPool(capacity: limits.waitingForWorker),
-      streamers: WorkerPool(capacity: limits.waitingForWorker),
+      workers: WorkerPool(capacity: limits.waitingForWorker, threads: workers),
+      // A quarter of the threads is left to other networks, as a long answer cannot be interrupted.
+      streamers: WorkerPool(
+        capacity: limits.waitingForWorker,
+        threads: workers,
+        share: workers - workers / 4,
+        isBehind: { spool.isBehind($0) }
+      ),
+      spool: spool,
       quota: ConnectionQuota(total: limits.connections, perAddress: limits.connectionsPerAddress),
       unsent: UnsentBodies(limit: limits.unsentBodies),
       observe: observe,
@@ -99,9 +104,10 @@ public final class Server: Sendable {
     var bound = address
     var inboxes: [Inbox<ServerLoop.Message>] = []
     do throws(SystemError) {
-      try settings.workers.start("http-worker", threads: workerCount)
-      try settings.streamers.start("http-streamer", threads: workerCount)
-      settings.metrics?.watch([settings.workers, settings.streamers], settings.unsent)
+      try settings.spool.start()
+      try settings.workers.start("http-worker")
+      try settings.streamers.start("http-streamer")
+      settings.metrics?.watch([settings.workers, settings.streamers], settings.unsent, settings.spool)
       for number in 0..<loops {
         let socket = try ListeningSocket(at: bound, sharesPort: true, userTimeout: settings.limits.write)
         bound = try socket.socket.localAddress()
@@ -109,8 +115,7 @@ public final class Server: Sendable {
       }
     } catch {
       for inbox in inboxes { inbox.post(.stop(.now())) }
-      settings.workers.close()
-      settings.streamers.close()
+      settings.closeThreads()
       throw error
     }
     started.withLock { $0 = Started(address: bound, inboxes: inboxes) }
@@ -142,7 +147,9 @@ public final class Server: Sendable {
 
   /// Runs work on a worker thread that belongs to no client, such as an answer that many wait for; nobody's leaving stops
   /// it. Returns false when too much waits already; then it is not run.
-  public func submit(_ work: @escaping @Sendable () -> Void) -> Bool { settings.workers.submit(work) }
+  public func submit(_ work: @escaping @Sendable () -> Void) -> Bool {
+    settings.workers.submit(of: CurrentClient.network, work) != nil
+  }
 
   /// Waits until every loop has ended. Blocks the thread. A worker that is still busy at the deadline is not waited for.
   public func wait() {
@@ -168,8 +175,7 @@ public final class Server: Sendable {
           return progress.serving == 0 ? progress.cut : nil
         }
         if let total {
-          settings.workers.close()
-          settings.streamers.close()
+          settings.closeThreads()
           settings.observe(.stopped(cut: total))
         }
         progress.changeForAll { $0.running -= 1 }

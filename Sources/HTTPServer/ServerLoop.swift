@@ -102,22 +102,25 @@ final class ServerLoop {
     switch settings.handler(request) {
     case .ready(let response): return .ready(response)
     case .blocking(let work):
-      let blocking = BlockingAnswer(work, news: news)
-      (answer, isTaken) = (blocking, settings.workers.submit { blocking.run() })
+      let blocking = BlockingAnswer(work, settings, news: news)
+      (answer, isTaken) = (blocking, blocking.submit(for: ClientNetwork(connection.peer)))
     case .streaming(let work):
-      let streaming = StreamingAnswer(work, news: news)
-      (answer, isTaken) = (streaming, settings.streamers.submit { streaming.run() })
+      let network = ClientNetwork(connection.peer)
+      guard settings.spool.admits(network) else { return refused(.tooMuchToRead, connection) }
+      let streaming = StreamingAnswer(work, for: network, settings, news: news)
+      (answer, isTaken) = (streaming, streaming.submit())
     case .push(let subscribe):
       let pushed = PushedAnswer(news: news)
-      subscribe(pushed.channel)
+      // What it has computed is asked for by this client.
+      CurrentClient.$network.withValue(ClientNetwork(connection.peer)) { subscribe(pushed.channel) }
       (answer, isTaken) = (pushed, true)
     }
-    guard isTaken else {
-      let error = ProtocolError(.serviceUnavailable, "too many requests wait for an answer")
-      noteRefusal(error, peer: connection.peer)
-      return .ready(settings.response(for: error))
-    }
-    return .pending(answer)
+    return isTaken ? .pending(answer) : refused(.tooManyWait, connection)
+  }
+
+  private func refused(_ error: ProtocolError, _ connection: Connection) -> Begun {
+    noteRefusal(error, peer: connection.peer)
+    return .ready(settings.response(for: error))
   }
 
   func remove(_ connection: Connection) {

@@ -7,6 +7,7 @@ public final class ServerMetrics: Sendable {
     var loops: [LoopMetrics] = []
     var workers: [WorkerPool] = []
     var unsent: UnsentBodies?
+    var spool: Spool?
   }
 
   private let sources = Lock(Sources())
@@ -66,10 +67,27 @@ public final class ServerMetrics: Sendable {
       "Large answers that wait for their clients to read them.",
       [.init(Double(sources.unsent?.total ?? 0))]
     )
+    page.counter(
+      "\(prefix)_requests_dropped_total",
+      "Requests not made: their clients had gone, or they made room in the queue for other clients.",
+      [.init(Double(sources.workers.reduce(0) { $0 + $1.dropped }))]
+    )
+    let spool = sources.spool?.load ?? (memory: 0, disk: 0, answers: 0, cut: 0)
+    page.gauge(
+      "\(prefix)_spool_bytes",
+      "Streamed answers that wait for their clients to read them.",
+      [.init([("place", "memory")], Double(spool.memory)), .init([("place", "disk")], Double(spool.disk))]
+    )
+    page.gauge("\(prefix)_spooled_answers", "Such answers on disk.", [.init(Double(spool.answers))])
+    page.counter(
+      "\(prefix)_answers_cut_total",
+      "Streamed answers broken off, as others needed the room or the thread that their slow clients held.",
+      [.init(Double(spool.cut))]
+    )
   }
 
-  func watch(_ workers: [WorkerPool], _ unsent: UnsentBodies) {
-    sources.withLock { ($0.workers, $0.unsent) = (workers, unsent) }
+  func watch(_ workers: [WorkerPool], _ unsent: UnsentBodies, _ spool: Spool) {
+    sources.withLock { ($0.workers, $0.unsent, $0.spool) = (workers, unsent, spool) }
   }
 
   func addLoop() -> LoopMetrics {

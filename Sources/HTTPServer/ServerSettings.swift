@@ -6,8 +6,9 @@ struct ServerSettings: Sendable {
   /// Nil: in plain text.
   let certificate: ServerCertificate?
   let workers: WorkerPool
-  /// For answers in pieces, which take as long as their clients read.
+  /// For answers in pieces, which may be long.
   let streamers: WorkerPool
+  let spool: Spool
   let quota: ConnectionQuota
   let unsent: UnsentBodies
   let observe: @Sendable (ServerObservation) -> Void
@@ -18,6 +19,12 @@ struct ServerSettings: Sendable {
   let metrics: ServerMetrics?
   let route: @Sendable (Request) -> String
   let handler: @Sendable (Request) -> Reply
+
+  func closeThreads() {
+    workers.close()
+    streamers.close()
+    spool.close()
+  }
 
   /// The answer to what the server itself refuses.
   func response(for error: ProtocolError) -> Response {

@@ -2,77 +2,107 @@ import HTTP
 import Locks
 import Sockets
 
-/// Threads on which handlers may wait. What they make goes back to the loop that owns the connection.
+/// Threads on which handlers may wait, in fair turns over clients. What they make goes back to the loop that owns the
+/// connection.
 final class WorkerPool: Sendable {
-  /// What a thread runs. It looks itself whether its client is still there.
-  typealias Job = @Sendable () -> Void
-
   private enum Step: Sendable {
-    case job(Job)
+    case job(JobQueue.Job, JobQueue.Turn)
     case end
   }
 
-  private struct Queue {
-    var waiting: [Job] = []
-    /// The first of `waiting` that is not taken; taking from the front of an array would move all others.
-    var first = 0
-    /// Threads that run a job.
-    var busy = 0
+  private struct State {
+    var queue: JobQueue
     var isClosed = false
-
-    var count: Int { waiting.count - first }
-
-    /// What a thread does next; nil: it waits.
-    mutating func next() -> Step? {
-      guard first < waiting.count else { return isClosed ? .end : nil }
-      busy += 1
-      let job = waiting[first]
-      first += 1
-      if first == waiting.count || first >= 256 {
-        waiting.removeSubrange(..<first)
-        first = 0
-      }
-      return .job(job)
-    }
+    /// When a job was last told to give its thread up.
+    var conceded = Instant(nanoseconds: 0)
+    var dropped = 0
   }
 
-  private let queue = Monitor(Queue())
-  private let capacity: Int
+  private let state: Monitor<State>
+  private let threads: Int
 
-  /// A pool that lets `capacity` jobs wait.
-  init(capacity: Int) {
-    self.capacity = capacity
+  /// - Parameters:
+  ///   - capacity: how many jobs may wait.
+  ///   - share: how many threads one network may have; see `JobQueue`, also for `isBehind`.
+  init(
+    capacity: Int,
+    threads: Int,
+    share: Int = .max,
+    isBehind: @escaping @Sendable (ClientNetwork) -> Bool = { _ in false }
+  ) {
+    self.threads = threads
+    state = Monitor(
+      State(queue: JobQueue(capacity: capacity, threads: threads, share: share, isBehind: isBehind))
+    )
   }
 
-  func start(_ name: String, threads: Int) throws(SystemError) {
+  func start(_ name: String) throws(SystemError) {
     for number in 0..<threads {
-      try startThread(name: "\(name)-\(number)") { [queue] in
-        while case .job(let job) = queue.wait(for: { $0.next() }) {
-          job()
-          queue.change { $0.busy -= 1 }
+      try startThread(name: "\(name)-\(number)") { [state] in
+        while case .job(let job, let turn) = state.wait(for: WorkerPool.step) {
+          job.run()
+          // Another job may have waited for this one's end, besides the one that this thread takes next.
+          state.change { $0.queue.finish(turn) }
         }
       }
     }
   }
 
-  /// Threads that run a job, and jobs that wait for one.
-  var load: (busy: Int, waiting: Int) { queue.withLock { ($0.busy, $0.count) } }
+  private static func step(_ state: inout State) -> Step? {
+    if state.isClosed { return .end }
+    guard let (job, turn) = state.queue.next() else { return nil }
+    return .job(job, turn)
+  }
 
-  /// Queues a job; false if too many wait already.
-  func submit(_ job: @escaping Job) -> Bool {
-    queue.change { queue in
-      guard queue.count < capacity, !queue.isClosed else { return false }
-      queue.waiting.append(job)
+  /// Threads that run a job, and jobs that wait for one.
+  var load: (busy: Int, waiting: Int) { state.withLock { ($0.queue.running, $0.queue.waiting) } }
+
+  /// Jobs that were not run: their clients had gone, or they made room for others.
+  var dropped: Int { state.withLock { $0.dropped } }
+
+  /// Queues a job; nil if too many wait already. The job looks itself whether its client is still there.
+  ///
+  /// - Parameter drop: is called instead when the job has to make room for another client's; nil: it never has to.
+  func submit(
+    of network: ClientNetwork?,
+    drop: (@Sendable () -> Void)? = nil,
+    _ run: @escaping @Sendable () -> Void
+  ) -> JobQueue.Ticket? {
+    let added = state.change { state in
+      guard !state.isClosed, let added = state.queue.add(JobQueue.Job(run: run, drop: drop), of: network)
+      else { return nil as (ticket: JobQueue.Ticket, displaced: JobQueue.Job?)? }
+      if added.displaced != nil { state.dropped += 1 }
+      return added
+    }
+    added?.displaced?.drop?()
+    return added?.ticket
+  }
+
+  /// Takes a job back, if it still waits: its client has gone.
+  func remove(_ ticket: JobQueue.Ticket) {
+    state.withLock { if $0.queue.remove(ticket) { $0.dropped += 1 } }
+  }
+
+  /// Who waits for a thread of which a job of `network` has one.
+  func need(besides network: ClientNetwork?) -> JobQueue.Need {
+    state.withLock { $0.queue.need(besides: network) }
+  }
+
+  /// Whether a job that could give its thread up is to do so: not while another one does.
+  func asksToConcede() -> Bool {
+    state.withLock { state in
+      let now = Instant.now()
+      guard state.conceded + .milliseconds(5) <= now else { return false }
+      state.conceded = now
       return true
     }
   }
 
-  /// Ends each thread when its current job is done; jobs that wait are dropped.
+  /// Ends each thread when its current job is done; jobs that wait are forgotten.
   func close() {
-    queue.changeForAll { queue in
-      queue.isClosed = true
-      queue.waiting = []
-      queue.first = 0
+    state.changeForAll { state in
+      state.isClosed = true
+      state.queue.removeAll()
     }
   }
 }

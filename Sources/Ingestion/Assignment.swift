@@ -28,6 +28,8 @@ struct Assignment {
     /// The index of its part in the batch that is being built.
     var part: Int32?
     var reachedEnd = false
+    /// The end that was reached last.
+    var readEnd: Int64 = 0
     /// What keeps its next message from being read, over failures.
     var trouble: Trouble?
     /// Whether the log seems to end below `next`.
@@ -174,6 +176,7 @@ struct Assignment {
   mutating func noteEnd(_ index: Int, at offset: Int64) {
     // Not where a broker that is slow to look has found nothing yet: Tansu calls that an end.
     entries[index].reachedEnd = offset >= entries[index].logEnd
+    if entries[index].reachedEnd { entries[index].readEnd = offset }
     // As good as a message: what could not be read before can be read now.
     if entries[index].reachedEnd, let trouble = entries[index].trouble, offset >= trouble.offset {
       entries[index].trouble = nil

@@ -38,6 +38,7 @@ final class Committer: @unchecked Sendable {
   private let jobs = Mailbox<CommitterJob>()
   private let results = Mailbox<CommitterResult>()
   private let isClaimWithdrawn = Atomic(false)
+  private let isAnswering = Atomic(false)
   private let options: IngestionOptions
   private let observe: @Sendable (IngestionObservation) -> Void
   private let ended = Mailbox<Bool>()
@@ -89,6 +90,9 @@ final class Committer: @unchecked Sendable {
   /// A claim that still waits for PostgreSQL is tried no more: its partitions may be another worker's by now.
   func withdrawClaim() { isClaimWithdrawn.store(true, ordering: .relaxed) }
 
+  /// Whether a job is being done, which is waiting for PostgreSQL for the most part.
+  var isAtDatabase: Bool { isAnswering.load(ordering: .relaxed) }
+
   /// The result of the job in hand, if it comes in time.
   func result(waiting milliseconds: Int64) -> CommitterResult? { results.take(waiting: milliseconds) }
 
@@ -103,7 +107,10 @@ final class Committer: @unchecked Sendable {
 
   private func work() {
     while let job = jobs.take(waiting: nil) {
-      guard let result = answer(job) else { continue }
+      isAnswering.store(true, ordering: .relaxed)
+      let answer = answer(job)
+      isAnswering.store(false, ordering: .relaxed)
+      guard let result = answer else { continue }
       results.put(result)
       wake()
     }
@@ -130,11 +137,12 @@ final class Committer: @unchecked Sendable {
         let watch = hasClaimFailed ? connection.map { watchBlockers(of: $0) } : nil
         defer { watch?.stop() }
         if isClaimWithdrawn.load(ordering: .relaxed) { return .outdated }
-        let granted = try store.claim(requests, dedupHorizonSeconds: options.retention.dedupHorizon)
+        let horizon = try store.settleRetention(options.retention).dedupHorizon
+        let granted = try store.claim(requests, dedupHorizonSeconds: horizon)
         hasClaimFailed = false
         return .claimed(granted.claims, granted.bounds)
       } catch {
-        if !error.isWorthRetrying { return .failed(error, retryingAfter: 0) }
+        if !error.remedy.isTransient { return .failed(error, retryingAfter: 0) }
         dropUnusableConnection()
         hasClaimFailed = true
         let milliseconds = backoff.next()
@@ -174,12 +182,15 @@ final class Committer: @unchecked Sendable {
         path.learn(from: report, detections: batch.detections.count)
         return .committed(report)
       case .fenced(let keys): return .fenced(keys)
-      case .floorRose: return .outdated
+      case .floorMoved:
+        // Partitions may have been dropped and made again since they were last looked at.
+        coveredUntil = Timestamp(microseconds: .min)
+        return .outdated
       }
     } catch {
       dropUnusableConnection()
       // What is at fault is searched for by smaller batches, which need not wait.
-      return .failed(error, retryingAfter: error.isDataFault ? 0 : batchBackoff.next())
+      return .failed(error, retryingAfter: error.remedy == .refuseMessage ? 0 : batchBackoff.next())
     }
   }
 
@@ -269,13 +280,5 @@ struct Backoff {
     let wait = Int64.random(in: milliseconds / 2...milliseconds * 3 / 2)
     current = wait
     return wait
-  }
-}
-
-extension PostgresError {
-  /// Whether the same batch may get through another time: the connection, resources, locks, an operator's
-  /// intervention; also a server that is (still) read-only after a failover, and failures of its file system.
-  var isWorthRetrying: Bool {
-    isRetriable || kind == .commitUnknown || sqlState?.rawValue == "25006" || `class` == "58"
   }
 }

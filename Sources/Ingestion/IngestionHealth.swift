@@ -1,43 +1,199 @@
-import CountStore
+public import CountStore
+import Counting
+import Kafka
+import Postgres
 
-/// Whether a worker does what it is there for: it may be idle, it may wait for PostgreSQL for a while, but messages must
-/// not pile up before it without any being committed, and no partition may be stopped unseen.
+/// How a worker is, as its observations tell: the one source of its probes, of the figures that say whether it works,
+/// and of its heartbeat.
+///
+/// Nothing in it stays as it was for want of news: each figure is judged by its age when it is asked for.
 public struct IngestionHealth: Sendable {
-  /// How long messages may pile up without progress, in microseconds.
-  public static let patience: Int64 = 60_000_000
+  /// How long the polling loop or the committer may stand still, and messages may wait without any being committed.
+  public static let patience = Duration.seconds(60)
+  /// How long PostgreSQL or Kafka may fail before the worker is not ready.
+  public static let tolerance = Duration.seconds(10)
+  /// How long one batch may be PostgreSQL's: each of its statements ends within `statement_timeout`.
+  public static let longestBatch = Duration.seconds(600)
 
-  private var halted: [PartitionKey: String] = [:]
-  private var lag: Int64 = 0
-  private var progress: (at: Int64, lag: Int64)
+  typealias Failure = (since: ContinuousClock.Instant, error: PostgresError)
 
-  /// - Parameter now: the monotonic clock, in microseconds.
-  public init(now: Int64) {
-    progress = (now, 0)
+  let startedAt: ContinuousClock.Instant
+  /// The newest turn, and when it was.
+  private(set) var turn = WorkerTurn()
+  private(set) var turnedAt: ContinuousClock.Instant
+  private(set) var lastCommitAt: ContinuousClock.Instant?
+  /// Since when no partition that is assigned could be claimed.
+  private(set) var claimlessSince: ContinuousClock.Instant?
+  /// Since when no partition is assigned; nil while one is.
+  private(set) var unassignedSince: ContinuousClock.Instant?
+  /// That what the committer asks of PostgreSQL fails.
+  private(set) var failure: Failure?
+  /// When that was last.
+  private(set) var failedAt: ContinuousClock.Instant?
+  /// That PostgreSQL does not answer the heartbeat.
+  private(set) var silence: Failure?
+  /// Whether PostgreSQL answered the heartbeat, whatever it said; nil before the first one.
+  private(set) var isDatabaseUp: Bool?
+  /// When each background task ended well last.
+  private(set) var backgroundSuccess: [BackgroundTask: ContinuousClock.Instant] = [:]
+  private(set) var floor: Timestamp?
+  private(set) var lastError: (text: String, at: ContinuousClock.Instant)?
+  /// That a broker does not know a topic, in its words, while no partition is assigned.
+  private(set) var missingTopic: String?
+  private var isStopped = false
+  /// What keeps retention from the database's clock, as the maintenance task found it last.
+  private var clockComplaint: String?
+
+  /// - Parameter now: when the worker starts.
+  public init(now: ContinuousClock.Instant = .now) {
+    startedAt = now
+    turnedAt = now
+    unassignedSince = now
   }
 
-  /// Takes note of what happened at `now`, on the monotonic clock in microseconds.
-  public mutating func note(_ observation: IngestionObservation, now: Int64) {
+  /// Takes note of what happened at `now`.
+  public mutating func note(_ observation: IngestionObservation, now: ContinuousClock.Instant = .now) {
     switch observation {
-    case .committed: progress = (now, lag)
-    case .lag(let lags):
-      lag = lags.values.reduce(0, +)
-      // Nothing to do is as good as progress.
-      if lag == 0 { progress = (now, 0) }
-    case .halted(let key, let reason): halted[key] = reason
-    case .revoked(let keys, _): for key in keys { halted[key] = nil }
+    case .turned(let turn): note(turn, now)
+    case .committed(let report):
+      lastCommitAt = now
+      floor = report.bounds.floor
+      failure = nil
+    case .claimed: failure = nil
+    case .retrying(let error, _):
+      failure = (failure?.since ?? now, error)
+      failedAt = now
+      lastError = ("\(error)", now)
+    case .heartbeat(_, let floor):
+      isDatabaseUp = true
+      silence = nil
+      if let floor { self.floor = floor }
+    case .heartbeatFailed(let error):
+      // Refused, as before its table is made: PostgreSQL has answered.
+      isDatabaseUp = error.class == "42"
+      silence = isDatabaseUp == true ? nil : (silence?.since ?? now, error)
+      lastError = ("\(error)", now)
+    case .backgroundSucceeded(let task): backgroundSuccess[task] = now
+    case .maintenanceFailed(let error): lastError = ("\(error)", now)
+    case .brokerError(let error):
+      lastError = ("\(error)", now)
+      if error.isUnknownTopicOrPartition { missingTopic = error.message }
+    case .kafka(.error(let error)): lastError = ("\(error)", now)
+    case .halted(let key, let reason):
+      // Before the next turn tells it.
+      let halted = WorkerTurn.Partition(key: key, standing: .halted(reason))
+      if let index = turn.partitions.firstIndex(where: { $0.key == key }) {
+        turn.partitions[index].standing = halted.standing
+      } else {
+        turn.partitions.append(halted)
+      }
+    case .stopped: isStopped = true
+    case .clock(let check): clockComplaint = check.complaint
     default: break
     }
   }
 
-  /// Why the worker is not healthy; nil when it is.
-  public func complaint(now: Int64) -> String? {
-    if let (key, reason) = halted.min(by: { $0.key < $1.key }) {
-      return "\(key.topic)[\(key.partition)] is stopped: \(reason)"
-    }
-    let seconds = (now - progress.at) / 1_000_000
-    if now - progress.at > Self.patience, lag > progress.lag {
-      return "nothing was committed for \(seconds) s while the lag grew to \(lag) messages"
-    }
-    return nil
+  private mutating func note(_ turn: WorkerTurn, _ now: ContinuousClock.Instant) {
+    self.turn = turn
+    turnedAt = now
+    let isClaimless =
+      !turn.partitions.isEmpty
+      && turn.partitions.allSatisfy { $0.standing == .unclaimed || $0.standing == .fenced }
+    claimlessSince = isClaimless ? claimlessSince ?? now : nil
+    unassignedSince = turn.partitions.isEmpty ? unassignedSince ?? now : nil
+    if !turn.partitions.isEmpty { missingTopic = nil }
+    if let answered = turn.databaseAnsweredAt, let failedAt, answered >= failedAt { failure = nil }
   }
+
+  // MARK: Liveness
+
+  /// Why the process should be started again; nil when that would mend nothing. Never because of Kafka, PostgreSQL, a
+  /// stopped partition or a clock.
+  public func stall(at now: ContinuousClock.Instant) -> String? {
+    if isStopped { return nil }
+    let stood = now - turnedAt
+    if stood > Self.patience { return "the polling loop has not turned for \(stood.components.seconds) s" }
+    guard let since = turn.jobSince else { return nil }
+    // A claim is tried again and again; each attempt is a turn.
+    let worked = now - max(since, failedAt ?? since)
+    // A job that PostgreSQL has in hand is its, as long as its own time limits can explain that.
+    let limit = turn.isAtDatabase ? Self.longestBatch : Self.patience
+    guard worked > limit, !(turn.isAtDatabase && isDatabaseUp != true) else { return nil }
+    return "the committer has not turned for \(worked.components.seconds) s"
+  }
+
+  // MARK: Readiness
+
+  /// Why the worker does not do its work at this moment; empty when it does.
+  public func unreadiness(at now: ContinuousClock.Instant) -> [Unreadiness] {
+    if isStopped { return [.stopping] }
+    var reasons: [Unreadiness] = []
+    if let stall = stall(at: now) { reasons.append(.stalled(stall)) }
+    for partition in turn.partitions {
+      if case .halted(let reason) = partition.standing { reasons.append(.halted(partition.key, reason)) }
+    }
+    if let silent = brokerSilence(at: now) {
+      reasons.append(.brokerAway(silent, "\(turn.brokerError?.message ?? "")"))
+    }
+    if let missingTopic { reasons.append(.topicMissing(missingTopic)) }
+    if !turn.isAssigned { reasons.append(.unassigned) }
+    if let failing = [failure, silence].compactMap(\.self).min(by: { $0.since < $1.since }),
+      now - failing.since > Self.tolerance
+    {
+      reasons.append(.databaseFailing(now - failing.since, "\(failing.error)"))
+    }
+    if let claimlessSince, now - claimlessSince > Self.patience {
+      reasons.append(.claimless(now - claimlessSince))
+    }
+    if let waited = waited(at: now), waited > Self.patience,
+      lastCommitAt.map({ now - $0 > Self.patience }) ?? true
+    {
+      reasons.append(.notCommitting(waited))
+    }
+    if let clockComplaint { reasons.append(.clock(clockComplaint)) }
+    return reasons
+  }
+
+  /// For how long no broker has answered, if that is longer than may be.
+  private func brokerSilence(at now: ContinuousClock.Instant) -> Duration? {
+    let silent = now - (turn.brokerAnsweredAt ?? startedAt)
+    return silent > Self.tolerance ? silent : nil
+  }
+
+  /// For how long the oldest message that is known not to be counted has waited, in the partitions that are not stopped.
+  private func waited(at now: ContinuousClock.Instant) -> Duration? {
+    turn.partitions.filter { if case .halted = $0.standing { false } else { true } }
+      .compactMap { $0.lag?.unreadSince }.min().map { now - $0 }
+  }
+
+  // MARK: Figures
+
+  /// Whether a broker has answered lately.
+  func isBrokerUp(at now: ContinuousClock.Instant) -> Bool {
+    turn.brokerAnsweredAt.map { now - $0 <= PartitionLag.trust } ?? false
+  }
+
+  /// Messages that arrived from then on may not be counted. A worker without partitions knows of none: whether they wait
+  /// is for those to say that have partitions.
+  func behindSince(at now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+    guard !turn.partitions.isEmpty else { return unassignedSince }
+    return turn.partitions.compactMap { $0.lag.map { $0.behindSince(at: now) } ?? turnedAt }.min()
+  }
+
+  /// What the heartbeat tells.
+  public func beat(at now: ContinuousClock.Instant) -> WorkerBeat {
+    var beat = WorkerBeat(age: (now - startedAt).microseconds)
+    beat.partitions = turn.partitions.map(\.key)
+    beat.lags = turn.partitions.map { $0.lag?.lag(at: now) }
+    beat.isBrokerReachable = isBrokerUp(at: now)
+    beat.behindFor = behindSince(at: now).map { (now - $0).microseconds }
+    beat.sinceCommit = lastCommitAt.map { (now - $0).microseconds }
+    beat.lastError = lastError.map { ($0.text, (now - $0.at).microseconds) }
+    return beat
+  }
+}
+
+extension Duration {
+  /// Whole microseconds, for what is sent to PostgreSQL; never negative.
+  var microseconds: Int64 { max(0, Int64(clamping: Int128(attoseconds / 1_000_000_000_000))) }
 }

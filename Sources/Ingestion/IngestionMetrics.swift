@@ -1,7 +1,7 @@
 import CountStore
 import Counting
 import Postgres
-import Prometheus
+public import Prometheus
 
 /// A worker's figures since it started, fed by its observations.
 public struct IngestionMetrics: Sendable {
@@ -9,16 +9,14 @@ public struct IngestionMetrics: Sendable {
   private var batches: [(path: String, count: Int)] = [("optimistic", 0), ("careful", 0)]
   private var batchMessages = Histogram(bounds: [1, 10, 100, 1000, 5000, 10_000, 20_000, 50_000, 100_000])
   private var phases: [BatchPhase: Histogram] = [:]
-  private var lags: [PartitionKey: Int64] = [:]
   private var newestEvents: [PartitionKey: Timestamp] = [:]
-  private var remembered = 0
   private var retries: [String: Int] = [:]
   private var rebalances = 0
   private var fenced = 0
   private var gaps = 0
-  private var halted: Set<PartitionKey> = []
   private var revision: Int64 = 0
   private var clock: DatabaseClock?
+  private var clockCheck: ClockCheck?
 
   private static let seconds = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
@@ -31,20 +29,16 @@ public struct IngestionMetrics: Sendable {
   public mutating func note(_ observation: IngestionObservation) {
     switch observation {
     case .committed(let report): add(report)
-    case .lag(let lags): self.lags = lags
-    case .remembered(let count): remembered = count
     case .retrying(let error, _):
       retries[error.class.isEmpty ? error.kind.rawValue : error.class, default: 0] += 1
     case .assigned: rebalances += 1
     case .revoked(let keys, _):
       for key in keys {
-        lags[key] = nil
         newestEvents[key] = nil
-        halted.remove(key)
       }
     case .fenced: fenced += 1
     case .gap(_, let range): gaps += range.count
-    case .halted(let key, _): halted.insert(key)
+    case .clock(let check): clockCheck = check
     default: break
     }
   }
@@ -64,9 +58,8 @@ public struct IngestionMetrics: Sendable {
     }
   }
 
-  /// The page for Prometheus.
-  public func exposition() -> String {
-    var page = Exposition()
+  /// Writes the figures for Prometheus.
+  public func write(to page: inout Exposition) {
     page.counter(
       "topitems_messages_total",
       "Messages committed, by what became of them.",
@@ -83,11 +76,6 @@ public struct IngestionMetrics: Sendable {
       "Seconds that a batch took, by phase.",
       phases.sorted { $0.key.rawValue < $1.key.rawValue }.map { ([("phase", $0.key.rawValue)], $0.value) }
     )
-    page.gauge(
-      "topitems_lag_messages",
-      "Messages that Kafka has and that are not committed.",
-      lags.sorted { $0.key < $1.key }.map { .init(Self.labels($0.key), Double($0.value)) }
-    )
     if let now = clock?.estimate(), let watermark = newestEvents.values.min() {
       page.gauge(
         "topitems_watermark_age_seconds",
@@ -95,11 +83,6 @@ public struct IngestionMetrics: Sendable {
         [.init(Double(now.microseconds - watermark.microseconds) / 1_000_000)]
       )
     }
-    page.gauge(
-      "topitems_remembered_detections",
-      "Oids kept to drop near duplicates early.",
-      [.init(Double(remembered))]
-    )
     page.gauge(
       "topitems_revision",
       "The newest revision that this worker committed.",
@@ -125,11 +108,24 @@ public struct IngestionMetrics: Sendable {
       "Messages that Kafka had deleted before they were counted.",
       [.init(Double(gaps))]
     )
-    page.gauge("topitems_halted_partitions", "Partitions that are stopped.", [.init(Double(halted.count))])
-    return page.text
+    if let clockCheck { Self.add(clockCheck, to: &page) }
   }
 
-  private static func labels(_ key: PartitionKey) -> Exposition.Labels {
-    [("topic", key.topic), ("partition", "\(key.partition)")]
+  private static func add(_ check: ClockCheck, to page: inout Exposition) {
+    page.gauge(
+      "topitems_clock_agreed",
+      "Whether a second source agrees with the database's clock: 1, or 0 while retention stands still.",
+      [.init(check.agreed == nil ? 0 : 1)]
+    )
+    let ahead =
+      switch check.verdict {
+      case .success(let agreed): check.reading.database.microseconds - agreed.time.microseconds
+      case .failure(let disagreement): disagreement.ahead
+      }
+    page.gauge(
+      "topitems_clock_ahead_seconds",
+      "How far the database's clock is ahead of the second source; 0 when it is behind it and they agree.",
+      [.init(Double(ahead) / 1_000_000)]
+    )
   }
 }

@@ -14,11 +14,8 @@ public enum IngestionObservation: Sendable {
   /// Another worker holds these partitions; nothing of them is written any more.
   case fenced([PartitionKey])
   case committed(BatchReport)
-  /// How many messages of each assigned partition are not committed yet, about once a second; a partition is missing
-  /// from it until Kafka has told its end.
-  case lag([PartitionKey: Int64])
-  /// How many oids are remembered to drop near duplicates, about once a second.
-  case remembered(Int)
+  /// The polling loop has turned, and where the worker stands; about once a second.
+  case turned(WorkerTurn)
   /// A batch or a claim did not get through; the worker starts over from what is stored.
   case retrying(PostgresError, afterMilliseconds: Int64)
   /// Sessions of workers that do not go on, ended because they held the locks of a claim (their process ids in
@@ -28,12 +25,23 @@ public enum IngestionObservation: Sendable {
   case rejected(PartitionKey, offset: Int64, PostgresError)
   /// One partition is stopped until somebody looks at it; the others go on.
   case halted(PartitionKey, reason: String)
+  /// The stored settings of retention, when they are first read and whenever they have changed; and which of the worker's
+  /// own options say otherwise, without effect.
+  case retention(RetentionPolicy, given: RetentionChange)
+  /// The background work has compared the clocks: once a minute, and when an agreement ends or begins.
+  case clock(ClockCheck)
   /// The background work had something to do.
   case maintained(RetentionReport)
   /// Future events whose time has come were taken out of the quarantine.
   case released(ReadmissionReport)
   /// The background work did not come to its end; it is tried again in a minute.
   case maintenanceFailed(PostgresError)
+  /// The background work has ended well, whether or not there was something to do.
+  case backgroundSucceeded(BackgroundTask)
+  /// The worker's row is written; the database's clock and floor then.
+  case heartbeat(now: Timestamp, floor: Timestamp?)
+  /// The worker's row could not be written; it is tried again in a second.
+  case heartbeatFailed(PostgresError)
   case kafka(KafkaObservation)
   case brokerError(KafkaError)
   case stopped(FateCounts)

@@ -25,8 +25,9 @@ public struct IngestionOptions: Sendable {
   public var onGap = GapPolicy.continue
   /// How far ahead of the database's clock an event may be.
   public var allowedSkewSeconds: Int64 = 300
-  /// What is kept for how long, and so how far back events are accepted.
-  public var retention = RetentionPolicy()
+  /// What is kept for how long, and so how far back events are accepted, in a database that has no such settings yet;
+  /// afterwards the stored ones hold.
+  public var retention = RetentionChange()
   /// What an integer in `timestamp_detected` means.
   public var timestampUnit = TimestampUnit.automatic
   /// The longest message that is decoded; a longer one is a dead letter.
@@ -43,6 +44,9 @@ public struct IngestionOptions: Sendable {
 
   /// How many cameras have counters of their own; the others share one row.
   public var maximumCameras = CameraLedger.defaultLimit
+
+  /// The release that the worker's row in the database tells.
+  public var version = ""
 
   /// The defaults, for these topics and this database.
   public init(database: ConnectionOptions, topics: [String], kafka: Configuration) {

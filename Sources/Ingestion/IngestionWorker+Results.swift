@@ -11,6 +11,10 @@ extension IngestionWorker {
     inHand = nil
     answeredAt = .now()
     switch result {
+    case .claimed, .committed, .unmoved, .fenced: databaseAnsweredAt = .now
+    case .outdated, .failed: break
+    }
+    switch result {
     case .claimed(let claims, let bounds):
       clock = DatabaseClock(bounds)
       for claim in claims { if let gap = claim.gap { observe(.gap(claim.key, gap)) } }
@@ -42,10 +46,10 @@ extension IngestionWorker {
     _ job: InHand?,
     _ consumer: Consumer
   ) throws {
-    if case .commit(let messages, let ends, let last, _) = job, error.isDataFault {
+    if case .commit(let messages, let ends, let last, _) = job, error.remedy == .refuseMessage {
       rejections.suspect(ends)
       try narrowDown(error, messages: messages, last: last)
-    } else if error.isWorthRetrying {
+    } else if error.remedy.isTransient {
       observe(.retrying(error, afterMilliseconds: wait))
       // A batch that takes longer than a statement may will not get through by trying again.
       if case .commit(let messages, _, _, _) = job, error.sqlState == .queryCanceled {

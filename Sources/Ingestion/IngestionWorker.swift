@@ -15,19 +15,26 @@ public final class IngestionWorker {
   let observe: @Sendable (IngestionObservation) -> Void
   let committer: Committer
   private let maintenance: Maintenance
+  /// The newest time that a broker has put on a message, for the background work.
+  private let brokerTime: NewestBrokerTime
+  private let heartbeat: Heartbeat
+  let brokers: BrokerWatch
+  var lags = LagTracker()
 
   var builder: BatchBuilder
   var assignment = Assignment()
   var clock: DatabaseClock?
   /// The job that the committer has in hand.
-  var inHand: InHand?
+  var inHand: InHand? {
+    didSet { jobSince = .now }
+  }
   /// A full batch that waits for the committer, while the one behind it is filled.
   var ready: SealedBatch?
   var rejections = Rejections()
   var lastRefusal: PostgresError?
   var batchLimit: Int
   var progress = Progress()
-  private var stateReported = MonotonicInstant.distantPast
+  var stateReported = MonotonicInstant.distantPast
   /// Since when the batch in hand holds up a full one, on the monotonic clock (µs).
   private var fullSince: MonotonicInstant?
   var isHolding = false
@@ -36,6 +43,11 @@ public final class IngestionWorker {
 
   /// When the committer last answered, on the monotonic clock (µs).
   var answeredAt = MonotonicInstant.now()
+
+  /// Since when the committer has had the job in hand.
+  var jobSince = ContinuousClock.now
+  /// When PostgreSQL did last what it was asked.
+  var databaseAnsweredAt: ContinuousClock.Instant?
 
   /// A partition could not be read on during the last poll.
   var needsPositions = false
@@ -68,11 +80,25 @@ public final class IngestionWorker {
     isStopping: @escaping @Sendable () -> Bool,
     observe: @escaping @Sendable (IngestionObservation) -> Void
   ) {
+    let state = WorkerState()
+    let observe: @Sendable (IngestionObservation) -> Void = {
+      state.note($0)
+      observe($0)
+    }
     self.options = options
     self.isStopping = isStopping
     self.observe = observe
+    heartbeat = Heartbeat(options, state: { state.beat() }, observe: observe)
+    brokers = BrokerWatch(observe: observe)
     committer = Committer(options, observe: observe)
-    maintenance = Maintenance(options, isStopping: isStopping, observe: observe)
+    let brokerTime = NewestBrokerTime()
+    self.brokerTime = brokerTime
+    maintenance = Maintenance(
+      options,
+      clocks: WorkerClocks(broker: { brokerTime.value }),
+      isStopping: isStopping,
+      observe: observe
+    )
     builder = BatchBuilder(options)
     batchLimit = options.batchMessages
   }
@@ -92,6 +118,8 @@ public final class IngestionWorker {
       let handle = consumer.handle
       committer.start { handle.wake() }
       maintenance.start()
+      heartbeat.start()
+      brokers.start(handle)
       let ending: Result<Void, IngestionError>
       do {
         try consumer.subscribe(options.topics)
@@ -154,11 +182,14 @@ public final class IngestionWorker {
     let timeout: Int32 = inHand == nil && builder.messages > 0 && !builder.isUnproven ? 0 : 50
     let room = max(1, min(pollMessages, batchLimit - builder.messages))
     var began: MonotonicInstant?
+    var appended: Int64?
     let count = try consumer.poll(maximum: room, timeout: timeout) { message in
       // Not from before: the time in which nothing came is nobody's.
       if began == nil { began = .now() }
+      if let time = message.logAppendTime { appended = max(time, appended ?? time) }
       take(message, now: now)
     }
+    if let appended { brokerTime.note(milliseconds: appended) }
     builder.settle()
     if let began { readingTime += began.elapsed.microseconds }
     return count
@@ -219,7 +250,7 @@ public final class IngestionWorker {
   /// would be taken for those of the old ones.
   static func shorterLog(position: Int64, end: Int64) -> String {
     "everything below offset \(position) is accounted for, but the topic's log ends at \(end): was the topic created "
-      + "anew? Check it, then delete the partition's row in ingest_offset to count it from its beginning"
+      + "anew? Check it; to count it from its beginning, stop the workers and see 'topitems topics forget'"
   }
 
   func halt(_ index: Int, _ reason: String) {
@@ -330,44 +361,23 @@ public final class IngestionWorker {
     if !positions.isEmpty { try? consumer.commit(positions) }
   }
 
-  private func reportStateNowAndThen(_ consumer: Consumer) {
-    let now = MonotonicInstant.now()
-    guard now.elapsed(since: stateReported) > .seconds(1) else { return }
-    stateReported = now
-    probeShortLogs(consumer, now: now)
-    reportProgress(consumer)
-    let partitions = assignment.entries.map(\.key)
-    observe(.lag(progress.lag(of: partitions) { consumer.cachedWatermarks(of: $0.topicPartition)?.high }))
-    observe(.remembered(builder.remembered))
-  }
-
-  private func probeShortLogs(_ consumer: Consumer, now: MonotonicInstant) {
-    for (index, entry) in assignment.entries.enumerated() {
-      guard let end = consumer.cachedWatermarks(of: entry.key.topicPartition)?.high,
-        let position = assignment.compare(index, logEnd: end, now: now)
-      else { continue }
-      do {
-        try consumer.seek([(entry.key.topicPartition, offset: position)], timeout: 1000)
-      } catch {
-        observe(.brokerError(error))
-        assignment[index].shortfall = .none
-      }
-    }
-  }
-
   // MARK: The end
 
   /// Within 10 s, whoever is away: the batch in hand is given time to end, what is not handed over is read again by
   /// the next worker, and the group is left.
   private func finish(_ consumer: Consumer) {
+    brokers.stop()
     if case .commit = inHand, let result = committer.result(waiting: 4000) {
       inHand = nil
       if case .committed(let report) = result { note(report) }
     }
     reportProgress(consumer)
+    // Nothing more is counted.
+    heartbeat.stop()
     consumer.close(timeout: 3000)
     _ = committer.stop(waiting: 1000)
     _ = maintenance.stop(waiting: 1000)
+    _ = heartbeat.hasEnded(waiting: 500)
     observe(.stopped(progress.fates))
   }
 }

@@ -3,9 +3,17 @@ import Counting
 import Glibc
 import Postgres
 
+/// What a worker's reading thread knows of the time, for its background work.
+struct WorkerClocks: Sendable {
+  /// This machine's.
+  var host = HostClock.system
+  /// The newest broker's time that was seen (`LogAppendTime`).
+  var broker: @Sendable () -> BrokerTime? = { nil }
+}
+
 /// The thread that does what `Retention` does, once a minute, and every few seconds what waits in quarantine for its
 /// time; on a connection of its own, so that no batch waits for it. Whatever goes wrong is observed and tried again;
-/// it never stops the counting.
+/// it never stops the counting. While the database's clock is not believed, it only makes partitions.
 ///
 /// - Note: `@unchecked Sendable`: `retention` and `connection` are touched only by the thread that `start` makes; the
 ///   mailboxes are the only way in and out.
@@ -16,16 +24,24 @@ final class Maintenance: @unchecked Sendable {
   private let observe: @Sendable (IngestionObservation) -> Void
   private let isStopping: @Sendable () -> Bool
   private let maximumCameras: Int
-  private var retention: Retention
+  private let clocks: WorkerClocks
+  /// What was last observed of the clocks.
+  private var toldOfClock = (agreed: true, complains: false)
+  /// What the worker's options say of retention; the stored settings hold.
+  private let given: RetentionChange
+  /// nil until the settings have been read.
+  private var retention: Retention?
   private var connection: Connection?
 
-  /// Between the end of a run and the next one.
-  private static let pause: Int64 = 60_000
+  /// Between the end of a run and the next one, in milliseconds.
+  private let pause: Int64
   /// Between two looks at what cannot wait as long.
   private static let shortPause: Int64 = 5_000
 
   init(
     _ options: IngestionOptions,
+    clocks: WorkerClocks = WorkerClocks(),
+    pause: Int64 = 60_000,
     isStopping: @escaping @Sendable () -> Bool,
     observe: @escaping @Sendable (IngestionObservation) -> Void
   ) {
@@ -35,9 +51,11 @@ final class Maintenance: @unchecked Sendable {
     database.answerTimeout = 10 * 60 + 15
     self.options = database
     self.observe = observe
+    self.pause = pause
     self.isStopping = isStopping
+    self.clocks = clocks
     maximumCameras = options.maximumCameras
-    retention = Retention(options.retention)
+    given = options.retention
   }
 
   func start() {
@@ -66,9 +84,9 @@ final class Maintenance: @unchecked Sendable {
   private func work() {
     while !stopping.hasClosed {
       run()
-      for _ in 0..<Self.pause / Self.shortPause where !stopping.hasClosed {
+      for _ in 0..<max(1, pause / Self.shortPause) where !stopping.hasClosed {
         tidy()
-        stopping.sleep(milliseconds: Self.shortPause)
+        stopping.sleep(milliseconds: min(pause, Self.shortPause))
       }
     }
     connection?.close()
@@ -78,30 +96,59 @@ final class Maintenance: @unchecked Sendable {
   private func run() {
     do {
       let connection = try usableConnection()
-      let report = try retention.run(on: connection) { stopping.hasClosed || isStopping() }
+      let store = CountStore(connection)
+      var retention = try currentRetention(store)
+      defer { self.retention = retention }
+      let clock = try store.checkClock(clocks.host, broker: clocks.broker())
+      tell(clock)
+      guard let now = clock.agreed else {
+        // Counting goes on, and needs them.
+        try store.ensurePartitions(thoroughly: true)
+        return
+      }
+      let report = try retention.run(on: connection, at: now) { stopping.hasClosed || isStopping() }
       if !report.isEmpty, !report.isBusyElsewhere { observe(.maintained(report)) }
+      observe(.backgroundSucceeded(.maintenance))
     } catch {
       observe(.maintenanceFailed(error))
       if let connection, !connection.isUsable { self.connection = nil }
     }
   }
 
+  /// By the settings as they are stored now: `topitems retention set` needs no restart of workers.
+  private func currentRetention(_ store: CountStore) throws(PostgresError) -> Retention {
+    let policy = try store.settleRetention(given)
+    var current = retention ?? Retention(policy)
+    if retention?.policy != policy { observe(.retention(policy, given: given)) }
+    current.policy = policy
+    return current
+  }
+
+  private func tell(_ clock: ClockCheck) {
+    toldOfClock = (clock.agreed != nil, clock.complaint != nil)
+    observe(.clock(clock))
+  }
+
   /// Counts quarantined events whose time has come, and what ended workers have noted of cameras. Cheap when there is
   /// none of either, and every worker may do it at once.
   private func tidy() {
-    // A lost connection is left to the next run: this is no reason to knock every five seconds.
-    guard !stopping.hasClosed, !isStopping(), let connection, connection.isUsable else { return }
+    // That PostgreSQL is away is told by the next run, once a minute.
+    guard !stopping.hasClosed, !isStopping(), let connection = try? usableConnection() else { return }
     do {
       let store = CountStore(connection)
+      let clock = try store.checkClock(clocks.host, broker: clocks.broker())
+      // What goes on is told once a minute, a change at once.
+      if (clock.agreed != nil, clock.complaint != nil) != toldOfClock { tell(clock) }
       var released = ReleaseReport()
-      repeat {
-        let report = try store.releaseDueQuarantine(limit: .max, maximumCameras: maximumCameras)
+      while let now = clock.agreed, !stopping.hasClosed, !isStopping() {
+        let report = try store.releaseDueQuarantine(at: now, limit: .max, maximumCameras: maximumCameras)
         released += report
         // What stays would be found again and again.
         if report.readmitted.fates.total == 0 { break }
-      } while !stopping.hasClosed && !isStopping()
+      }
       if released.readmitted.fates.total > 0 { observe(.released(released.readmitted)) }
       try store.addForgottenCameraChanges()
+      observe(.backgroundSucceeded(.release))
     } catch {
       observe(.maintenanceFailed(error))
     }
@@ -109,6 +156,8 @@ final class Maintenance: @unchecked Sendable {
 
   private func usableConnection() throws(PostgresError) -> Connection {
     if let connection, connection.isUsable { return connection }
+    connection?.close()
+    connection = nil
     let fresh = try Connection(options)
     connection = fresh
     return fresh

@@ -31,12 +31,11 @@ struct Progress {
     return unreported
   }
 
-  /// How many messages are waiting in each partition, as far as its log's end is known.
-  func lag(of partitions: [PartitionKey], logEnd: (PartitionKey) -> Int64?) -> [PartitionKey: Int64] {
-    var lag: [PartitionKey: Int64] = [:]
-    for key in partitions {
-      if let next = committed[key], let end = logEnd(key) { lag[key] = max(0, end - next) }
-    }
-    return lag
+  /// Everything below it is accounted for; nil until the partition has been claimed. What lies between the last message
+  /// and the end of the log that was read (markers of transactions) needs no accounting.
+  func position(of entry: Assignment.Entry) -> Int64? {
+    guard let next = committed[entry.key] else { return nil }
+    return entry.standing == .reading && entry.reachedEnd && entry.next == next
+      ? max(next, entry.readEnd) : next
   }
 }

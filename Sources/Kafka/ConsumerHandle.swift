@@ -2,7 +2,8 @@ import CLibrdkafka
 import Locks
 import Synchronization
 
-/// What other threads than the polling one may do with a consumer, also after it has been closed (then nothing).
+/// What other threads than the polling one may do with a consumer, also after it has been closed (then nothing): commit,
+/// wake, ask a broker.
 public final class ConsumerHandle: Sendable {
   /// Sendable, because librdkafka's functions may be called from any thread; what they must not be is called during
   /// or after its destruction, which is what the lock around this is for.
@@ -12,6 +13,9 @@ public final class ConsumerHandle: Sendable {
   }
 
   private let pointers: Lock<Pointers?>
+  /// Questions that brokers are asked at this moment: the client is not destroyed meanwhile. Not under `pointers`, which
+  /// nothing holds for long.
+  private let questions = Monitor(0)
   /// librdkafka forgets a wake-up that comes while nobody waits; this does not.
   private let isWoken = Atomic(false)
 
@@ -46,5 +50,18 @@ public final class ConsumerHandle: Sendable {
   /// Whether `wake` was called since the last time.
   func takeWake() -> Bool { isWoken.exchange(false, ordering: .sequentiallyConsistent) }
 
-  func invalidate() { pointers.withLock { $0 = nil } }
+  /// Asks with the client, which may take a while.
+  /// - Returns: nil when the consumer has been closed.
+  func ask<Answer>(_ question: (OpaquePointer) -> Answer) -> Answer? {
+    questions.withLock { $0 += 1 }
+    defer { questions.changeForAll { $0 -= 1 } }
+    guard let client = pointers.withLock({ $0?.client }) else { return nil }
+    return question(client)
+  }
+
+  /// Ends all use; returns when the last question has been answered.
+  func invalidate() {
+    pointers.withLock { $0 = nil }
+    questions.wait { $0 == 0 ? () : nil }
+  }
 }

@@ -33,6 +33,13 @@ public struct Message: ~Copyable {
     return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || milliseconds < 0 ? nil : milliseconds
   }
 
+  /// The same where the broker has set it (`message.timestamp.type=LogAppendTime`); `nil` where the producer has.
+  public var logAppendTime: Int64? {
+    var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
+    let milliseconds = rd_kafka_message_timestamp(pointer, &type)
+    return type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME && milliseconds >= 0 ? milliseconds : nil
+  }
+
   /// The value's bytes; `nil` is a tombstone, which is not the same as an empty value. `nil` where `isError`.
   public var payload: UnsafeRawBufferPointer? {
     // An error's payload is its text, never a value.

@@ -18,6 +18,7 @@ extension Connection {
     target.setDefault("keepalives_count", String(options.keepalivesCount))
     target.setDefault("tcp_user_timeout", String(options.tcpUserTimeout))
     target.setDefault("application_name", options.applicationName)
+    if options.needsToWrite { target.setDefault("target_session_attrs", "read-write") }
     // Strings are read and written as UTF-8, whatever the URL or the environment says.
     target.set("client_encoding", "UTF8")
 

@@ -43,7 +43,7 @@ extension Connection {
     if PQresultStatus(first) == PGRES_FATAL_ERROR {
       closeIfLost(first)
       _ = try? collect(sent: 1, sql: sql)
-      throw PostgresError(result: first, sql: sql, isBroken: !isUsable)
+      throw failure(first, sql: sql)
     }
     if PQresultStatus(first) != PGRES_COMMAND_OK, PQresultStatus(first) != PGRES_TUPLES_OK {
       leaveCopy(isIn: isCopyIn)
@@ -55,7 +55,7 @@ extension Connection {
   /// Ends the COPY from this side. If the connection broke, the server's word on why is worth more than the
   /// failed send.
   private func abandonCopy(_ sql: String, because error: PostgresError) -> PostgresError {
-    if PQputCopyEnd(handle, "abandoned by the client") != 1, isUsable {
+    if PQputCopyEnd(handle, "abandoned by the client") != 1, isConnected {
       close()
       return error
     }

@@ -65,7 +65,7 @@ extension Connection {
       // The server waits for the end of the pipeline, whatever else does not come.
       failure = error
     }
-    guard isUsable, PQpipelineSync(handle) == 1 else {
+    guard isConnected, PQpipelineSync(handle) == 1 else {
       defer { close() }
       throw failure ?? .outOfStep(handle, sql: sent.last)
     }
@@ -133,11 +133,11 @@ public final class PipelineResults {
           connection.closeIfLost(result)
           if failed == nil { failed = (result, sql) } else { PQclear(result) }
           // libpq has nothing more to tell about a connection that is lost.
-          if !connection.isUsable { break reading }
+          if !connection.isConnected { break reading }
         }
       }
     }
-    if failed == nil || connection.isUsable {
+    if failed == nil || connection.isConnected {
       let end = try connection.nextResult(statements.last ?? "")
       defer { PQclear(end) }
       if PQresultStatus(end) != PGRES_PIPELINE_SYNC, failed == nil {
@@ -145,7 +145,7 @@ public final class PipelineResults {
       }
     }
     if let failed {
-      throw PostgresError(result: failed.result, sql: failed.sql, isBroken: !connection.isUsable)
+      throw connection.failure(failed.result, sql: failed.sql)
     }
   }
 }

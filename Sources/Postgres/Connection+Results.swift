@@ -43,11 +43,18 @@ extension Connection {
       next = try nextResult(sql)
     }
     if let failed {
-      throw PostgresError(result: failed, sql: sql, isBroken: !isUsable)
+      throw failure(failed, sql: sql)
     }
     guard let last else { throw PostgresError(handle: handle, sql: sql) }
     isHandedOut = true
     return QueryResult(last, sql: sql)
+  }
+
+  /// The failure that a result tells. One that belongs to the session makes the connection unusable.
+  func failure(_ result: OpaquePointer, sql: String?) -> PostgresError {
+    let error = PostgresError(result: result, sql: sql, isBroken: !isConnected)
+    if error.remedy == .renewSession { needsRenewal = true }
+    return error
   }
 
   /// Only the server gives a failure its SQLSTATE. Without one it is libpq that can send or read no more, and of a write
@@ -84,19 +91,19 @@ extension Connection {
     }
     var row: UnsafeMutablePointer<CChar>?
     while PQgetCopyData(handle, &row, 0) > 0 { PQfreemem(row) }
-    if !isUsable { close() }
+    if !isConnected { close() }
   }
 
   /// Looks, without waiting, whether the server has hung up on an idle connection.
   func noticesHangUp() -> Bool {
-    guard isUsable else { return true }
+    guard isConnected else { return true }
     var descriptor = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
     // Each turn takes what has arrived (notifications, a FATAL); the end of the stream comes last.
     for _ in 0..<64 {
       guard poll(&descriptor, 1, 0) > 0 else { return false }
       guard PQconsumeInput(handle) == 1 else { return true }
       _ = PQisBusy(handle)
-      guard isUsable else { return true }
+      guard isConnected else { return true }
     }
     return false
   }

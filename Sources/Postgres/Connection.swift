@@ -48,9 +48,15 @@ public final class Connection {
     close()
   }
 
-  /// The session exists and libpq has seen no fault in it. A server that went away silently is only noticed by
-  /// the next statement.
-  public var isUsable: Bool { handle != nil && PQstatus(handle) == CONNECTION_OK }
+  /// A failure has shown that the session is to be renewed (``PostgresError/remedy``).
+  var needsRenewal = false
+
+  /// The session exists, libpq has seen no fault in it, and no failure that belongs to the session has been thrown: it
+  /// can be used again. A server that went away silently is only noticed by the next statement.
+  public var isUsable: Bool { isConnected && !needsRenewal }
+
+  /// The session exists, and libpq has seen no fault in it.
+  var isConnected: Bool { handle != nil && PQstatus(handle) == CONNECTION_OK }
 
   /// The descriptor that libpq talks through; negative without a connection.
   var socket: Int32 { PQsocket(handle) }
@@ -106,10 +112,13 @@ public final class Connection {
     _ query: Query,
     _ read: (_ sent: Int32) throws(PostgresError) -> Answer
   ) throws(PostgresError) -> Answer {
+    let neededRenewal = needsRenewal
     do {
       return try sendPrepared(query, read)
     } catch {
       guard error.isStalePlan, PQtransactionStatus(handle) == PQTRANS_IDLE else { throw error }
+      // Prepared again, it fits: the failure is not passed on, and the session is as good as before.
+      needsRenewal = neededRenewal
       return try sendPrepared(query, read)
     }
   }
@@ -174,7 +183,9 @@ public final class Connection {
       // Cleared first: a name that is gone already (DISCARD ALL) must not fail every later prepare.
       statements.forgetDiscarded()
       if PQtransactionStatus(handle) == PQTRANS_IDLE {
+        let neededRenewal = needsRenewal
         _ = try? simple(names.map { "DEALLOCATE \($0)" }.joined(separator: ";"))
+        needsRenewal = neededRenewal
       } else {
         _ = try simple(names.map { "DEALLOCATE \($0)" }.joined(separator: ";"))
       }

@@ -22,6 +22,9 @@ public struct ConnectionOptions: Sendable {
   /// never. For what TCP cannot notice, a proxy or server that hangs while its kernel lives; so it must be longer than
   /// `statement_timeout`.
   public var answerTimeout: Int?
+  /// Whether only a session that can write will do: of several hosts libpq then passes over a standby, and one that is
+  /// read-only is refused at once (`target_session_attrs=read-write`, where the URL does not say otherwise).
+  public var needsToWrite = false
   /// Prepared statements kept per connection; the least recently used one is dropped.
   public var statementCacheSize = 256
   /// Session settings by name, e.g. `("lock_timeout", "5s")`, applied once connected. `TimeZone`, `DateStyle`

@@ -2,7 +2,8 @@ import Locks
 
 /// A bounded number of connections shared by threads.
 ///
-/// A connection that broke, or comes back inside a transaction, is replaced. After a failed attempt to connect
+/// A connection that broke, that had a failure which belongs to its session (``PostgresError/remedy``), or that comes
+/// back inside a transaction, is replaced. After a failed attempt to connect
 /// everyone fails fast until a pause is over (100 ms doubling to 2 s, with jitter), and then one caller tries:
 /// a dead database costs neither a storm of connects nor a time-out per request.
 ///

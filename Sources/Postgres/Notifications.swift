@@ -27,7 +27,7 @@ extension Connection {
       // Consumed before waiting as well: with TLS the bytes may sit in the library, not in the socket.
       guard PQconsumeInput(handle) == 1 else { throw PostgresError(handle: handle, sql: nil) }
       if let notification = takeNotification() { return notification }
-      guard isUsable else { throw PostgresError(handle: handle, sql: nil) }
+      guard isConnected else { throw PostgresError(handle: handle, sql: nil) }
       let left = deadline - ContinuousClock.now
       guard left > .zero else { return nil }
       let wait = left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000 + 1

@@ -3,13 +3,13 @@
 /// It carries the SQL text, never its arguments, and never a password: libpq's own messages about a malformed
 /// URL, which quote it, are not passed on.
 public struct PostgresError: Error, Sendable {
-  /// Where the failure lies, and so what the caller can do.
+  /// Where the failure lies; what to do about it is its ``remedy``.
   public enum Kind: String, Sendable, CaseIterable {
     /// The URL or an option is wrong; retrying cannot help.
     case configuration
     /// No connection, or it broke; the transaction in it is rolled back by the server.
     case connection
-    /// The server refused the statement; the connection lives on.
+    /// The server refused the statement; there is still a connection.
     case server
     /// The answer is not what the caller asked to read (a type, NULL, a range), or a call came out of order.
     case `protocol`
@@ -129,36 +129,6 @@ public struct PostgresError: Error, Sendable {
 
   /// The first two characters of the SQLSTATE, empty without one.
   public var `class`: String { fields.sqlState?.classCode ?? "" }
-
-  /// The same work may succeed later, on this connection or a new one: the connection broke or is not to be
-  /// had, or the class is 08 (connection), 40 (rollback: deadlock, serialization), 53 (resources), 55 (object
-  /// in use, lock timeout) or 57 (operator intervention). Not 08P01, malformed binary data, which would be
-  /// malformed again, nor 55000, such as a row for what has become a view; and not ``Kind/commitUnknown``: repeating
-  /// blindly could do the work twice.
-  public var isRetriable: Bool {
-    switch kind {
-    case .connection, .poolExhausted: return true
-    case .configuration, .protocol, .value, .commitUnknown: return false
-    case .server:
-      if fields.isStalePlan { return true }
-      if sqlState == .protocolViolation || sqlState == .objectNotInPrerequisiteState { return false }
-      switch self.class {
-      case "08", "40", "53", "55", "57": return true
-      default: return false
-      }
-    }
-  }
-
-  /// The data is at fault, not the program or the server: class 22 (data exception) or 23 (integrity), but not
-  /// 22023, 22P03, 22P04 and 23514 (parameters, binary formats, checks), which are our own mistakes.
-  public var isDataFault: Bool {
-    guard let state = sqlState, kind == .server || kind == .value else { return false }
-    switch state {
-    case .invalidParameterValue, .invalidBinaryRepresentation, .badCopyFileFormat, .checkViolation:
-      return false
-    default: return state.classCode == "22" || state.classCode == "23"
-    }
-  }
 
   /// The same failure, seen as another kind.
   func with(kind: Kind, message: String? = nil) -> PostgresError {

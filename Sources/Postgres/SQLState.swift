@@ -18,6 +18,8 @@ public struct SQLState: RawRepresentable, Hashable, Sendable, CustomStringConver
 
   /// `08P01`: malformed binary data, too; our own mistake.
   public static let protocolViolation = SQLState(rawValue: "08P01")
+  /// `0A000`: not supported, by this server or in this place.
+  public static let featureNotSupported = SQLState(rawValue: "0A000")
   /// `22008`: a date or time does not fit the type.
   public static let datetimeFieldOverflow = SQLState(rawValue: "22008")
   /// `22023`: a parameter of a function or statement is invalid; our own mistake, not the data's.
@@ -36,6 +38,8 @@ public struct SQLState: RawRepresentable, Hashable, Sendable, CustomStringConver
   public static let checkViolation = SQLState(rawValue: "23514")
   /// `25001`: BEGIN inside a transaction.
   public static let activeTransaction = SQLState(rawValue: "25001")
+  /// `25006`: the transaction is read-only, as all are on a standby.
+  public static let readOnlyTransaction = SQLState(rawValue: "25006")
   /// `25P01`: COMMIT outside a transaction.
   public static let noActiveTransaction = SQLState(rawValue: "25P01")
   /// `25P02`: the transaction failed before; only a rollback ends it.

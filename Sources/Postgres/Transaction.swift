@@ -105,7 +105,7 @@ extension Connection {
 
   /// Rolls back, if a transaction is open. A connection that cannot do that is closed, and the server does it.
   public func rollback() {
-    guard isUsable, isInTransaction else { return }
+    guard isConnected, isInTransaction else { return }
     do {
       _ = try simple("ROLLBACK")
       if isInTransaction { close() }

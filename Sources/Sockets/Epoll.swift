@@ -12,6 +12,8 @@ public struct Interest: OptionSet, Sendable, Hashable {
   public static let readable = Interest(rawValue: 1)
   /// There is room to write.
   public static let writable = Interest(rawValue: 2)
+  /// The other side sends no more, whether or not all that it sent is read.
+  public static let peerFinished = Interest(rawValue: 4)
 }
 
 /// What epoll says about a descriptor.
@@ -27,6 +29,8 @@ public struct Readiness: OptionSet, Sendable, Hashable {
   public static let writable = Readiness(rawValue: 2)
   /// The connection is broken, or closed in both directions.
   public static let broken = Readiness(rawValue: 4)
+  /// The other side sends no more. Told only to those who ask for it.
+  public static let peerFinished = Readiness(rawValue: 8)
 }
 
 /// Who an event is for. The kernel reuses descriptor numbers at once; the id, never used twice in 4 billion, tells an
@@ -97,6 +101,7 @@ struct Epoll: ~Copyable {
     if event.events & topitems_epollin != 0 { readiness.insert(.readable) }
     if event.events & topitems_epollout != 0 { readiness.insert(.writable) }
     if event.events & (topitems_epollerr | topitems_epollhup) != 0 { readiness.insert(.broken) }
+    if event.events & topitems_epollrdhup != 0 { readiness.insert(.peerFinished) }
     return (Registration(packed: event.data.u64), readiness)
   }
 
@@ -109,6 +114,7 @@ struct Epoll: ~Copyable {
     var event = epoll_event()
     if interest.contains(.readable) { event.events |= topitems_epollin }
     if interest.contains(.writable) { event.events |= topitems_epollout }
+    if interest.contains(.peerFinished) { event.events |= topitems_epollrdhup }
     event.data.u64 = registration.packed
     let number = descriptor.rawValue
     _ = try call("\(name)") { epoll_ctl(number, operation, registration.descriptor, &event) }

@@ -1,3 +1,4 @@
+import CountStore
 import HTTP
 
 /// One address of the API. Every one takes GET, HEAD and OPTIONS.
@@ -15,10 +16,24 @@ extension Route {
     backend: Backend,
     maximumRows: Int,
     kept: KeptResults,
+    freshness: @escaping @Sendable () -> FreshnessLabel?,
+    timer: @escaping ReadinessEndpoint.After,
     observe: @escaping Observe
   ) -> [String: Route] {
-    let topItems = TopItemsEndpoint(backend: backend, maximumRows: maximumRows, kept: kept, observe: observe)
-    let series = SeriesEndpoint(backend: backend, maximumRows: maximumRows, kept: kept, observe: observe)
+    let topItems = TopItemsEndpoint(
+      backend: backend,
+      maximumRows: maximumRows,
+      kept: kept,
+      freshness: freshness,
+      observe: observe
+    )
+    let series = SeriesEndpoint(
+      backend: backend,
+      maximumRows: maximumRows,
+      kept: kept,
+      freshness: freshness,
+      observe: observe
+    )
     let locations = LocationsEndpoint(
       backend: backend,
       maximumRows: maximumRows,
@@ -26,7 +41,7 @@ extension Route {
       observe: observe
     )
     let items = ItemsEndpoint(backend: backend, maximumRows: maximumRows, kept: kept, observe: observe)
-    let readiness = ReadinessEndpoint(ask: backend.readiness, observe: observe)
+    let readiness = ReadinessEndpoint(ask: backend.readiness, after: timer, observe: observe)
     let status = StatusEndpoint(ask: backend.status, observe: observe)
     let openAPI = Answer(body: OpenAPIDocument.embedded, isRevalidated: true)
     var routes = [

@@ -8,6 +8,7 @@ struct SeriesEndpoint: Sendable {
   var backend: Backend
   var maximumRows: Int
   var kept: KeptResults
+  var freshness: @Sendable () -> FreshnessLabel?
   var observe: Observe
 
   func answer(_ asked: Asked, as format: Format) throws(APIError) -> Answer.Outcome {
@@ -25,15 +26,17 @@ struct SeriesEndpoint: Sendable {
       sample: SeriesRecord.sample,
       kept: kept,
       observe: observe
-    ) { [backend] _, begin, body throws in
+    ) { [backend, freshness] _, begin, body throws in
+      let freshness = freshness()
       let series = try backend.series(query)
       // Every item has the same buckets, so each time is written out once.
       let edges = Set(series.rows.flatMap { [$0.start, $0.end] }).sorted()
       let labels = series.labels
       let times = try clock.display([labels.from, labels.to, labels.watermark] + edges)
       let displayed = Dictionary(zip(edges, times.dropFirst(3)), uniquingKeysWith: { $1 })
-      try begin(Standing(query: query.topItems, labels: labels)) { json in
+      try begin(Standing(query: query.topItems, labels: labels, freshness: freshness)) { json in
         json.labels(labels, from: times[0], to: times[1], watermark: times[2])
+        json.freshness(freshness)
         json.name("bucket")
         json.string(series.bucket.rawValue)
       }

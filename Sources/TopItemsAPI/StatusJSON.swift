@@ -6,6 +6,10 @@ enum StatusJSON {
   static func body(_ status: SystemStatus) -> [UInt8] {
     var json = JSONWriter(capacity: 2048 + 320 * status.partitions.count)
     json.object { json in
+      json.name("now")
+      time(status.workers.now, &json)
+      json.name("freshness")
+      freshness(status.workers, &json)
       json.name("revision")
       json.integer(status.revision)
       json.name("watermark")
@@ -13,14 +17,23 @@ enum StatusJSON {
       json.name("fates")
       fates(total(status), &json)
       json.name("lag")
-      integer(lag(status), &json)
+      integer(status.workers.behind(at: status.workers.now), &json)
       json.name("dead_letters_kept")
       json.integer(status.deadLettersKept)
       json.name("quarantined")
       json.integer(status.quarantined)
       json.name("partitions")
       json.array { json in
-        for partition in status.partitions { write(partition, &json) }
+        let lags = status.workers.lags(at: status.workers.now)
+        for partition in status.partitions { write(partition, lag: lags[partition.key], &json) }
+      }
+      json.name("workers")
+      json.array { json in
+        for worker in status.workers.workers { write(worker, &json) }
+      }
+      json.name("forgotten")
+      json.array { json in
+        for topic in status.forgotten { write(topic, &json) }
       }
       json.name("cameras")
       json.object { json in
@@ -40,20 +53,49 @@ enum StatusJSON {
   private static func total(_ status: SystemStatus) -> FateCounts {
     var sum = FateCounts()
     for partition in status.partitions { sum += partition.fates }
+    for topic in status.forgotten { sum += topic.fates }
     return sum
   }
 
-  /// Known only if every partition's is.
-  private static func lag(_ status: SystemStatus) -> Int64? {
-    var sum: Int64 = 0
-    for partition in status.partitions {
-      guard let lag = partition.lag else { return nil }
-      sum &+= lag
+  private static func freshness(_ workers: WorkerReading, _ json: inout JSONWriter) {
+    let freshness = workers.freshness(at: workers.now)
+    json.object { json in
+      json.name("state")
+      json.string(freshness.name)
+      json.name("since")
+      time(freshness.since, &json)
+      json.name("seconds")
+      integer(
+        freshness.since.map { max(0, workers.now.microseconds &- $0.microseconds) / 1_000_000 },
+        &json
+      )
     }
-    return sum
   }
 
-  private static func write(_ partition: SystemStatus.Partition, _ json: inout JSONWriter) {
+  /// Nothing of where it runs or what went wrong there: that is for those who may read the table.
+  private static func write(_ worker: WorkerRecord, _ json: inout JSONWriter) {
+    json.object { json in
+      json.name("id")
+      json.string(worker.id)
+      json.name("version")
+      json.string(worker.version)
+      for (name, value) in [
+        ("started_at", worker.startedAt), ("seen_at", worker.seenAt), ("stopped_at", worker.stoppedAt),
+        ("last_commit_at", worker.lastCommitAt), ("behind_since", worker.behindSince),
+      ] as [(StaticString, Timestamp?)] {
+        json.name(name)
+        time(value, &json)
+      }
+      json.name("partitions")
+      json.integer(Int64(worker.partitions.count))
+      json.name("broker_reachable")
+      json.bool(worker.isBrokerReachable)
+      json.name("lag")
+      integer(worker.lag, &json)
+    }
+  }
+
+  private static func write(_ partition: SystemStatus.Partition, lag: Int64?, _ json: inout JSONWriter) {
     json.object { json in
       json.name("topic")
       json.string(partition.key.topic)
@@ -64,13 +106,26 @@ enum StatusJSON {
       json.name("log_end_offset")
       integer(partition.logEnd, &json)
       json.name("lag")
-      integer(partition.lag, &json)
+      integer(lag, &json)
       json.name("max_event_at")
       time(partition.maximumEventAt, &json)
       json.name("last_message_at")
       time(partition.lastMessageAt, &json)
       json.name("fates")
       fates(partition.fates, &json)
+    }
+  }
+
+  private static func write(_ topic: ForgottenTopic, _ json: inout JSONWriter) {
+    json.object { json in
+      json.name("topic")
+      json.string(topic.topic)
+      json.name("lost")
+      json.integer(topic.lost)
+      json.name("forgotten_at")
+      time(topic.forgottenAt, &json)
+      json.name("fates")
+      fates(topic.fates, &json)
     }
   }
 

@@ -1,3 +1,4 @@
+import Dispatch
 public import HTTP
 
 /// Receives what happens in the API; called on worker threads.
@@ -27,15 +28,20 @@ public struct TopItemsAPI: Sendable {
   private let settings: Settings
   private static let methods: [Method] = [.get, .head, .options]
 
+  /// Has work done later, on any thread; the work does not wait.
+  public typealias Timer = @Sendable (Duration, @escaping @Sendable () -> Void) -> Void
+
   /// - Parameters:
   ///   - odata: what answers under `/odata/v4/`; nil for nothing.
   ///   - shared: answers in memory, and live push; without it every question is asked anew, and nothing is pushed.
+  ///   - timer: for what must be answered in time; nil for Dispatch's.
   ///   - observe: receives what happens; it must not block for long.
   public init(
     backend: Backend,
     settings: Settings = Settings(),
     odata: ODataService? = nil,
     shared: SharedAnswers? = nil,
+    timer: Timer? = nil,
     observe: @escaping Observe = { _ in }
   ) {
     self.settings = settings
@@ -45,8 +51,15 @@ public struct TopItemsAPI: Sendable {
       backend: backend,
       maximumRows: settings.maximumRows,
       kept: KeptResults(capacity: settings.keptBytes),
+      freshness: { shared?.freshness.label },
+      timer: timer ?? Self.later,
       observe: observe
     )
+  }
+
+  private static let later: Timer = { delay, work in
+    let nanoseconds = Int(max(.zero, min(delay, .seconds(3600))) / .nanoseconds(1))
+    DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(nanoseconds), execute: work)
   }
 
   /// Answers one request. HEAD gets the response of GET, body included: it is counted, and the encoder drops it.
@@ -173,7 +186,7 @@ public struct TopItemsAPI: Sendable {
     return shared.live.follow(
       question,
       head: head,
-      lastEventID: request.fields["Last-Event-ID"].flatMap { Int64($0) },
+      lastEventID: request.fields["Last-Event-ID"].flatMap(EventID.init(text:)),
       problem: problem
     )
   }

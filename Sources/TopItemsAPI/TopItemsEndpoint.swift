@@ -6,6 +6,7 @@ struct TopItemsEndpoint: Sendable {
   var backend: Backend
   var maximumRows: Int
   var kept: KeptResults
+  var freshness: @Sendable () -> FreshnessLabel?
   var observe: Observe
 
   func answer(_ asked: Asked, as format: Format) throws(APIError) -> Answer.Outcome {
@@ -38,8 +39,9 @@ struct TopItemsEndpoint: Sendable {
       kept: kept,
       observe: observe,
       isShort: parameters.isShort
-    ) { [backend] pace, begin, body throws in
+    ) { [backend, freshness] pace, begin, body throws in
       var record = sample
+      let freshness = freshness()
       try backend.eachTopItem(
         query,
         pace,
@@ -48,9 +50,15 @@ struct TopItemsEndpoint: Sendable {
             head.from, head.to, head.watermark, head.previous?.lowerBound, head.previous?.upperBound,
           ])
           (record.start, record.end) = (times[0], times[1])
-          let standing = Standing(query: query, labels: head.labels, isTied: head.isTiedAtCutoff)
+          let standing = Standing(
+            query: query,
+            labels: head.labels,
+            freshness: freshness,
+            isTied: head.isTiedAtCutoff
+          )
           try begin(standing) { json in
             json.labels(head.labels, from: times[0], to: times[1], watermark: times[2])
+            json.freshness(freshness)
             json.name("tie_at_cutoff")
             json.bool(head.isTiedAtCutoff)
             guard query.comparesPrevious else { return }
@@ -82,6 +90,19 @@ extension JSONWriter {
     string(labels.state.rawValue)
     name("lag")
     if let lag = labels.lag { integer(lag) } else { null() }
+  }
+
+  /// The state of the workers; null where it is not known.
+  mutating func freshness(_ label: FreshnessLabel?) {
+    name("freshness")
+    guard let label else { return null() }
+    object { json in
+      json.name("state")
+      json.string(label.name)
+      json.name("since")
+      // In UTC, whatever zone the counts are shown in: it is of the system, not of the cameras.
+      json.time(DisplayTime(label.since))
+    }
   }
 
   mutating func span(from: DisplayTime, to: DisplayTime) {

@@ -1,4 +1,6 @@
 import CountStore
+import CountStore
+import Counting
 import Dispatch
 import HTTPServer
 import Locks
@@ -28,6 +30,52 @@ extension SharedAnswers {
       [.init(Double(statistics.computations))]
     )
     page.gauge("topitems_streams", "Clients that follow an answer.", [.init(Double(streams))])
+  }
+
+  /// Whether workers run and keep up, for Prometheus. What is not known is not there.
+  func writeFreshness(to page: inout Exposition) {
+    page.gauge(
+      "topitems_database_up",
+      "1 while PostgreSQL answers the connection that listens for changes.",
+      [.init(isListening ? 1 : 0)]
+    )
+    let known = freshness.reading()
+    func single(_ value: Double?) -> [Exposition.Sample] { value.map { [.init($0)] } ?? [] }
+    let state = known.map { $0.reading.freshness(at: $0.now) }
+    page.gauge(
+      "topitems_freshness",
+      "1 for the state of the counts: live, quiet, delayed or stopped.",
+      state.map { state in
+        Freshness.names.map { .init([("state", $0)], $0 == state.name ? 1 : 0) }
+      } ?? []
+    )
+    page.gauge(
+      "topitems_delay_seconds",
+      "Seconds for which the oldest message has waited, where counts are delayed; else 0.",
+      single(
+        known.flatMap { known in
+          guard case .delayed(let since, _) = state else { return state.map { _ in 0 } }
+          return max(0, Double(known.now.microseconds - since.microseconds) / 1_000_000)
+        }
+      )
+    )
+    page.gauge(
+      "topitems_behind_messages",
+      "Messages that are not counted, as brokers have told the workers.",
+      single(known.flatMap { $0.reading.behind(at: $0.now).map(Double.init) })
+    )
+    page.gauge(
+      "topitems_workers",
+      "Workers that run.",
+      single(known.map { Double($0.reading.living(at: $0.now).count) })
+    )
+    page.gauge(
+      "topitems_worker_seen_timestamp_seconds",
+      "When a worker was seen last, by the database's clock.",
+      single(
+        known.flatMap { $0.reading.workers.map(\.seenAt).max() }.map { Double($0.microseconds) / 1_000_000 }
+      )
+    )
   }
 }
 

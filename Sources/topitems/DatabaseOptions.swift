@@ -14,9 +14,13 @@ struct DatabaseOptions: ParsableArguments {
   /// - Parameters:
   ///   - command: shown by PostgreSQL as the connection's application name.
   ///   - statementTimeoutSeconds: after which the server gives a statement up; nil for never.
-  func connection(for command: String, statementTimeoutSeconds: Int?) throws -> ConnectionOptions {
+  ///   - writing: whether a standby, or a session that is read-only, is of no use.
+  func connection(for command: String, statementTimeoutSeconds: Int?, writing: Bool) throws
+    -> ConnectionOptions
+  {
     var options = ConnectionOptions(url: try EnvironmentOption.required("database-url", databaseURL))
     options.applicationName = "topitems \(command)"
+    options.needsToWrite = writing
     if let seconds = statementTimeoutSeconds {
       options.answerTimeout = seconds + 15
       options.settings = [

@@ -52,7 +52,9 @@ extension DeadLetters {
           << 20,
         timestampUnit: try EnvironmentOption.value("timestamp-unit", timestampUnit) ?? .automatic
       )
-      let connection = try Connection(database.connection(for: "dead-letters", statementTimeoutSeconds: 60))
+      let connection = try Connection(
+        database.connection(for: "dead-letters", statementTimeoutSeconds: 60, writing: !dryRun)
+      )
       defer { connection.close() }
       let store = CountStore(connection)
       var report = ReplayReport()
@@ -118,7 +120,9 @@ extension DeadLetters {
           all ? "--all and filters exclude each other." : "Say which ones by a filter, or give --all."
         )
       }
-      let connection = try Connection(database.connection(for: "dead-letters", statementTimeoutSeconds: 60))
+      let connection = try Connection(
+        database.connection(for: "dead-letters", statementTimeoutSeconds: 60, writing: !dryRun)
+      )
       defer { connection.close() }
       let store = CountStore(connection)
       if dryRun {

@@ -51,7 +51,9 @@ struct DeadLetters: ParsableCommand {
     func run() throws {
       let filter = try filter.filter()
       let limit = try Pages.limit(limit) ?? (json ? nil : 100)
-      let connection = try Connection(database.connection(for: "dead-letters", statementTimeoutSeconds: 60))
+      let connection = try Connection(
+        database.connection(for: "dead-letters", statementTimeoutSeconds: 60, writing: false)
+      )
       defer { connection.close() }
       let store = CountStore(connection)
       let count = try Pages.print(
@@ -95,7 +97,9 @@ struct DeadLetters: ParsableCommand {
     }
 
     func run() throws {
-      let connection = try Connection(database.connection(for: "dead-letters", statementTimeoutSeconds: 60))
+      let connection = try Connection(
+        database.connection(for: "dead-letters", statementTimeoutSeconds: 60, writing: false)
+      )
       defer { connection.close() }
       let position = MessagePosition(key: PartitionKey(topic: topic, partition: partition), offset: offset)
       guard let found = try CountStore(connection).deadLetter(at: position) else {

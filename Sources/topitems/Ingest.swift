@@ -20,7 +20,7 @@ struct Ingest: ParsableCommand {
         topitems ingest --drain                                  stop when all is counted
         topitems ingest --kafka security.protocol=SASL_SSL …     any setting of librdkafka
 
-      SIGTERM and SIGINT end it within 10 seconds, with nothing lost.
+      SIGTERM and SIGINT end it within 10 seconds, with nothing lost. SIGHUP does not end it.
       """
   )
 
@@ -96,7 +96,7 @@ struct Ingest: ParsableCommand {
   @Option(
     help: .option(
       "metrics-listen",
-      "Where /metrics (Prometheus) and /healthz are answered, such as 127.0.0.1:9090.",
+      "Where /metrics (Prometheus), /healthz and /readyz are answered, such as 127.0.0.1:9090.",
       default: "nowhere"
     )
   )
@@ -118,6 +118,7 @@ struct Ingest: ParsableCommand {
 
   func run() throws {
     StopSignal.listen()
+    ReloadSignal.listen()
     try KafkaLibrary.requireSupported()
     let options = try options()
     let logger = try CommandLog.logger(
@@ -130,9 +131,16 @@ struct Ingest: ParsableCommand {
     let listener = MetricsListener()
     let server = try metricsAddress().map { try listener.start(at: $0) }
     defer { server?.stop(deadline: .seconds(1)) }
+    if let server { logger.info("metrics and probes are at http://\(server.boundAddress)") }
     let worker = IngestionWorker(
       options,
-      isStopping: { StopSignal.isRequested },
+      isStopping: {
+        // A worker has nothing to read again: it takes its settings when it starts.
+        if ReloadSignal.take() {
+          logger.notice("SIGHUP ignored: to apply other settings, start the worker again")
+        }
+        return StopSignal.isRequested
+      },
       observe: {
         log.observe($0)
         listener.observe($0)
@@ -157,10 +165,11 @@ struct Ingest: ParsableCommand {
 
     let topics = try EnvironmentOption.value("topics", topics) ?? "raw_camera_events"
     var options = IngestionOptions(
-      database: try database.connection(for: "ingest", statementTimeoutSeconds: 30),
+      database: try database.connection(for: "ingest", statementTimeoutSeconds: 30, writing: true),
       topics: topics.split(separator: ",").map(String.init),
       kafka: configuration
     )
+    options.version = Release.version
     options.drain = try EnvironmentOption.flag("drain", drain)
     if let unit = try EnvironmentOption.value("timestamp-unit", timestampUnit) {
       options.timestampUnit = unit
@@ -169,7 +178,7 @@ struct Ingest: ParsableCommand {
     if let skew = try EnvironmentOption.value("allowed-skew", allowedSkew) {
       options.allowedSkewSeconds = try DurationOption.seconds(skew, "allowed-skew", atMost: 366 * 86_400)
     }
-    options.retention = try retention.policy()
+    options.retention = try retention.change(readsEnvironment: true)
     options.batchMessages =
       try NumberOption.value("batch-messages", batchMessages, in: 1...1_000_000) ?? options.batchMessages
     options.batchBytes =

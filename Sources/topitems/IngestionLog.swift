@@ -4,6 +4,7 @@ import Ingestion
 import Kafka
 import Locks
 import Logging
+import Synchronization
 
 /// Turns a worker's observations into log lines; batches are summed up into one line every ten seconds.
 final class IngestionLog: Sendable {
@@ -17,6 +18,8 @@ final class IngestionLog: Sendable {
   private static let interval: Duration = .seconds(10)
   private let logger: Logger
   private let sums = Lock(Sums())
+  /// Since the last heartbeat.
+  private let hasFailedToBeat = Atomic(false)
 
   init(_ logger: Logger) { self.logger = logger }
 
@@ -43,6 +46,8 @@ final class IngestionLog: Sendable {
     case .halted(let key, let reason): logger.critical("\(name(key)) is stopped: \(reason)")
     case .brokerError(let error): logger.warning("kafka: \(error)")
     case .kafka(let observation): tell(observation)
+    case .retention(let policy, let given): tell(policy, given)
+    case .clock(let check): if let complaint = check.complaint { logger.error("clock: \(complaint)") }
     case .maintained(let report):
       for line in RetentionText.lines(report) { logger.info("\(line)") }
     case .released(let report):
@@ -51,7 +56,12 @@ final class IngestionLog: Sendable {
         metadata: Self.metadata(report.fates)
       )
     case .maintenanceFailed(let error): logger.warning("background work, tried again soon: \(error)")
-    case .lag, .remembered: break
+    case .heartbeat: hasFailedToBeat.store(false, ordering: .relaxed)
+    case .heartbeatFailed(let error):
+      // Every second would be too much.
+      guard !hasFailedToBeat.exchange(true, ordering: .relaxed) else { return }
+      logger.warning("the worker's row was not written; servers call it stopped after 15 s: \(error)")
+    case .turned, .backgroundSucceeded: break
     case .stopped(let fates): logger.info("stopped", metadata: Self.metadata(fates))
     }
   }
@@ -78,6 +88,21 @@ final class IngestionLog: Sendable {
       "\(Int(Double(due.fates.total) / seconds)) messages/s in \(due.batches) batches of \(due.microseconds / Int64(due.batches)) µs on average",
       metadata: Self.metadata(due.fates)
     )
+  }
+
+  private func tell(_ policy: RetentionPolicy, _ given: RetentionChange) {
+    logger.info("retention as stored: \(RetentionText.lines(policy).joined(separator: ", "))")
+    let given = (policy: given.applied(to: policy), differing: given.differing(from: policy))
+    for setting in given.differing {
+      let (own, stored) = (given.policy[setting], policy[setting])
+      let name = setting.rawValue
+      logger.warning(
+        """
+        --\(name) \(RetentionText.length(own)) has no effect, the database keeps \(RetentionText.length(stored)); \
+        to change it: topitems retention set --\(name) \(RetentionText.length(own))
+        """
+      )
+    }
   }
 
   private func tell(_ observation: KafkaObservation) {

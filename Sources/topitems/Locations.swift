@@ -24,7 +24,7 @@ struct Locations: ParsableCommand {
           geographical_location_oid,geographical_location
           42,Gate A
 
-        Locations are added and renamed; none is removed without --replace. A file with a wrong row or with an oid \
+        Locations are added and renamed; none is removed without --replace, and more than half of all only with --yes. A file with a wrong row or with an oid \
         that is there twice is refused whole. Running servers show the names at once.
 
           topitems locations import locations.csv --dry-run
@@ -38,14 +38,28 @@ struct Locations: ParsableCommand {
     // Without a variable: forgotten in an environment, it would remove locations.
     @Flag(help: "Remove the locations that the file does not have; their counts stay.")
     var replace = false
+    @Flag(help: "With --replace: also when more than half of all names go.")
+    var yes = false
 
     func run() throws {
       let dryRun = try EnvironmentOption.flag("dry-run", dryRun)
       let locations = try parse(InputFile.read(file))
-      let connection = try Connection(database.connection(for: "locations", statementTimeoutSeconds: 60))
+      let connection = try Connection(
+        database.connection(for: "locations", statementTimeoutSeconds: 60, writing: !dryRun)
+      )
       defer { connection.close() }
-      let changes = try CountStore(connection).importLocations(locations, replace: replace, dryRun: dryRun)
+      let changes = try CountStore(connection).importLocations(
+        locations,
+        replace: replace,
+        isConfirmed: yes,
+        dryRun: dryRun
+      )
       show(changes, dryRun: dryRun, replace: replace)
+      if changes.isRefused, !dryRun {
+        throw RefusedError(
+          description: "nothing was changed: more than half of all names would go; see --yes"
+        )
+      }
     }
 
     private func parse(_ bytes: [UInt8]) throws -> [Location] {
@@ -62,10 +76,13 @@ struct Locations: ParsableCommand {
         for (old, new) in changes.renamed { print("~ \(old.oid) \(old.name) → \(new.name)") }
         if replace { for location in changes.missing { print("- \(location.oid) \(location.name)") } }
       }
+      let share = changes.isRefused ? " of \(changes.storedBefore), which needs --yes" : ""
       let missing =
-        replace ? "\(changes.missing.count) removed" : "\(changes.missing.count) not in the file, kept"
+        replace
+        ? "\(changes.missing.count) removed\(share)" : "\(changes.missing.count) not in the file, kept"
       print(
-        "\(changes.added.count) added, \(changes.renamed.count) changed, \(missing)\(dryRun ? " (dry run)" : "")"
+        "\(changes.added.count) added, \(changes.renamed.count) changed, \(missing)"
+          + (dryRun ? " (dry run)" : changes.isRefused ? " (refused)" : "")
       )
     }
   }

@@ -17,7 +17,8 @@ struct MessageSender {
     self.topics = topics
     var configuration = Configuration(brokers: brokers)
     configuration["client.id"] = "topitems-simulate"
-    configuration["linger.ms"] = "5"
+    // As a gateway of cameras batches. Each fetch from the development broker looks through all batches of a partition.
+    configuration["linger.ms"] = "100"
     configuration["acks"] = "all"
     // Otherwise a retry may store a message twice: a duplicate that the truth does not know of.
     configuration["enable.idempotence"] = "true"

@@ -1,4 +1,3 @@
-import Counting
 import Glibc
 import HTTP
 import HTTPServer
@@ -7,18 +6,18 @@ import Locks
 import Prometheus
 import Sockets
 
-/// The worker's small HTTP listener: `/metrics` for Prometheus, `/healthz` for a supervisor.
+/// The worker's small HTTP listener: `/metrics` for Prometheus, `/healthz` and `/readyz` for an orchestrator.
 final class MetricsListener: Sendable {
   private struct State: Sendable {
     var metrics = IngestionMetrics()
-    var health = IngestionHealth(now: MetricsListener.monotonicMicroseconds())
+    var health = IngestionHealth()
   }
 
   private let state = Lock(State())
 
   /// Takes note of an observation; from any thread.
   func observe(_ observation: IngestionObservation) {
-    let now = Self.monotonicMicroseconds()
+    let now = ContinuousClock.now
     state.withLock {
       $0.metrics.note(observation)
       $0.health.note(observation, now: now)
@@ -41,21 +40,32 @@ final class MetricsListener: Sendable {
     if let refusal = Response.refusal(ofWriting: request) { return refusal }
     switch request.target.decodedPath {
     case "/metrics":
-      let text = state.withLock { $0.metrics.exposition() }
+      let wallClock = Self.wallClock()
+      let text = state.withLock { state in
+        var page = Exposition()
+        state.metrics.write(to: &page)
+        state.health.write(to: &page, now: .now, wallClock: wallClock)
+        return page.text
+      }
       return Response(status: .ok, text: text, contentType: Exposition.contentType)
     case "/healthz":
-      guard let complaint = state.withLock({ $0.health.complaint(now: Self.monotonicMicroseconds()) }) else {
+      guard let stall = state.withLock({ $0.health.stall(at: .now) }) else {
         return Response(status: .ok, text: "ok\n")
       }
-      return Response(status: .serviceUnavailable, text: complaint + "\n")
+      return Response(status: .serviceUnavailable, text: stall + "\n")
+    case "/readyz":
+      let reasons = state.withLock { $0.health.unreadiness(at: .now) }
+      guard !reasons.isEmpty else { return Response(status: .ok, text: "ready\n") }
+      return Response(status: .serviceUnavailable, text: reasons.map { "\($0)\n" }.joined())
     default:
-      return Response(status: .notFound, text: "here are /metrics and /healthz\n")
+      return Response(status: .notFound, text: "here are /metrics, /healthz and /readyz\n")
     }
   }
 
-  private static func monotonicMicroseconds() -> Int64 {
+  /// Seconds since 1970.
+  private static func wallClock() -> Double {
     var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1_000_000_000
   }
 }

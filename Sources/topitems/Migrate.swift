@@ -17,7 +17,9 @@ struct Migrate: ParsableCommand {
   @OptionGroup var database: DatabaseOptions
 
   func run() throws {
-    let connection = try Connection(database.connection(for: "migrate", statementTimeoutSeconds: nil))
+    let connection = try Connection(
+      database.connection(for: "migrate", statementTimeoutSeconds: nil, writing: true)
+    )
     defer { connection.close() }
     let store = CountStore(connection)
     let applied = try store.migrate()

@@ -16,7 +16,7 @@ enum Pages {
       do throws(PostgresError) {
         return try body()
       } catch {
-        guard error.kind == .server, ["40", "55"].contains(error.class) else { throw error }
+        guard error.remedy == .retryTransaction else { throw error }
         usleep(backoff)
         backoff *= 2
       }

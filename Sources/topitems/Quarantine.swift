@@ -58,7 +58,9 @@ struct Quarantine: ParsableCommand {
 
     func run() throws {
       let filter = try filter.filter(reason: reason?.fate)
-      let connection = try Connection(database.connection(for: "quarantine", statementTimeoutSeconds: 60))
+      let connection = try Connection(
+        database.connection(for: "quarantine", statementTimeoutSeconds: 60, writing: false)
+      )
       defer { connection.close() }
       let store = CountStore(connection)
       let limit = try Pages.limit(limit) ?? (json ? nil : 100)
@@ -85,10 +87,10 @@ struct Quarantine: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Count those whose time has come, exactly once.",
       discussion: """
-        With --late also late ones, as far as it is certain that they count at most once: no identifier has been \
-        forgotten since the database was made. Where that is not so, --force-late counts them all the same; one that \
-        was counted long ago, and is forgotten, then counts a second time. Either way an identifier that is still \
-        known makes it a duplicate.
+        With --late also late ones, as far as it is certain that they count at most once: they are newer than every \
+        event whose identifier has been purged ('topitems floor show' tells until when). --force-late counts the \
+        others all the same; one that was counted long ago, and whose identifier is purged, then counts a second \
+        time. Either way an identifier that is still known makes it a duplicate.
         """
     )
 
@@ -105,7 +107,9 @@ struct Quarantine: ParsableCommand {
       let limit = try Pages.limit(limit) ?? .max
       let cameras =
         try NumberOption.value("max-cameras", maxCameras, in: 0...10_000_000) ?? CameraLedger.defaultLimit
-      let connection = try Connection(database.connection(for: "quarantine", statementTimeoutSeconds: 60))
+      let connection = try Connection(
+        database.connection(for: "quarantine", statementTimeoutSeconds: 60, writing: true)
+      )
       defer { connection.close() }
       let store = CountStore(connection)
       var report = ReleaseReport()

@@ -1,8 +1,8 @@
 import ArgumentParser
 import CountStore
 
-/// What is kept for how long: options of the worker, which sees to it in the background, and of `topitems retention`.
-/// They should say the same everywhere; where they differ, the shortest time wins.
+/// What is kept for how long: options of the worker, for a database that has no such settings yet, and of
+/// `topitems retention set`.
 struct RetentionOptions: ParsableArguments {
   @Option(
     help: .option(
@@ -29,27 +29,48 @@ struct RetentionOptions: ParsableArguments {
     )
   )
   var keepHours: String?
-  @Option(help: .option("keep-dead-letters", "How long dead letters are kept.", default: "for ever"))
+  @Option(
+    help: .option("keep-dead-letters", "How long dead letters are kept, or for-ever.", default: "for-ever")
+  )
   var keepDeadLetters: String?
-  @Option(help: .option("keep-quarantine", "How long quarantined events are kept.", default: "for ever"))
+  @Option(
+    help: .option(
+      "keep-quarantine",
+      "How long quarantined events are kept, or for-ever.",
+      default: "for-ever"
+    )
+  )
   var keepQuarantine: String?
 
   /// A thousand years: PostgreSQL's calendar ends, or rather begins, 5,000 years later.
   private static let longest: Int64 = 1000 * 366 * 86_400
+  private static let forEver = "for-ever"
 
-  func policy() throws -> RetentionPolicy {
-    var policy = RetentionPolicy()
-    policy.dedupHorizon = try seconds("dedup-horizon", dedupHorizon) ?? policy.dedupHorizon
-    policy.minutes = try seconds("keep-minutes", keepMinutes) ?? policy.minutes
-    policy.hours = try seconds("keep-hours", keepHours) ?? policy.hours
-    policy.deadLetters = try seconds("keep-dead-letters", keepDeadLetters)
-    policy.quarantine = try seconds("keep-quarantine", keepQuarantine)
-    return policy
+  private func typed(_ setting: RetentionSetting) -> String? {
+    switch setting {
+    case .dedupHorizon: dedupHorizon
+    case .minutes: keepMinutes
+    case .hours: keepHours
+    case .deadLetters: keepDeadLetters
+    case .quarantine: keepQuarantine
+    }
   }
 
-  private func seconds(_ name: String, _ typed: String?) throws -> Int64? {
-    try EnvironmentOption.value(name, typed).map {
-      try DurationOption.seconds($0, name, atMost: Self.longest)
+  /// What was typed.
+  /// - Parameter readsEnvironment: what was not typed is taken from its variable. Not where it changes what is stored: a
+  ///   variable that was meant for a worker must not.
+  func change(readsEnvironment: Bool) throws -> RetentionChange {
+    var change = RetentionChange()
+    for setting in RetentionSetting.allCases {
+      let name = setting.rawValue
+      let typed = typed(setting)
+      guard let text = readsEnvironment ? try EnvironmentOption.value(name, typed) : typed else { continue }
+      if setting.mayBeForEver, text == Self.forEver {
+        change.lengths[setting] = .forEver
+      } else {
+        change.lengths[setting] = .seconds(try DurationOption.seconds(text, name, atMost: Self.longest))
+      }
     }
+    return change
   }
 }

@@ -103,6 +103,7 @@ struct Serve: ParsableCommand {
     )
   )
   var unsentMemory: Int?
+  @OptionGroup var spool: SpoolOptions
   @Option(help: .option("max-streams", "Clients at one time that follow answers live.", default: "10000"))
   var maxStreams: Int?
   @Option(help: .option("log-format", "text or json (one object a line).", default: "text"))
@@ -135,6 +136,7 @@ struct Serve: ParsableCommand {
     if let mebibytes = try NumberOption.value("unsent-memory", unsentMemory, in: 1...1_000_000) {
       limits.unsentBodies = mebibytes << 20
     }
+    try spool.apply(to: &limits)
     let maximumRows = try NumberOption.value("max-rows", maxRows, in: 1...10_000_000) ?? 100_000
     let script = try EnvironmentOption.value("tableau-script", tableauScript) ?? WebPages.tableauScript
     guard let pages = WebPages(tableauScript: script) else {
@@ -148,7 +150,7 @@ struct Serve: ParsableCommand {
     let answerMemory = try NumberOption.value("answer-memory", answerMemory, in: 0...1_000_000) ?? 64
     let maximumStreams = try NumberOption.value("max-streams", maxStreams, in: 0...1_000_000) ?? 10_000
 
-    var options = try database.connection(for: "serve", statementTimeoutSeconds: seconds)
+    var options = try database.connection(for: "serve", statementTimeoutSeconds: seconds, writing: false)
     options.settings += [("default_transaction_read_only", "on")] + CountStore.readerSettings
     let log = ServerLog(
       try CommandLog.logger(
@@ -165,8 +167,8 @@ struct Serve: ParsableCommand {
     // and of readiness, which is held for no longer than a millisecond.
     let pool = ConnectionPool(options, size: workers, queueBound: workers)
     let zones = ConnectionPool(options, size: 1, queueBound: 2 * workers + 1)
-    // A client that is slow to take rows must neither be cut off by the time limit of a statement nor keep the others
-    // from theirs. Between two rows the limit holds; a server process whose client is gone ends by itself.
+    // A worker may wait for a slow client where the spool has no more room, which must not meet the time limit of a
+    // statement. Between two rows the limit holds; a server process whose client is gone ends by itself.
     var patient = options
     patient.answerTimeout = seconds
     patient.settings += [("statement_timeout", "0"), ("client_connection_check_interval", "1s")]
@@ -181,12 +183,13 @@ struct Serve: ParsableCommand {
       maximumStreams: maximumStreams,
       workers: workers
     )
+    let outcomes = QuestionOutcomes()
     let api = TopItemsAPI(
-      backend: Backend(pool: pool, streams: streams, zones: zones),
+      backend: Backend(pool: pool, streams: streams, zones: zones, outcomes: outcomes),
       settings: settings,
       odata: ODataService(
-        read: Backend.rows(pool),
-        stream: Backend.rows(streams),
+        read: Backend.rows(pool, outcomes),
+        stream: Backend.rows(streams, outcomes),
         observe: { log.observe($0) }
       ),
       shared: answers.shared,
@@ -225,6 +228,7 @@ struct Serve: ParsableCommand {
               [.init(Double(accessLog?.dropped ?? 0))]
             )
             answers.shared.write(to: &page)
+            answers.shared.writeFreshness(to: &page)
             certificate?.write(to: &page)
           }
         )

@@ -41,6 +41,8 @@ final class ServerLog: Sendable {
     case .certificateRejected(let error):
       logger.error("the changed certificate cannot be used, the old one stays in use: \(error)")
     case .acceptPaused(let error): logger.warning("cannot accept connections for the moment: \(error)")
+    case .spoolFailed(let error):
+      logger.error("the file of --spool-folder failed; streamed answers wait for their clients: \(error)")
     case .loopFailed(let error): logger.critical("an event loop has failed: \(error)")
     case .stopped(let cut):
       logger.info(cut == 0 ? "stopped" : "stopped; \(cut) requests were not done in time")
@@ -64,7 +66,7 @@ final class ServerLog: Sendable {
     case .attached(.listening): logger.info("listening for changes; answers are kept in memory")
     case .attached(.polling):
       logger.notice("PostgreSQL takes no LISTEN here (a standby?); changes are polled for every 100 ms")
-    case .heard: break
+    case .heard, .workers: break
     case .detached(let error):
       guard let suppressed = admit() else { return }
       logger.warning(

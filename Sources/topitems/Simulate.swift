@@ -15,6 +15,8 @@ struct Simulate: ParsableCommand {
       start time alone: the same ones make the same messages, byte for byte. Event times follow the rate, from the \
       start time on. With --rate 0 they lie before the start time: a backlog, as if sent at 2,000 a second.
 
+      Messages wait up to 100 ms to be sent together, as at a gateway of cameras; --kafka linger.ms=0 sends each at once.
+
         topitems simulate --rate 5000 --duplicates 0.1 --late 0.01
         topitems simulate --rate 0 --count 1000000 --seed 1 --truth truth.ndjson
 

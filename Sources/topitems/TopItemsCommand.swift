@@ -23,15 +23,23 @@ struct TopItemsCommand: ParsableCommand {
 
       Exit status: 0 done, 1 failed, 2 wrong usage.
       """,
-    version: "topitems 0.1.0",
+    version: "topitems \(Release.version)",
     subcommands: [
       Migrate.self, Ingest.self, Serve.self, Simulate.self, Locations.self, DeadLetters.self, Quarantine.self,
-      RetentionCommand.self,
+      RetentionCommand.self, FloorCommand.self, Topics.self,
     ]
   )
 
   /// Parses and runs the command that was asked for.
   static func main() {
+    guard !CommandLine.arguments.isEmpty else {
+      StandardError.write(
+        "Error: the arguments cannot be read: Swift's run time takes them from /proc/self/cmdline, and /proc is not "
+          + "mounted. Mount it, as by 'mount -t proc proc /proc'."
+      )
+      leave(EXIT_FAILURE)
+    }
+    HangUpSignal.ignoreWithoutTerminal()
     var type: (any ParsableCommand.Type)?
     do {
       var command = try parseAsRoot()
@@ -52,4 +60,9 @@ struct TopItemsCommand: ParsableCommand {
     fflush(nil)
     _exit(status)
   }
+}
+
+/// What this binary is called.
+enum Release {
+  static let version = "0.1.0"
 }

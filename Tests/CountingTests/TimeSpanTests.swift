@@ -53,4 +53,20 @@ struct TimeSpanTests {
     #expect(TimeSpan(microseconds: -1) == nil)
     #expect(TimeSpan(microseconds: 1)?.microseconds == 1)
   }
+
+  @Test(
+    "is written as it is read, in whole seconds",
+    arguments: [
+      ("P7D", "P7D"), ("PT36H", "P1DT12H"), ("PT5M", "PT5M"), ("PT1S", "PT1S"), ("P1W", "P7D"),
+      ("P1DT1H1M1S", "P1DT1H1M1S"), ("PT90M", "PT1H30M"),
+    ]
+  )
+  func writing(read: String, written: String) throws {
+    #expect(try #require(TimeSpan(iso8601: read)).iso8601 == written)
+  }
+
+  @Test("a span of less than a second is written as none")
+  func short() throws {
+    #expect(try #require(TimeSpan(microseconds: 999_999)).iso8601 == "PT0S")
+  }
 }

@@ -5,7 +5,7 @@ import Testing
 extension EndToEnd {
   @Suite("PostgreSQL restarts under load")
   struct DatabaseRestartTests {
-    @Test("the worker survives crashes of PostgreSQL, catches up within 30 s, and counts exactly")
+    @Test("the worker survives crashes of PostgreSQL, catches up, and counts exactly")
     func restart() throws {
       let cluster = try PostgresCluster()
       defer { cluster.remove() }
@@ -13,21 +13,29 @@ extension EndToEnd {
       try deployment.migrate()
       let truthFile = try TemporaryFile("truth")
       let worker = try deployment.worker(sessionMilliseconds: 2500)
-      let simulator = try deployment.simulator(["--rate", "4000", "--count", "60000"], truth: truthFile)
+      let simulator = try deployment.simulator(["--rate", "4000"], truth: truthFile)
       try worker.waitForErrors(containing: committed, within: .seconds(30))
       for pause in [0.2, 1, 2.5] {
         try cluster.stop(.immediate)
         Thread.sleep(forTimeInterval: pause)
         try cluster.start()
-        let before = try deployment.accountedFor(deployment.connect())
-        try worker.waitUntil(within: .seconds(30), "it goes on") {
-          try deployment.accountedFor(deployment.connect()) > before + 2000
+        let connection = try deployment.connect()
+        let before = try deployment.accountedFor(connection)
+        var reached = before
+        try worker.waitUntil(within: .seconds(30), "it goes on", seen: { "\(reached) messages" }) {
+          reached = try deployment.accountedFor(connection)
+          return reached > before + 2000
         }
       }
+      // Crashes take longer on a busy machine: the stream ends after them, whenever that is.
+      simulator.signal(15)
       #expect(try simulator.wait(within: .seconds(60)) == .exited(0), "\(simulator.story)")
       let truth = try TruthFile(truthFile.path)
-      try worker.waitUntil(within: .seconds(30), "it has caught up") {
-        try deployment.accountedFor(deployment.connect()) == truth.summary.messages
+      let connection = try deployment.connect()
+      var reached: Int64 = 0
+      try worker.waitUntil(within: .seconds(30), "it has caught up", seen: { "\(reached) messages" }) {
+        reached = try deployment.accountedFor(connection)
+        return reached == truth.summary.messages
       }
       #expect(worker.errors.contains("retrying"))
       // The same process all the time: a worker that had ended would have failed the waits above.

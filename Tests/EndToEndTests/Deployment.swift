@@ -80,7 +80,7 @@ struct Deployment: Sendable {
 
   /// Sends one event for each item name, with the current time and an identifier of its own, and waits for the
   /// delivery.
-  func send(_ items: [String], location: Int64 = 1) throws {
+  func send(_ items: [String], location: Int64 = 1, topic: String? = nil) throws {
     var configuration = Configuration(brokers: brokers)
     configuration["linger.ms"] = "0"
     let producer = try Producer(configuration)
@@ -89,7 +89,7 @@ struct Deployment: Sendable {
       let event =
         #"{"geographical_location_oid":\#(location),"video_camera_oid":1,"item_name":"\#(item)","#
         + #""detection_oid":\#(Int64.random(in: 1 ... .max)),"timestamp_detected":\#(Int64(Date().timeIntervalSince1970))}"#
-      try Array(event.utf8).withUnsafeBytes { try producer.produce(topic: topic, payload: $0) }
+      try Array(event.utf8).withUnsafeBytes { try producer.produce(topic: topic ?? self.topic, payload: $0) }
     }
     try producer.flush(timeout: 10_000)
     guard producer.delivered == items.count else { throw TestSupportError("the events were not delivered") }

@@ -5,21 +5,26 @@ import Testing
 /// The main promise, on real parts: whatever happens to the workers, each detection is counted exactly once.
 @Suite("Workers that are killed")
 struct KillTests {
-  @Test("300,000 events at 5,000/s are counted exactly once, although the worker is killed again and again")
+  @Test("a minute of 5,000 events/s is counted exactly once, although the worker is killed again and again")
   func exactlyOnce() async throws {
     // A thread of its own: this takes more than a minute, and other tests share few threads.
     let report = try await onThread {
       try Deployment.with { try KilledWorkers($0, seed: .random(in: .min ... .max)).run() }
     }
     let about = Comment(rawValue: report.description)
-    #expect(report.kills.count >= 5, about)
+    #expect(report.kills.count >= KillReport.leastKills, about)
     #expect(report.kills.allSatisfy { $0.delayMilliseconds <= 300 && $0.advancedBy > 0 }, about)
-    #expect(report.kills.count { $0.isShared } >= 2, "killed while two workers shared the group: \(about)")
+    let sharedKills = report.kills.count { $0.isShared }
+    #expect(sharedKills >= KillReport.leastSharedKills, "killed while two workers shared the group: \(about)")
     #expect(report.sharedSeconds >= report.streamSeconds / 2, about)
-    #expect(report.summary.messages == 300_000, about)
-    #expect(report.summary.duplicates > 25_000 && report.summary.dead_letters > 2_000, about)
-    #expect(report.streamSeconds >= 58, "at most 5,000 events a second: \(about)")
-    #expect(report.observations > 50, about)
+    #expect(report.streamSeconds >= 60, about)
+    #expect(
+      Double(report.summary.messages) <= report.streamSeconds * 5000 + 5000,
+      "no faster than that: \(about)"
+    )
+    #expect(report.summary.messages >= 100_000, about)
+    #expect(report.summary.duplicates > 8_000 && report.summary.dead_letters > 500, about)
+    #expect(report.observations > 10, about)
     #expect(report.observedProblems == [], "I3 and I4, while it ran: \(about)")
     #expect(report.databaseDifferences == [], "I1, I2, I4 and I5: \(about)")
     #expect(report.answerDifferences == [], "the API's answers: \(about)")
@@ -51,6 +56,9 @@ struct KillReport: Sendable, CustomStringConvertible {
         + "\(delayMilliseconds) ms after a commit, \(advancedBy) messages on"
     }
   }
+
+  static let leastKills = 5
+  static let leastSharedKills = 2
 
   var seed: UInt64
   var kills: [Kill]

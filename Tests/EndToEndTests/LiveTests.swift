@@ -30,7 +30,9 @@ extension EndToEnd {
         }
         let events = stream.output.components(separatedBy: "\n\n").filter { $0.contains("event: top-items") }
         let revisions = events.compactMap { event in
-          event.split(separator: "\n").first { $0.hasPrefix("id: ") }.flatMap { Int64($0.dropFirst(4)) }
+          event.split(separator: "\n").first { $0.hasPrefix("id: ") }.flatMap {
+            Int64($0.dropFirst(4).prefix { $0 != "-" })
+          }
         }
         #expect(revisions.count == events.count && revisions == revisions.sorted())
 

@@ -64,6 +64,23 @@ extension EndToEnd {
       }
     }
 
+    @Test("--replace that removes more than half of the names is refused, until it is repeated with --yes")
+    func massRemoval() throws {
+      try withDatabase { url in
+        #expect(try load(url, ["-"], input: "\(header)\n1,Gate A\n2,Dock\n3,Pier\n").ending == .exited(0))
+        let file = "\(header)\n3,Pier\n"
+        let dry = try load(url, ["-", "--replace", "--dry-run"], input: file)
+        #expect(dry.ending == .exited(0), "\(dry)")
+        #expect(dry.output.contains("2 removed of 3, which needs --yes (dry run)"), "\(dry)")
+        let refused = try load(url, ["-", "--replace"], input: file)
+        #expect(refused.ending == .exited(1) && refused.errors.contains("--yes"), "\(refused)")
+        #expect(try names(url) == [1: "Gate A", 2: "Dock", 3: "Pier"])
+        let done = try load(url, ["-", "--replace", "--yes"], input: file)
+        #expect(done.output == "0 added, 0 changed, 2 removed\n", "\(done)")
+        #expect(try names(url) == [3: "Pier"])
+      }
+    }
+
     @Test(
       "a file with a bad row is refused whole, with the line's number",
       arguments: [

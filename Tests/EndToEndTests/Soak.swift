@@ -4,9 +4,11 @@ import Postgres
 import TestSupport
 
 /// Two lasting workers, a third one that comes and goes, somebody who ends PostgreSQL's sessions, and a lasting worker
-/// that is stopped inside COPY for longer than its session with Kafka lasts.
+/// that is stopped inside COPY for longer than its session with Kafka lasts. On a busy machine all of that takes longer:
+/// the stream flows until there was enough of each.
 struct Soak {
   struct Plan: Sendable {
+    /// How long at least.
     var seconds: Int
     var rate: Int
     /// Between two joins or leaves of the third worker.
@@ -15,6 +17,11 @@ struct Soak {
     var killSeconds = 2.0
     /// Between two stops of a worker; the first comes a quarter of that after the beginning.
     var stopSeconds = 60.0
+
+    /// How much of each there must be.
+    var leastJoins: Int { seconds / 15 }
+    var leastEndedSessions: Int { seconds / 4 }
+    static let leastStops = 1
   }
 
   private let deployment: Deployment
@@ -26,6 +33,8 @@ struct Soak {
   private var report = SoakReport()
   private var guest: ProcessRunner?
   private var stopped: Stopped?
+  /// The last time that a member came, left or was stopped, and how often the steady worker had got partitions by then.
+  private var lastChange = (time: ContinuousClock.now, assignments: 0)
 
   /// A worker that is stopped, the session that it holds locks with, and until when at least.
   private struct Stopped {
@@ -62,11 +71,12 @@ struct Soak {
     // Tansu looks through all of a partition's record batches for each fetch: few and large ones, or in the end it finds
     // none within a fetch's time.
     let simulator = try deployment.simulator(
-      ["--rate", "\(plan.rate)", "--count", "\(plan.seconds * plan.rate)", "--kafka", "linger.ms=200"],
+      ["--rate", "\(plan.rate)", "--kafka", "linger.ms=200"],
       truth: truthFile
     )
     let began = ContinuousClock.now
     try disturb(simulator, steady: steady, victim: victim, since: began)
+    simulator.signal(SIGTERM)
     let ending = try simulator.wait(within: .seconds(60))
     guard ending == .exited(0) else { throw TestSupportError("simulate: \(ending)\(simulator.story)") }
     report.seconds = (ContinuousClock.now - began) / .seconds(1)
@@ -84,7 +94,15 @@ struct Soak {
     return report
   }
 
-  /// What the workers are exposed to, until the stream ends.
+  /// Whether all that the plan is about has happened; or it is hopeless.
+  private func isEnough(after time: Duration) -> Bool {
+    if time >= .seconds(plan.seconds * 2 + 240) { return true }
+    return time >= .seconds(plan.seconds) && report.memory.count >= 2 && stopped == nil
+      && report.stops >= Plan.leastStops && report.joins >= plan.leastJoins
+      && report.endedSessions >= plan.leastEndedSessions
+  }
+
+  /// What the workers are exposed to, until it is enough.
   private mutating func disturb(
     _ simulator: ProcessRunner,
     steady: ProcessRunner,
@@ -96,25 +114,32 @@ struct Soak {
     var nextStop = began + .seconds(min(plan.stopSeconds, Double(plan.seconds)) / 4)
     var nextLook = began + .seconds(min(30, Double(plan.seconds) / 3))
     let lastLook = began + .seconds(Double(plan.seconds) - 2)
-    while simulator.isRunning {
-      for worker in [steady, victim] where !worker.isRunning {
+    while !isEnough(after: ContinuousClock.now - began) {
+      for worker in [steady, victim, simulator] where !worker.isRunning {
         throw TestSupportError("\(worker.name) has ended\(worker.story)")
       }
       let now = ContinuousClock.now
-      if now >= nextChurn {
+      if now >= nextChurn, stopped == nil, isSettled(steady) {
         nextChurn = now + .seconds(plan.churnSeconds)
         try churn()
+        noteChange(steady)
       }
       if now >= nextKill {
         nextKill = now + .seconds(plan.killSeconds)
         try endASession()
         try noteSilence()
       }
-      // Late stops would still be going on at the end.
-      if now >= nextStop, stopped == nil, now < began + .seconds(plan.seconds - 10) {
-        if try stopInsideCopy(victim) { nextStop = now + .seconds(plan.stopSeconds) }
+      // Late stops would prolong it, unless there was none yet.
+      let isLate = now >= began + .seconds(plan.seconds - 10) && report.stops >= Plan.leastStops
+      if now >= nextStop, stopped == nil, !isLate, isSettled(steady) {
+        if try stopInsideCopy(victim) {
+          nextStop = now + .seconds(plan.stopSeconds)
+          noteChange(steady)
+        }
       }
+      let wasStopped = stopped != nil
       try resume(victim, steady: steady, isDue: false)
+      if wasStopped, stopped == nil { noteChange(steady) }
       if now >= nextLook, stopped == nil || now >= lastLook {
         nextLook = report.memory.isEmpty && now < lastLook ? lastLook : now + .seconds(3600)
         report.memory.append([steady, victim].map { $0.kibibytes("VmRSS") })
@@ -131,6 +156,17 @@ struct Soak {
   }
 
   // MARK: The disturbances
+
+  /// Whether the group knows of the last change. When a member leaves before it does, or is stopped and so leaves when
+  /// its session ends, Tansu may never give that group an assignment again.
+  private func isSettled(_ steady: ProcessRunner) -> Bool {
+    ContinuousClock.now - lastChange.time > .seconds(40)
+      || steady.count(of: "] assigned ") > lastChange.assignments
+  }
+
+  private mutating func noteChange(_ steady: ProcessRunner) {
+    lastChange = (.now, steady.count(of: "] assigned "))
+  }
 
   private mutating func churn() throws {
     if let leaving = guest {
@@ -157,9 +193,10 @@ struct Soak {
 
   /// Tries for a short while to stop the worker while it is inside COPY, and stays there.
   private mutating func stopInsideCopy(_ victim: ProcessRunner) throws -> Bool {
-    proxy.delay(milliseconds: 50)
+    // Slow batches are large ones; small ones do without COPY.
+    proxy.delay(milliseconds: 200)
     defer { proxy.delay(milliseconds: 0) }
-    let deadline = ContinuousClock.now + .seconds(2)
+    let deadline = ContinuousClock.now + .seconds(8)
     while ContinuousClock.now < deadline {
       guard let pid = try copyingSession() else {
         usleep(2000)
@@ -167,7 +204,7 @@ struct Soak {
       }
       victim.signal(SIGSTOP)
       // What is on its way through the proxy may still end the COPY.
-      usleep(300_000)
+      usleep(600_000)
       if try copyingSession() == pid {
         stopped = Stopped(
           backendPid: pid,

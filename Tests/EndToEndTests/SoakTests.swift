@@ -16,12 +16,12 @@ struct SoakTests {
     let about = Comment(rawValue: report.description)
     if environment["SOAK_PRINT"] != nil { print(report) }
     let summary = try #require(report.summary)
-    #expect(summary.messages == Int64(plan.seconds * plan.rate), about)
+    #expect(summary.messages >= Int64(plan.seconds * plan.rate / 2), about)
     #expect(summary.duplicates > summary.messages / 20, about)
-    #expect(report.stops >= 1, "stopped inside COPY: \(about)")
+    #expect(report.stops >= Soak.Plan.leastStops, "stopped inside COPY: \(about)")
     #expect(report.sessionsEndedByWorkers >= report.stops, about)
-    #expect(report.joins >= plan.seconds / 15 && report.leaves >= report.joins - 1, about)
-    #expect(report.endedSessions >= plan.seconds / 4, about)
+    #expect(report.joins >= plan.leastJoins && report.leaves >= report.joins - 1, about)
+    #expect(report.endedSessions >= plan.leastEndedSessions, about)
     #expect(report.problems == [], about)
   }
 }

@@ -46,6 +46,22 @@ extension EndToEnd {
       }
     }
 
+    @Test(
+      "without /proc, where Swift finds no arguments, it fails instead of doing something else",
+      .enabled(if: SmallVolume.isWanted, "left out, as FAULT_MOUNT=0 says"),
+      arguments: [["migrate"], ["--version"], []]
+    )
+    func withoutProc(arguments: [String]) throws {
+      // Hidden in a mount namespace of its own; that needs the right to mount, as a full disk does.
+      let hide = "mount -t tmpfs none /proc && exec \"$0\" \"$@\""
+      let run = try ProcessRunner(
+        "/usr/bin/unshare",
+        ["--mount", "sh", "-c", hide, ProcessRunner.binary()] + arguments
+      )
+      #expect(try run.wait(within: .seconds(20)) == .exited(1), "\(run.output)\(run.story)")
+      #expect(run.output == "" && run.errors.contains("/proc"), "\(run.output)\(run.story)")
+    }
+
     @Test("an unreadable variable is named; an empty one is as good as none")
     func variables() throws {
       let wrong = try ProcessRunner.run(

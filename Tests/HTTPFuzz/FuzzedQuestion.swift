@@ -1,4 +1,5 @@
 import CountStore
+import Counting
 import HTTP
 import Locks
 import TopItemsAPI
@@ -10,7 +11,8 @@ struct FuzzedQuestion: Fuzzed {
   private static let fields = [
     ("Accept", "application/json;odata.metadata=minimal;q=1.0,text/csv;q=0.9,*/*;q=0.1"),
     ("Accept-Encoding", "gzip;q=0.5, identity;q=0, *"), ("If-None-Match", "W/\"abc\", \"x\""),
-    ("Last-Event-ID", "88121"), ("Prefer", "odata.maxpagesize=2; respond-async, odata.continue-on-error"),
+    ("Last-Event-ID", "88121-quiet1793607332"),
+    ("Prefer", "odata.maxpagesize=2; respond-async, odata.continue-on-error"),
     ("OData-MaxVersion", "4.0"), ("Origin", "https://a.example"), ("X-Forwarded-Proto", "https, http"),
   ]
   /// Over a database in which nothing is, with answers in memory.
@@ -112,7 +114,8 @@ extension Backend {
           quarantined: 0,
           camerasKnown: 0,
           cameraProblems: [],
-          otherCameras: CameraTally()
+          otherCameras: CameraTally(),
+          workers: WorkerReading(now: Timestamp(microseconds: 0), lastMessageAt: nil, workers: [])
         )
       }
     )

@@ -19,7 +19,8 @@ final class TestClient {
   private(set) var descriptor: Int32
   private var buffer: [UInt8] = []
 
-  init(_ address: SocketAddress, receiveBuffer: Int32? = nil) throws {
+  /// - Parameter host: the last byte of an own address, 127.0.0.x.
+  init(_ address: SocketAddress, receiveBuffer: Int32? = nil, from host: UInt8? = nil) throws {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard descriptor >= 0 else { throw ClientError(call: "socket", code: errno) }
     if var size = receiveBuffer { setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, 4) }
@@ -32,6 +33,15 @@ final class TestClient {
     system.sin_family = sa_family_t(AF_INET)
     system.sin_port = address.port.bigEndian
     system.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    if let host {
+      var own = sockaddr_in()
+      own.sin_family = sa_family_t(AF_INET)
+      own.sin_addr.s_addr = (UInt32(0x7F00_0000) | UInt32(host)).bigEndian
+      let result = withUnsafeBytes(of: own) {
+        bind(descriptor, $0.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t($0.count))
+      }
+      guard result == 0 else { throw ClientError(call: "bind", code: errno) }
+    }
     let result = withUnsafeBytes(of: system) {
       connect(descriptor, $0.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t($0.count))
     }

@@ -22,6 +22,7 @@ final class TestServer {
     private let closedCount = Atomic(0)
     private let pieceCount = Atomic(0)
     private let brokenCount = Atomic(0)
+    private let madeCount = Atomic(0)
 
     /// The channels of `/push`, oldest first.
     var channels: [PushChannel] { channelList.withLock { $0 } }
@@ -29,6 +30,9 @@ final class TestServer {
     var closedChannels: Int { closedCount.load(ordering: .sequentiallyConsistent) }
     /// How many pieces streams have written.
     var pieces: Int { pieceCount.load(ordering: .sequentiallyConsistent) }
+    /// How many answers of `/block` and `/stream` were begun by a worker.
+    var made: Int { madeCount.load(ordering: .sequentiallyConsistent) }
+    func noteMade() { madeCount.add(1, ordering: .sequentiallyConsistent) }
     /// How many streams lost their client.
     var brokenStreams: Int { brokenCount.load(ordering: .sequentiallyConsistent) }
 
@@ -54,6 +58,7 @@ final class TestServer {
 
     /// Writes `count` pieces of so many bytes.
     func write(_ count: Int, _ bytes: Int, to stream: ResponseStream) throws(StreamBroken) {
+      noteMade()
       do throws(StreamBroken) {
         try stream.begin(Response(status: .ok, fields: ["X": "y"]))
         for number in 0..<count {
@@ -133,8 +138,8 @@ final class TestServer {
     }
   }
 
-  func client(receiveBuffer: Int32? = nil) throws -> TestClient {
-    try TestClient(address, receiveBuffer: receiveBuffer)
+  func client(receiveBuffer: Int32? = nil, from host: UInt8? = nil) throws -> TestClient {
+    try TestClient(address, receiveBuffer: receiveBuffer, from: host)
   }
 
   private static func handle(_ request: Request, _ record: Record) -> Reply {
@@ -152,7 +157,16 @@ final class TestServer {
       record.waitAtGate()
       return .ready(Response(status: .ok, text: "held"))
     case "/close": return .ready(Response(status: .ok, fields: ["Connection": "close"], text: "bye"))
-    case "/block": return .blocking { Response(status: .ok, text: request.target.raw) }
+    case "/block":
+      return .blocking {
+        record.noteMade()
+        return Response(status: .ok, text: request.target.raw)
+      }
+    case "/stream-gate":
+      return .streaming { (stream) throws(StreamBroken) in
+        record.waitAtGate()
+        try record.write(1, 1, to: stream)
+      }
     case "/gate":
       return .blocking {
         record.waitAtGate()

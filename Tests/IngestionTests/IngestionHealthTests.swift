@@ -1,14 +1,18 @@
 import CountStore
 import Counting
 import Postgres
+import Prometheus
 import Testing
 
 @testable import Ingestion
 
-@Suite("a worker's health")
+@Suite("a worker's probes and figures")
 struct IngestionHealthTests {
   private let key = PartitionKey(topic: "t", partition: 0)
-  private let later = IngestionHealth.patience + 1
+  private let start = ContinuousClock.now
+  private let failure = PostgresError(.connection, "no route")
+
+  private func at(_ seconds: Double) -> ContinuousClock.Instant { start + .seconds(seconds) }
 
   private func report(_ fates: FateCounts = FateCounts()) -> IngestionObservation {
     var part = Batch.Part(topic: "t", partition: 0, epoch: 1, base: 0)
@@ -30,41 +34,224 @@ struct IngestionHealthTests {
     )
   }
 
-  @Test("an idle worker is healthy for ever")
-  func idle() {
-    var health = IngestionHealth(now: 0)
-    #expect(health.complaint(now: later) == nil)
-    health.note(.lag([key: 0]), now: later)
-    #expect(health.complaint(now: later * 10) == nil)
+  /// Of a worker that reads one partition, with all well at that moment unless it is changed.
+  private func turn(_ seconds: Double, _ change: (inout WorkerTurn) -> Void = { _ in }) -> WorkerTurn {
+    var turn = WorkerTurn()
+    turn.isAssigned = true
+    let lag = PartitionLag(next: 5, end: 5, toldAt: at(seconds), assignedAt: start, unreadSince: nil)
+    turn.partitions = [WorkerTurn.Partition(key: key, standing: .reading, lag: lag)]
+    turn.brokerAnsweredAt = at(seconds)
+    turn.databaseAnsweredAt = at(seconds)
+    change(&turn)
+    return turn
   }
 
-  @Test("a lag that grows without a commit is a complaint after a minute, not before")
-  func stuck() {
-    var health = IngestionHealth(now: 0)
-    health.note(report(), now: 1000)
-    health.note(.lag([key: 50]), now: 2000)
-    #expect(health.complaint(now: 2000 + IngestionHealth.patience / 2) == nil)
-    #expect(health.complaint(now: 1000 + later)?.contains("50 messages") == true)
-    health.note(report(), now: 1000 + later)
-    #expect(health.complaint(now: 1000 + later) == nil)
+  /// A worker that turned once a second until then.
+  private func health(
+    until seconds: Int,
+    _ change: (Double, inout WorkerTurn) -> Void = { _, _ in }
+  ) -> IngestionHealth {
+    var health = IngestionHealth(now: start)
+    for second in 0...seconds {
+      health.note(.turned(turn(Double(second)) { change(Double(second), &$0) }), now: at(Double(second)))
+    }
+    return health
   }
 
-  @Test("a large lag that shrinks is no complaint")
-  func catchingUp() {
-    var health = IngestionHealth(now: 0)
-    health.note(.lag([key: 1_000_000]), now: 0)
-    health.note(report(), now: 0)
-    health.note(.lag([key: 900_000]), now: later)
-    #expect(health.complaint(now: later) == nil)
+  // MARK: /healthz
+
+  @Test("nothing outside makes it unhealthy: Kafka or PostgreSQL away, a stopped partition, claims that fail")
+  func outside() {
+    var health = health(until: 900) { _, turn in
+      turn.partitions[0].standing = .halted("recreated")
+      turn.partitions[0].lag?.unreadSince = start
+      turn.brokerAnsweredAt = nil
+      turn.databaseAnsweredAt = nil
+      turn.jobSince = start
+      turn.isAtDatabase = true
+    }
+    health.note(.heartbeatFailed(failure), now: at(900))
+    #expect(health.stall(at: at(900)) == nil)
+    #expect(!health.unreadiness(at: at(900)).isEmpty)
   }
 
-  @Test("a halted partition is a complaint that says why, until it is given up")
+  @Test("a polling loop that has not turned for a minute is unhealthy, and not before")
+  func stuckLoop() {
+    var health = health(until: 10)
+    #expect(health.stall(at: at(70)) == nil)
+    #expect(health.stall(at: at(71.5)) == "the polling loop has not turned for 61 s")
+    #expect(health.unreadiness(at: at(71.5)).contains(.stalled("the polling loop has not turned for 61 s")))
+    health.note(.turned(turn(72)), now: at(72))
+    #expect(health.stall(at: at(72)) == nil)
+  }
+
+  @Test("a committer that has not turned for a minute is unhealthy, unless it waits for PostgreSQL")
+  func stuckCommitter() {
+    func stuck(_ isAtDatabase: Bool, until seconds: Int) -> IngestionHealth {
+      var health = health(until: seconds) { _, turn in
+        turn.jobSince = start
+        turn.isAtDatabase = isAtDatabase
+      }
+      health.note(.heartbeat(now: Timestamp(microseconds: 0), floor: nil), now: at(Double(seconds)))
+      return health
+    }
+    #expect(stuck(false, until: 60).stall(at: at(60)) == nil)
+    #expect(stuck(false, until: 61).stall(at: at(61)) == "the committer has not turned for 61 s")
+    #expect(stuck(true, until: 600).stall(at: at(600)) == nil)
+    #expect(stuck(true, until: 601).stall(at: at(601)) != nil, "no batch's statements may take as long")
+    var retried = stuck(true, until: 601)
+    retried.note(.retrying(failure, afterMilliseconds: 1), now: at(600))
+    #expect(retried.stall(at: at(601)) == nil, "an attempt of a claim is a turn")
+  }
+
+  // MARK: /readyz
+
+  @Test("a worker that reads is ready, however long nothing comes")
+  func ready() {
+    #expect(health(until: 3600).unreadiness(at: at(3600)) == [])
+  }
+
+  @Test("a worker that the group has assigned nothing yet is not ready; one that it has given nothing is")
+  func assignment() {
+    #expect(health(until: 1) { $1.isAssigned = false }.unreadiness(at: at(1)) == [.unassigned])
+    #expect(health(until: 1) { $1.partitions = [] }.unreadiness(at: at(1)) == [])
+  }
+
+  @Test("a halt is not ready and says why, until the partition is given up")
   func halted() {
-    var health = IngestionHealth(now: 0)
-    health.note(.halted(key, reason: "recreated"), now: 1)
-    #expect(health.complaint(now: 2) == "t[0] is stopped: recreated")
-    health.note(.revoked([key], lost: false), now: 3)
-    #expect(health.complaint(now: 4) == nil)
+    var health = health(until: 1) { $1.partitions[0].standing = .halted("recreated") }
+    #expect(health.unreadiness(at: at(1)).map(\.description) == ["t[0] is stopped: recreated"])
+    health.note(.turned(turn(2) { $0.partitions = [] }), now: at(2))
+    #expect(health.unreadiness(at: at(2)) == [])
+    health.note(.turned(turn(3)), now: at(3))
+    health.note(.halted(key, reason: "gap"), now: at(3))
+    #expect(health.unreadiness(at: at(3)) == [.halted(key, "gap")], "before the next turn")
+  }
+
+  @Test(
+    "partitions of which none is claimed for a minute are not ready",
+    arguments: [WorkerTurn.Partition.Standing.unclaimed, .fenced]
+  )
+  func claimless(standing: WorkerTurn.Partition.Standing) {
+    let health = health(until: 61) { $1.partitions[0].standing = standing }
+    #expect(health.unreadiness(at: at(60)) == [])
+    #expect(health.unreadiness(at: at(61)) == [.claimless(.seconds(61))])
+    let one = self.health(until: 61) {
+      $1.partitions.append(WorkerTurn.Partition(key: key, standing: standing))
+    }
+    #expect(one.unreadiness(at: at(61)) == [], "another one is read")
+  }
+
+  @Test("brokers that do not answer for ten seconds, or do not know the topic, are not ready")
+  func brokers() {
+    let silent = health(until: 30) { second, turn in if second > 15 { turn.brokerAnsweredAt = at(15) } }
+    #expect(silent.unreadiness(at: at(25)) == [])
+    #expect(silent.unreadiness(at: at(26)) == [.brokerAway(.seconds(11), "")])
+  }
+
+  @Test(
+    "failures of PostgreSQL for ten seconds are not ready, whether the committer or the heartbeat meets them"
+  )
+  func database() {
+    var health = health(until: 20) { $1.databaseAnsweredAt = start }
+    for second in 1...20 { health.note(.retrying(failure, afterMilliseconds: 1), now: at(Double(second))) }
+    #expect(health.unreadiness(at: at(11)) == [])
+    #expect(health.unreadiness(at: at(12)) == [.databaseFailing(.seconds(11), "\(failure)")])
+    health.note(report(), now: at(21))
+    #expect(health.unreadiness(at: at(21)) == [])
+    health.note(.heartbeatFailed(failure), now: at(22))
+    health.note(.turned(turn(33)), now: at(33))
+    #expect(health.unreadiness(at: at(33)) == [.databaseFailing(.seconds(11), "\(failure)")])
+    // A missing table is no reason to send no messages to a worker that counts.
+    health.note(
+      .heartbeatFailed(PostgresError(.server, "x", sqlState: .init(rawValue: "42P01"))),
+      now: at(34)
+    )
+    health.note(.turned(turn(50)), now: at(50))
+    #expect(health.unreadiness(at: at(50)).isEmpty)
+  }
+
+  @Test("messages that wait for a minute while nothing is committed are not ready; a backlog that shrinks is")
+  func stuck() {
+    var health = health(until: 61) { $1.partitions[0].lag?.unreadSince = start }
+    #expect(health.unreadiness(at: at(60)) == [])
+    #expect(health.unreadiness(at: at(61)) == [.notCommitting(.seconds(61))])
+    health.note(report(), now: at(61))
+    #expect(health.unreadiness(at: at(61)) == [])
+  }
+
+  // MARK: The heartbeat
+
+  @Test("what the heartbeat tells is as old as what it stands on")
+  func beat() {
+    var health = health(until: 10) { _, turn in
+      turn.partitions[0].lag?.end = 25
+      turn.partitions[0].lag?.unreadSince = at(4)
+    }
+    health.note(report(), now: at(3))
+    health.note(.retrying(failure, afterMilliseconds: 1), now: at(9))
+    var beat = health.beat(at: at(10))
+    #expect(beat.age == 10_000_000 && beat.partitions == [key] && beat.lags == [20] && beat.lag == 20)
+    #expect(beat.isBrokerReachable && beat.behindFor == 6_000_000 && beat.sinceCommit == 7_000_000)
+    #expect(beat.lastError?.text == "\(failure)" && beat.lastError?.age == 1_000_000)
+    beat = health.beat(at: at(30))
+    #expect(beat.lags == [nil] && beat.lag == nil && !beat.isBrokerReachable && beat.behindFor == 26_000_000)
+  }
+
+  @Test("a worker that has lost its partitions a moment ago, as in a rebalance, is behind since that moment")
+  func rebalance() {
+    #expect(
+      health(until: 50) { second, turn in if second >= 48 { turn.partitions = [] } }.beat(at: at(50))
+        .behindFor == 2_000_000
+    )
+    #expect(health(until: 50) { $1.partitions = [] }.beat(at: at(50)).behindFor == 50_000_000)
+  }
+
+  // MARK: /metrics
+
+  private func page(
+    _ health: IngestionHealth,
+    _ metrics: IngestionMetrics = IngestionMetrics(),
+    at seconds: Double
+  )
+    -> [Substring]
+  {
+    var page = Exposition()
+    metrics.write(to: &page)
+    health.write(to: &page, now: at(seconds), wallClock: 1_000_000 + seconds)
+    return page.text.split(separator: "\n")
+  }
+
+  @Test("figures that are not known any more are gone, and their age goes on, so that an alert stays")
+  func frozen() {
+    var health = health(until: 10) { $1.partitions[0].lag?.end = 12 }
+    health.note(report(), now: at(8))
+    health.note(
+      .heartbeat(now: Timestamp(microseconds: 0), floor: Timestamp(microseconds: 5_000_000)),
+      now: at(9)
+    )
+    health.note(.backgroundSucceeded(.maintenance), now: at(7))
+    let lines = page(health, at: 10)
+    for line in [
+      #"topitems_lag_messages{topic="t",partition="0"} 7"#,
+      #"topitems_lag_age_seconds{topic="t",partition="0"} 0"#,
+      "topitems_assigned_partitions 1", "topitems_reading_partitions 1", "topitems_broker_up 1",
+      "topitems_database_up 1", "topitems_last_commit_timestamp_seconds 1000008", "topitems_ready 1",
+      #"topitems_background_last_success_timestamp_seconds{task="maintenance"} 1000007"#,
+      "topitems_dedup_floor_timestamp_seconds 5",
+    ] {
+      #expect(lines.contains(Substring(line)), "\(line)")
+    }
+    health.note(.heartbeatFailed(failure), now: at(40))
+    let later = page(health, at: 40)
+    #expect(!later.contains { $0.hasPrefix("topitems_lag_messages{") })
+    for line in [
+      #"topitems_lag_age_seconds{topic="t",partition="0"} 30"#, "topitems_behind_seconds 30",
+      "topitems_broker_up 0", "topitems_database_up 0", "topitems_last_commit_timestamp_seconds 1000008",
+      "topitems_ready 0", "topitems_last_turn_timestamp_seconds 1000010",
+    ] {
+      #expect(later.contains(Substring(line)), "\(line)")
+    }
   }
 
   @Test("every observation that counts is on the page of figures")
@@ -74,23 +261,23 @@ struct IngestionHealthTests {
     fates[.counted] = 3
     fates[.late] = 1
     metrics.note(report(fates))
-    metrics.note(.lag([key: 12]))
-    metrics.note(.remembered(5))
     metrics.note(.retrying(PostgresError(.server, "x", sqlState: .deadlockDetected), afterMilliseconds: 1))
     metrics.note(.retrying(PostgresError(.connection, "x"), afterMilliseconds: 1))
     metrics.note(.gap(key, 10..<15))
-    metrics.note(.halted(key, reason: "r"))
-    let page = metrics.exposition()
+    let health = health(until: 1) { _, turn in
+      turn.remembered = 5
+      turn.partitions[0].standing = .halted("r")
+    }
+    let lines = page(health, metrics, at: 1)
     for line in [
       #"topitems_messages_total{fate="counted"} 3"#, #"topitems_messages_total{fate="late"} 1"#,
       #"topitems_batches_total{path="careful"} 1"#, #"topitems_batch_messages_bucket{le="10"} 1"#,
-      #"topitems_batch_seconds_bucket{phase="copy",le="0.0025"} 1"#,
-      #"topitems_lag_messages{topic="t",partition="0"} 12"#, "topitems_remembered_detections 5",
+      #"topitems_batch_seconds_bucket{phase="copy",le="0.0025"} 1"#, "topitems_remembered_detections 5",
       #"topitems_retries_total{class="40"} 1"#, #"topitems_retries_total{class="connection"} 1"#,
       "topitems_gap_messages_total 5", "topitems_halted_partitions 1", "topitems_revision 7",
     ] {
-      #expect(page.split(separator: "\n").contains(Substring(line)), "\(line)")
+      #expect(lines.contains(Substring(line)), "\(line)")
     }
-    #expect(page.contains("topitems_watermark_age_seconds 30"))
+    #expect(lines.contains { $0.hasPrefix("topitems_watermark_age_seconds 30") })
   }
 }

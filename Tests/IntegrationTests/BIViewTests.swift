@@ -105,7 +105,7 @@ struct BIViewTests {
           if fold == nil {
             let level: RollupLevel = Bool.random(using: &random) ? .hour : .day
             let until = Int64.random(in: start...end, using: &random)
-            fold = try Fold(fixture.store, level, until: Timestamp(microseconds: until))
+            fold = try Fold(fixture.store, level, until: .agreed(until))
             isSummed = false
           } else if !isSummed {
             isSummed = try fold?.sumChunk() == false
@@ -195,8 +195,8 @@ struct BIViewTests {
           """
       )
       // Hours up to 65 minutes ago, days up to yesterday.
-      _ = try fixture.store.fold(.hour, until: Timestamp(microseconds: today - F.hour))
-      _ = try fixture.store.fold(.day, until: Timestamp(microseconds: today - F.day))
+      _ = try fixture.store.fold(.hour, until: .agreed(today - F.hour))
+      _ = try fixture.store.fold(.day, until: .agreed(today - F.day))
       try fixture.connection.run(script: "VACUUM ANALYZE")
 
       let hours = today - 2 * F.day

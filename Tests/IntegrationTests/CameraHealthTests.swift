@@ -294,7 +294,7 @@ struct CameraHealthTests {
       #expect(status.camerasKnown == 60)
       #expect(status.cameraProblems.count == CountStore.cameraProblemLimit)
       #expect(status.cameraProblems.map(\.key.camera).prefix(3) == [60, 58, 56])
-      #expect(status.partitions.first?.nextOffset == 3 && status.partitions.first?.lag == 7)
+      #expect(status.partitions.first?.nextOffset == 3 && status.partitions.first?.logEnd == 10)
       #expect(status.revision > 0 && status.watermark == nil)
       #expect(status.partitions.first?.fates.tombstone == 3)
     }

@@ -220,7 +220,7 @@ struct CountStoreApplyTests {
         "UPDATE dedup_floor SET floor_at = \(timestamp: fixture.origin + 10)"
       )
       let outcome = try fixture.apply(fixture.batch(claim, [Seen(oid: 1, at: 9), Seen(oid: 2, at: 11)]))
-      guard case .floorRose(let bounds) = outcome else {
+      guard case .floorMoved(let bounds) = outcome else {
         Issue.record("\(outcome)")
         return
       }
@@ -271,7 +271,7 @@ struct CountStoreApplyTests {
       let future: Int64 = 9_000_000_000_000_000
       _ = try fixture.connection.execute("INSERT INTO revision (revision) VALUES (\(future))")
       #expect(try fixture.apply(fixture.batch(claim, [Seen(oid: 1)])).revision == future + 1)
-      try fixture.store.trimRevisions(olderThanSeconds: -10)
+      try fixture.store.trimRevisions(olderThanSeconds: -10, at: AgreedTime.current(fixture.connection))
       #expect(try fixture.number("SELECT max(revision) FROM revision") == future + 1, "the newest stays")
     }
   }

@@ -52,7 +52,7 @@ struct CountStoreItemsTests {
       let names: [[UInt8]] = [Array("good".utf8), [0xC3, 0x28]]
       var error: PostgresError?
       do { _ = try fixture.store.internItems(names) } catch let refusal { error = refusal as? PostgresError }
-      #expect(error?.isDataFault == true)
+      #expect(error?.remedy == .refuseMessage)
       #expect(try fixture.number("SELECT count(*) FROM item") == 0)
     }
   }
@@ -71,11 +71,12 @@ struct CountStoreItemsTests {
       let first = [Location(oid: 1, name: "Dock"), Location(oid: -5, name: "Gate")]
       #expect(try store.importLocations(first, replace: false, dryRun: false).added == first)
       let revision = try fixture.number("SELECT max(revision) FROM revision")
-      #expect(try store.importLocations(first, replace: false, dryRun: false) == LocationChanges())
+      var expected = LocationChanges()
+      expected.storedBefore = 2
+      #expect(try store.importLocations(first, replace: false, dryRun: false) == expected)
       #expect(try fixture.number("SELECT max(revision) FROM revision") == revision, "no change, no revision")
 
       let second = [Location(oid: 1, name: "Dock 1"), Location(oid: 2, name: "Yard")]
-      var expected = LocationChanges()
       expected.added = [second[1]]
       expected.renamed = [(old: first[0], new: second[0])]
       expected.missing = [first[1]]
@@ -108,8 +109,29 @@ struct CountStoreItemsTests {
       #expect(try locations(fixture).first.map { Array($0.name.utf8) } == Array("cafe\u{301}".utf8))
       _ = try store.importLocations([], replace: false, dryRun: false)
       #expect(try locations(fixture).count == 1)
-      _ = try store.importLocations([], replace: true, dryRun: false)
+      #expect(try store.importLocations([], replace: true, dryRun: false).isRefused)
+      #expect(try locations(fixture).count == 1)
+      _ = try store.importLocations([], replace: true, isConfirmed: true, dryRun: false)
       #expect(try locations(fixture).isEmpty)
+    }
+  }
+
+  @Test(
+    "a list that would remove more than half of the names is refused whole, unless that is confirmed",
+    arguments: [(4, 2, false), (4, 3, true), (5, 2, false), (5, 3, true), (1, 1, true)]
+  )
+  func massRemoval(stored: Int64, removed: Int64, isRefused: Bool) throws {
+    try CountStoreFixture.with { fixture throws in
+      let store = fixture.store
+      let all = (0..<stored).map { Location(oid: $0, name: "Gate \($0)") }
+      _ = try store.importLocations(all, replace: false, dryRun: false)
+      let list = all.dropFirst(Int(removed)) + [Location(oid: 99, name: "New")]
+      #expect(try store.importLocations(Array(list), replace: true, dryRun: true).isRefused == isRefused)
+      let changes = try store.importLocations(Array(list), replace: true, dryRun: false)
+      #expect(changes.isRefused == isRefused)
+      #expect(try locations(fixture) == (isRefused ? all : Array(list)))
+      _ = try store.importLocations(Array(list), replace: true, isConfirmed: true, dryRun: false)
+      #expect(try locations(fixture) == Array(list))
     }
   }
 

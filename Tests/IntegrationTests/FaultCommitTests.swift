@@ -23,10 +23,7 @@ extension Faults {
           for round in 1...5 {
             proxy.react(to: FaultProxy.commitMessage, .toServer, reaction)
             try fixture.send(500)
-            try waitUntil("commit \(round) is cut") {
-              try worker.requireRunning()
-              return proxy.fired >= round
-            }
+            try worker.wait("commit \(round) is cut") { _ in proxy.fired >= round }
           }
           try fixture.waitUntilCounted(worker)
           try worker.stop()
@@ -60,7 +57,7 @@ extension Faults {
             proxy.cut(afterBytes: Int.random(in: 1...30_000, using: &random))
             try fixture.send(200)
             // What is left of the count goes on with the next round's bytes.
-            _ = try? waitUntil("cut \(round)", within: .milliseconds(300)) { proxy.fired >= round }
+            _ = holds(within: .milliseconds(300)) { proxy.fired >= round }
           }
           try fixture.waitUntilCounted(worker)
           try worker.stop()

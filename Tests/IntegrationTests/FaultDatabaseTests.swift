@@ -36,7 +36,7 @@ extension Faults {
           usleep(12_000_000)
           try worker.requireRunning()
           proxy.set(.forward)
-          try fixture.waitUntilCounted(within: .seconds(30), worker)
+          try fixture.waitUntilCounted(worker)
           try worker.stop()
           let evictions = worker.told.filter {
             if case .revoked(_, let isLost) = $0 { isLost } else { false }
@@ -290,7 +290,7 @@ extension Faults {
           try? cluster.stop(.immediate)
           try cluster.start()
         }
-        try fixture.waitUntilCounted(within: .seconds(60), worker)
+        try fixture.waitUntilCounted(worker)
         try worker.stop()
         findings.expect(try fixture.number("SELECT count(*) FROM dead_letter") == 0, "dead letters")
         findings.expectNone(try fixture.violations(), worker.story)

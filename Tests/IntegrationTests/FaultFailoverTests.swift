@@ -28,7 +28,11 @@ extension Faults {
         try fixture.send(1000)
         try fixture.waitUntilCounted(worker)
         let onStandby = try Connection(ConnectionOptions(url: standby.url(database: "topitems")))
-        try waitUntil("the standby has it all") { try fixture.accountedFor(onStandby) == 1000 }
+        var there: Int64 = 0
+        try waitUntil("the standby has it all", seen: { "\(there) messages" }) {
+          there = try fixture.accountedFor(onStandby)
+          return there == 1000
+        }
         onStandby.close()
         stream.set(.stall)
         try fixture.send(1000)
@@ -41,7 +45,7 @@ extension Faults {
         let before = try fixture.accountedFor(promoted)
         findings.expect(before < 2000, "the standby did not lag")
         try fixture.send(500)
-        try worker.wait("all is counted again", within: .seconds(120)) { _ in
+        try worker.wait("all is counted again", within: .seconds(40)) { _ in
           try fixture.accountedFor(promoted) == 2500
         }
         try worker.stop()

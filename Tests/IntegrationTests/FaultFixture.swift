@@ -61,6 +61,7 @@ final class FaultFixture {
   private var events: [[UInt8]] = []
   private let origin = Int64(Date().timeIntervalSince1970) - 600
   private var producer: Producer?
+  private var looker: Connection?
   let group = Broker.uniqueTopic("group")
 
   /// - Parameters:
@@ -129,6 +130,7 @@ final class FaultFixture {
     kafka["max.poll.interval.ms"] = "10000"
     kafka["socket.timeout.ms"] = "3000"
     kafka["reconnect.backoff.max.ms"] = "500"
+    kafka.tellOfTheGroup()
     var database = ConnectionOptions(url: url ?? self.database)
     database.applicationName = "topitems ingest"
     database.settings = [
@@ -193,8 +195,8 @@ final class FaultFixture {
 
   func flush() throws {
     guard let producer else { return }
-    try producer.flush(timeout: 30_000)
-    guard producer.deliveryFailures == 0, producer.outstanding == 0 else {
+    try producer.deliver()
+    guard producer.deliveryFailures == 0 else {
       throw TestSupportError("not delivered: \(String(describing: producer.firstDeliveryFailure))")
     }
   }
@@ -202,6 +204,7 @@ final class FaultFixture {
   func producerConfiguration() -> Configuration {
     var configuration = Configuration(brokers: brokers)
     configuration["linger.ms"] = "5"
+    configuration["reconnect.backoff.max.ms"] = "500"
     configuration["message.max.bytes"] = "100000000"
     return configuration
   }
@@ -213,12 +216,16 @@ final class FaultFixture {
     try connection.execute("SELECT coalesce(sum(next_offset), 0)::bigint FROM ingest_offset").int64(0, 0)
   }
 
-  /// Waits until everything that was sent is accounted for.
+  /// Waits until everything that was sent is accounted for, as long as that grows or a worker gets on.
   func waitUntilCounted(within limit: Duration = .seconds(40), _ workers: FaultWorker...) throws {
     var connection: Connection?
     var reached: Int64 = 0
     do {
-      try waitUntil("all \(sent) messages are accounted for", within: limit) {
+      try waitUntil(
+        "all \(sent) messages are accounted for",
+        within: limit,
+        seen: { "\(reached) are\(workers.map { ", a worker at \($0.progress)" }.joined())" }
+      ) {
         for worker in workers { try worker.requireRunning() }
         do {
           let open = try connection ?? connect()
@@ -239,7 +246,13 @@ final class FaultFixture {
     try Invariants.violations(connect(), recount: recount)
   }
 
-  func number(_ query: Query) throws -> Int64 { try connect().execute(query).optionalInt64(0, 0) ?? 0 }
+  /// Asks over a connection that is kept: tests ask again and again.
+  func number(_ query: Query) throws -> Int64 {
+    if let looker, let result = try? looker.execute(query) { return try result.optionalInt64(0, 0) ?? 0 }
+    let connection = try connect()
+    looker = connection
+    return try connection.execute(query).optionalInt64(0, 0) ?? 0
+  }
 
   /// Ends the workers' sessions with PostgreSQL.
   /// - Returns: how many there were.
@@ -287,23 +300,27 @@ final class FaultWorker: Sendable {
   @discardableResult
   func stop(within seconds: Double = 10) throws -> FateCounts {
     stopping.set()
-    return try running.value(within: seconds)
+    return try value(within: seconds)
   }
 
-  /// Waits for its own end.
+  /// Waits for its own end, as long as it gets on.
   func value(within seconds: Double = 30) throws -> FateCounts {
     do {
-      return try running.value(within: seconds)
+      return try running.value(within: seconds) { progress }
     } catch let error as TestSupportError {
       throw TestSupportError("\(error)\(story)")
     }
   }
 
-  func wait(_ what: String, within limit: Duration = .seconds(20), _ condition: (FaultWorker) throws -> Bool)
-    throws
-  {
+  /// Waits for something, as long as the worker gets on or what is `seen` changes.
+  func wait(
+    _ what: String,
+    within limit: Duration = .seconds(20),
+    seen: () throws -> String = { "" },
+    _ condition: (FaultWorker) throws -> Bool
+  ) throws {
     do {
-      try waitUntil(what, within: limit) {
+      try waitUntil(what, within: limit, seen: { "\(try seen()) \(progress)" }) {
         if try condition(self) { return true }
         try requireRunning()
         return false
@@ -313,6 +330,8 @@ final class FaultWorker: Sendable {
     }
   }
 
+  /// How often it was given partitions by the group.
+  var assignments: Int { told.count { if case .assigned = $0 { true } else { false } } }
   var commits: Int { told.count { if case .committed = $0 { true } else { false } } }
   var retries: [PostgresError] {
     told.compactMap { if case .retrying(let error, _) = $0 { error } else { nil } }
@@ -330,4 +349,6 @@ final class FaultWorker: Sendable {
   }
 
   var story: String { observations.story }
+  /// Changes with each step that it gets on.
+  var progress: String { observations.progress }
 }

@@ -26,13 +26,13 @@ extension Faults {
           try fixture.flush()
           let worker = FaultWorker(fixture.options())
           try worker.wait("partition 0 halts") { !$0.halts.isEmpty }
-          try waitUntil("partition 1 is counted") {
+          try worker.wait("partition 1 is counted") { _ in
             try fixture.number("SELECT next_offset FROM ingest_offset WHERE partition = 1") == 30
           }
           // More comes, also beyond the stored offset: the partition stays where it is.
           for number in 0..<200 { try fixture.send(fixture.event(), partition: Int32(number % 2)) }
           try fixture.flush()
-          try waitUntil("partition 1 goes on") {
+          try worker.wait("partition 1 goes on") { _ in
             try fixture.number("SELECT next_offset FROM ingest_offset WHERE partition = 1") == 130
           }
           try worker.stop()
@@ -43,12 +43,17 @@ extension Faults {
             try fixture.number("SELECT next_offset FROM ingest_offset WHERE partition = 0") == 100,
             "the offset was reset"
           )
-          var health = IngestionHealth(now: 0)
-          for observation in worker.told { health.note(observation, now: 0) }
-          findings.expect(
-            health.complaint(now: 0) != nil || !halts.isEmpty,
-            "the worker calls itself healthy"
-          )
+          var health = IngestionHealth()
+          for observation in worker.told {
+            if case .stopped = observation { break }
+            health.note(observation)
+          }
+          let reasons = health.unreadiness(at: .now)
+          let namesHalt = reasons.contains {
+            if case .halted(let key, _) = $0 { key.partition == 0 } else { false }
+          }
+          findings.expect(namesHalt, "the worker calls itself ready: \(reasons)")
+          findings.expect(health.stall(at: .now) == nil, "a restart would mend nothing")
         }
       }
     }
@@ -110,7 +115,7 @@ extension Faults {
           options.onGap = .halt
           let halting = FaultWorker(options)
           try halting.wait("partition 0 halts") { !$0.halts.isEmpty }
-          try waitUntil("partition 1 is counted") {
+          try halting.wait("partition 1 is counted") { _ in
             try fixture.number("SELECT next_offset FROM ingest_offset WHERE partition = 1") == 20
           }
           try halting.stop()

@@ -26,7 +26,8 @@ extension Faults {
           try [UInt8](repeating: UInt8(ascii: " "), count: length).withUnsafeBytes {
             try producer.produce(topic: fixture.topic, partition: 0, payload: $0)
           }
-          try producer.flush(timeout: 30_000)
+          // One message, which the broker takes seconds of a processor for: nothing of that is to be seen.
+          try producer.deliver(within: .seconds(120))
           guard producer.delivered == 1 else {
             throw TestSupportError("\(String(describing: producer.firstDeliveryFailure))")
           }
@@ -74,7 +75,7 @@ extension Faults {
           for number in 0..<100 { try fixture.send(fixture.event(), partition: Int32(number % 2)) }
           try fixture.flush()
           try worker.wait("the partition halts", within: .seconds(30)) { !$0.halts.isEmpty }
-          try waitUntil("the other one goes on") {
+          try worker.wait("the other one goes on") { _ in
             try fixture.number("SELECT next_offset FROM ingest_offset WHERE partition = 1") == 50
           }
           findings.expect(

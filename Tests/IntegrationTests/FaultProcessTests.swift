@@ -27,7 +27,7 @@ extension Faults {
 
           let other = FaultWorker(fixture.options())
           var nextEnd = ContinuousClock.now
-          try other.wait("it ends the stopped one's session", within: .seconds(120)) {
+          try other.wait("it ends the stopped one's session", within: .seconds(60)) {
             if let interval, ContinuousClock.now >= nextEnd {
               // Before a claim that waits has waited for as long as `lock_timeout`.
               nextEnd = .now + interval
@@ -150,11 +150,15 @@ extension Faults {
       for _ in 0..<20 {
         try fixture.send(5000)
         var met: Int32?
-        _ = try? waitUntil("COPY", within: .seconds(3)) {
-          met = try copying()
-          return met != nil
-        }
-        guard let pid = met else { continue }
+        guard
+          try holds(
+            within: .seconds(3),
+            {
+              met = try copying()
+              return met != nil
+            }
+          ), let pid = met
+        else { continue }
         worker.signal(SIGSTOP)
         // What is on its way through the proxy may still end the COPY.
         usleep(400_000)

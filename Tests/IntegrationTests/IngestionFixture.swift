@@ -107,7 +107,7 @@ final class IngestionFixture {
   }
 
   func flush() throws {
-    try producer.flush(timeout: 60_000)
+    try producer.deliver()
     #expect(producer.firstDeliveryFailure == nil)
   }
 
@@ -117,6 +117,7 @@ final class IngestionFixture {
     var kafka = Configuration(brokers: broker.address)
     kafka["group.id"] = group
     kafka["session.timeout.ms"] = "6000"
+    kafka.tellOfTheGroup()
     var database = ConnectionOptions(url: url)
     database.applicationName = "worker"
     database.settings = [(name: "statement_timeout", value: "30s"), (name: "lock_timeout", value: "10s")]
@@ -154,27 +155,39 @@ final class IngestionFixture {
 final class RunningWorker: Sendable {
   private let stopping = Flag()
   private let told = ToldByWorker()
-  private let background: Lock<Background<FateCounts>?>
+  private let background: Background<FateCounts>
 
   init(_ options: IngestionOptions) {
-    background = Lock(nil)
-    let started = Background { [self] in
+    let (stopping, told) = (stopping, told)
+    background = Background {
       let worker = IngestionWorker(
         options,
-        isStopping: { self.stopping.isSet },
-        observe: { self.told.append($0) }
+        isStopping: { stopping.isSet },
+        observe: { told.append($0) }
       )
       return try worker.run()
     }
-    background.withLock { $0 = started }
   }
+
+  /// A test that has failed leaves no worker behind, that would try to reach a database that is no more.
+  deinit { stopping.set() }
 
   var observations: [IngestionObservation] { told.all }
 
   /// Waits for something that it is to do; fails with what ended it.
-  func wait(_ what: String, within limit: Duration, _ condition: () throws -> Bool) throws {
+  ///
+  /// - Parameters:
+  ///   - limit: how long neither the worker may get on nor what is `seen` may change.
+  func wait(
+    _ what: String,
+    within limit: Duration = .seconds(30),
+    seen: () throws -> String = { "" },
+    _ condition: () throws -> Bool
+  ) throws {
     do {
-      try waitUntil(what, within: limit) { try condition() || isDone }
+      try waitUntil(what, within: limit, seen: { "\(try seen()) \(told.progress)" }) {
+        try condition() || isDone
+      }
     } catch {
       throw TestSupportError("\(error)\(told.story)")
     }
@@ -183,13 +196,12 @@ final class RunningWorker: Sendable {
     throw TestSupportError("it has ended before: \(what)\(told.story)")
   }
 
-  var isDone: Bool { background.withLock { $0?.isDone ?? true } }
+  var isDone: Bool { background.isDone }
 
   /// Waits until the worker ends by itself.
   func fates(within seconds: Double) throws -> FateCounts {
-    guard let background = background.withLock({ $0 }) else { throw TestSupportError("never started") }
     do {
-      return try background.value(within: seconds)
+      return try background.value(within: seconds) { told.progress }
     } catch {
       stopping.set()
       throw TestSupportError("\(error)\(told.story)")
@@ -198,10 +210,12 @@ final class RunningWorker: Sendable {
 
   /// What ended it.
   func error(within seconds: Double) throws -> (any Error)? {
-    guard let background = background.withLock({ $0 }) else { throw TestSupportError("never started") }
     do {
-      _ = try background.value(within: seconds)
+      _ = try background.value(within: seconds) { told.progress }
       return nil
+    } catch let error as TestSupportError {
+      stopping.set()
+      throw TestSupportError("\(error)\(told.story)")
     } catch {
       stopping.set()
       return error
@@ -225,6 +239,11 @@ final class RunningWorker: Sendable {
 
   var isReading: Bool {
     observations.contains { if case .claimed = $0 { true } else { false } }
+  }
+
+  /// Where it stands, as it told last.
+  var turn: WorkerTurn? {
+    observations.reversed().lazy.compactMap { if case .turned(let turn) = $0 { turn } else { nil } }.first
   }
 
   var rejected: [Int64] {

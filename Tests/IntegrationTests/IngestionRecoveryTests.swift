@@ -39,7 +39,7 @@ struct IngestionRecoveryTests {
       for oid: Int64 in 0..<5 {
         try fixture.detect(oid)
         try fixture.flush()
-        try waitUntil("\(oid) is committed", within: .seconds(30)) { try fixture.accounted() == oid + 1 }
+        try worker.wait("\(oid) is committed") { try fixture.accounted() == oid + 1 }
       }
       let looker = try Consumer(options.kafka) { _, _ in }
       defer { looker.close(timeout: 5000) }
@@ -75,12 +75,13 @@ struct IngestionRecoveryTests {
     try await IngestionFixture.with(partitions: 3) { fixture throws in
       let watch = InvariantWatch(url: fixture.url)
       let worker = fixture.start(fixture.options())
-      try waitUntil("the worker reads", within: .seconds(30)) { worker.isReading }
+      try worker.wait("it reads") { worker.isReading }
       var killed: Int64 = 0
       var sent: Int64 = 0
-      let deadline = ContinuousClock.now + .seconds(60)
+      var patience = Patience(.seconds(60))
       while sent < 20_000 || killed < 10 {
-        try #require(ContinuousClock.now < deadline, "only \(killed) backends were met at work")
+        patience.look("\(min(sent, 20_000)) sent, \(killed) backends were met at work")
+        try #require(!patience.isOver, "\(patience.verdict)")
         try fixture.detectMany(sent..<sent + 200)
         sent += 200
         if sent % 400 == 0 { try fixture.detectMany(sent / 2..<sent / 2 + 50) }
@@ -94,7 +95,7 @@ struct IngestionRecoveryTests {
       }
       try fixture.flush()
       let messages = sent + sent / 400 * 50
-      try waitUntil("all is committed", within: .seconds(60)) { try fixture.accounted() == messages }
+      try worker.wait("all is committed") { try fixture.accounted() == messages }
       try worker.stop()
       #expect(worker.retries.count > 0)
       #expect(try watch.stop() == [])
@@ -119,7 +120,7 @@ struct IngestionRecoveryTests {
     let worker = fixture.start(fixture.options())
     try fixture.detectMany(0..<500)
     try fixture.flush()
-    try waitUntil("the worker has tried", within: .seconds(30)) { worker.retries.count >= 2 }
+    try worker.wait("it has tried") { worker.retries.count >= 2 }
     try cluster.start()
     func look() throws -> Int64 {
       let connection = try CountStoreFixture.connect(cluster.url())
@@ -128,7 +129,7 @@ struct IngestionRecoveryTests {
         0
       )
     }
-    try worker.wait("it is counted", within: .seconds(120)) { try look() == 500 }
+    try worker.wait("it is counted") { try look() == 500 }
     for round: Int64 in 1...3 {
       let sending = (round * 1000)..<(round * 1000 + 1000)
       try fixture.detectMany(sending.lowerBound..<sending.lowerBound + 500)
@@ -136,7 +137,7 @@ struct IngestionRecoveryTests {
       try fixture.detectMany(sending.lowerBound + 500..<sending.upperBound)
       try fixture.flush()
       try cluster.start()
-      try worker.wait("round \(round): it catches up", within: .seconds(120)) {
+      try worker.wait("round \(round): it catches up") {
         try look() == 500 + round * 1000
       }
     }
@@ -182,13 +183,15 @@ struct IngestionRecoveryTests {
       let worker = fixture.start(fixture.options())
       try fixture.detectMany(0..<300)
       try fixture.flush()
-      try waitUntil("the batch has failed", within: .seconds(30)) { !worker.retries.isEmpty }
+      try worker.wait("the batch has failed") { !worker.retries.isEmpty }
       let clock = ContinuousClock.now
-      try waitUntil("it has failed six times", within: .seconds(30)) { worker.retries.count >= 6 }
+      try worker.wait("it has failed six times", seen: { "\(worker.retries.count) failures" }) {
+        worker.retries.count >= 6
+      }
       // At least 25 + 50 + 100 + 200 + 400 ms, half of what is meant.
       #expect(ContinuousClock.now - clock > .milliseconds(700))
       try fixture.connection.run(script: "DROP TRIGGER full_disk ON revision")
-      try waitUntil("it is counted", within: .seconds(30)) { try fixture.accounted() == 300 }
+      try worker.wait("it is counted") { try fixture.accounted() == 300 }
       try worker.stop()
       #expect(try fixture.violations() == [])
       #expect(try fixture.number("SELECT count(*) FROM dead_letter") == 0)
@@ -206,17 +209,17 @@ struct IngestionRecoveryTests {
         try fixture.flush()
         sent += count
       }
-      try waitUntil("the first worker reads", within: .seconds(30)) { first.isReading }
+      try first.wait("it reads") { first.isReading }
       try send(2000)
       let second = fixture.start(fixture.options())
-      try waitUntil("the second worker reads", within: .seconds(120)) {
+      try second.wait("it reads", within: .seconds(60)) {
         try send(50)
         return second.isReading
       }
       try send(2000)
       try first.stop()
       try send(2000)
-      try waitUntil("all is committed", within: .seconds(120)) { try fixture.accounted() == sent }
+      try second.wait("all is committed") { try fixture.accounted() == sent }
       try second.stop()
       #expect(try watch.stop() == [])
       #expect(try fixture.violations() == [])
@@ -232,7 +235,7 @@ struct IngestionRecoveryTests {
         (name: "statement_timeout", value: "60s"), (name: "lock_timeout", value: "60s"),
       ]
       let worker = fixture.start(options)
-      try waitUntil("the worker reads", within: .seconds(30)) { worker.isReading }
+      try worker.wait("it reads") { worker.isReading }
       // Holds the commit up at its last lock, while nothing stands in a claim's way.
       let holder = try CountStoreFixture.connect(fixture.url)
       try holder.begin()
@@ -245,11 +248,11 @@ struct IngestionRecoveryTests {
         ) == 1
       }
       let second = fixture.start(fixture.options())
-      try waitUntil("the second worker is given partitions", within: .seconds(25)) {
+      try second.wait("it is given partitions") {
         second.observations.contains { if case .assigned(let keys) = $0 { !keys.isEmpty } else { false } }
       }
       try holder.commit()
-      try waitUntil("all is committed", within: .seconds(120)) { try fixture.accounted() == 500 }
+      try worker.wait("all is committed", within: .seconds(60)) { try fixture.accounted() == 500 }
       try worker.stop()
       try second.stop()
       #expect(try fixture.violations() == [])
@@ -262,7 +265,7 @@ struct IngestionRecoveryTests {
       var options = fixture.options()
       options.batchMessages = 20
       let worker = fixture.start(options)
-      try waitUntil("the worker reads", within: .seconds(30)) { worker.isReading }
+      try worker.wait("it reads") { worker.isReading }
       let holder = try CountStoreFixture.connect(fixture.url)
       for round: Int64 in 0..<2 {
         try holder.begin()
@@ -272,7 +275,7 @@ struct IngestionRecoveryTests {
         // Longer than the worker waits before it pauses.
         Thread.sleep(forTimeInterval: 3)
         try holder.commit()
-        try waitUntil("all is committed", within: .seconds(120)) {
+        try worker.wait("all is committed") {
           try fixture.accounted() == round * 500 + 500
         }
       }
@@ -306,7 +309,7 @@ struct IngestionRecoveryTests {
   func stopWhileWaiting() async throws {
     try await IngestionFixture.with { fixture throws in
       let worker = fixture.start(fixture.options())
-      try waitUntil("the worker reads", within: .seconds(30)) { worker.isReading }
+      try worker.wait("it reads") { worker.isReading }
       let holder = try CountStoreFixture.connect(fixture.url)
       try holder.begin()
       _ = try holder.execute("SELECT pg_advisory_xact_lock(\(0x746f_7069_0002 as Int64))")
@@ -332,7 +335,7 @@ struct IngestionRecoveryTests {
       var options = fixture.options()
       options.database = ConnectionOptions(url: "postgresql://nobody@127.0.0.1:1/none")
       let worker = fixture.start(options)
-      try waitUntil("the worker has tried", within: .seconds(30)) { worker.retries.count > 1 }
+      try worker.wait("it has tried") { worker.retries.count > 1 }
       let clock = ContinuousClock.now
       try worker.stop()
       #expect(ContinuousClock.now - clock < .seconds(10))

@@ -32,7 +32,7 @@ enum KafkaFixture {
         }
       }
     }
-    try producer.flush(timeout: 30_000)
+    try producer.deliver()
     #expect(producer.delivered == count * Int(partitions))
     #expect(producer.firstDeliveryFailure == nil)
     producer.close(timeout: 5000)
@@ -48,15 +48,16 @@ enum KafkaFixture {
     (0..<count).map { TopicPartition(topic: topic, partition: $0) }
   }
 
-  /// Goes on with `step` until `condition` holds, at most for `limit`; false when it never did.
+  /// Goes on with `step` until `condition` holds, at most for `limit` (see `Patience`); false when it never did.
   static func wait(
     _ limit: Duration = .seconds(30),
     until condition: () throws -> Bool,
     _ step: () throws -> Void
   ) rethrows -> Bool {
-    let deadline = ContinuousClock.now + limit
+    var patience = Patience(limit)
     while try !condition() {
-      if ContinuousClock.now > deadline { return false }
+      patience.look()
+      if patience.isOver { return false }
       try step()
     }
     return true
@@ -65,6 +66,16 @@ enum KafkaFixture {
   /// The number that `fill` wrote.
   static func number(_ message: borrowing Message) -> Int64? {
     message.payload.flatMap { Int64(String(decoding: $0, as: UTF8.self)) }
+  }
+}
+
+extension Producer {
+  /// Waits until every message is delivered or given up, as long as their number changes.
+  func deliver(within limit: Duration = .seconds(30)) throws {
+    try waitUntil("all is delivered", within: limit, seen: { "\(outstanding) are not" }) {
+      do { try flush(timeout: 100) } catch let error as KafkaError where error.isTimeout {}
+      return outstanding == 0
+    }
   }
 }
 

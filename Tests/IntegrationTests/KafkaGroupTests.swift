@@ -217,6 +217,35 @@ private final class Member {
     #expect(try consumer.committed(partitions, timeout: 5000) == [partitions[0]: 42])
   }
 
+  @Test("a member that leaves answers no assignment that comes meanwhile: the answer could wait for ever")
+  func assignedWhileLeaving() throws {
+    let cluster = try MockCluster(brokers: 1)
+    let topic = Broker.uniqueTopic()
+    try cluster.createTopic(topic, partitions: 2)
+    var configuration = Configuration(brokers: cluster.address)
+    configuration["group.id"] = topic
+    configuration["session.timeout.ms"] = "6000"
+    configuration.tellOfTheGroup()
+    let log = Collected<String>()
+    let rebalances = Collected<Rebalance>()
+    let observe: @Sendable (KafkaObservation) -> Void = {
+      if case .log(_, _, let text) = $0 { log.append(text) }
+    }
+    func hasSaid(_ text: String) -> Bool { log.all.contains { $0.contains(text) } }
+    let consumer = try Consumer(configuration, observe: observe) { _, rebalance in
+      rebalances.append(rebalance)
+    }
+    try consumer.subscribe([topic])
+    // The assignment waits to be polled.
+    try waitUntil("it is there", within: .seconds(30), seen: { "\(log.all.count) lines" }) {
+      hasSaid("delegating assign")
+    }
+    consumer.close(timeout: 10_000)
+    #expect(rebalances.all.isEmpty, "\(rebalances.all)")
+    #expect(hasSaid("sub-system terminated"), "the group was not left: \(log.all.suffix(10))")
+    withExtendedLifetime(cluster) {}
+  }
+
   @Test("a poll that waits is woken from another thread")
   func wake() throws {
     let broker = try Broker.running()

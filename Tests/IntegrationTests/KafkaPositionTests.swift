@@ -50,6 +50,22 @@ import Testing
     #expect(wrong.isEmpty, "\(wrong.prefix(5))")
   }
 
+  @Test("the ends of logs can be asked for from another thread, whether or not they are read")
+  func ends() throws {
+    let broker = try Broker.running()
+    let topic = try broker.createTopic(partitions: 3)
+    let consumer = try Consumer(KafkaFixture.consumer(broker)) { _, _ in }
+    defer { consumer.close(timeout: 5000) }
+    let partitions = KafkaFixture.partitions(topic, 2)
+    for each in [0, 40] {
+      for _ in 0..<each { try KafkaFixture.fill(broker, topic, partitions: 2, each: 1) }
+      let handle = consumer.handle
+      let ends = try Background { try handle.ends(of: partitions, timeout: 5000) }.value()
+      #expect(ends == [partitions[0]: Int64(each), partitions[1]: Int64(each)])
+      try consumer.handle.reachBroker(timeout: 5000)
+    }
+  }
+
   @Test("a seek that cannot be done names the partition")
   func seekFailure() throws {
     let broker = try Broker.running()

@@ -50,6 +50,7 @@ import Testing
         } else {
           #expect(message.error == nil)
           #expect((message.timestamp ?? 0) > 1_600_000_000_000)
+          #expect(message.logAppendTime == nil, "the producer's word is not the broker's")
           offsets[message.partition, default: []].append(message.offset)
           received[message.partition, default: []].append(
             Received(key: message.key.map(Array.init), payload: message.payload.map(Array.init))
@@ -119,11 +120,11 @@ import Testing
       var isThere = false
       while !isThere {
         // A timeout far above what is expected: a poll that waits for a full batch would use it up.
-        try consumer.poll(maximum: 1000, timeout: 10_000) { if !$0.isError { isThere = true } }
+        try consumer.poll(maximum: 1000, timeout: 60_000) { if !$0.isError { isThere = true } }
       }
       slowest = max(slowest, ContinuousClock.now - start)
     }
-    #expect(slowest < .seconds(5))
+    #expect(slowest < .seconds(30))
   }
 
   @Test("an unknown topic and an unknown partition are errors that say so")

@@ -53,7 +53,7 @@ struct PartitionTests {
       var policy = RetentionPolicy()
       policy.hours = 30 * 86_400
       var retention = Retention(policy)
-      let report = try retention.run(on: fixture.connection)
+      let report = try retention.run(on: fixture.connection, at: fixture.now())
       #expect(report.droppedPartitions.contains("window_count_past"))
       #expect(report.droppedPartitions.contains("window_count_hour_past"))
       #expect(try partitions(fixture.base, of: "window_count") <= 18)
@@ -93,7 +93,8 @@ struct PartitionTests {
         policy.dedupHorizon = 2 * 86_400
         var retention = Retention(policy)
         do {
-          _ = try retention.run(on: try CountStoreFixture.connect(url))
+          let connection = try CountStoreFixture.connect(url)
+          _ = try retention.run(on: connection, at: AgreedTime.current(connection))
           return nil
         } catch {
           return (error as? PostgresError)?.sqlState?.rawValue
@@ -115,7 +116,7 @@ struct PartitionTests {
       reader.rollback()
 
       var retention = Retention(RetentionPolicy())
-      #expect(try retention.run(on: fixture.connection).droppedPartitions.count >= 7)
+      #expect(try retention.run(on: fixture.connection, at: fixture.now()).droppedPartitions.count >= 7)
       #expect(try fixture.base.number(pending) == 0)
       #expect(try fixture.base.number("SELECT count(*) FROM retired_partition") == 0)
       try fixture.compare(.between(nil, nil), location: 1)

@@ -245,7 +245,7 @@ struct PostgresCopyTests {
         }
       }
       #expect(error?.kind == .connection)
-      #expect(error?.isRetriable == true)
+      #expect(error?.remedy == .renewSession)
       #expect(!connection.isUsable)
     }
   }

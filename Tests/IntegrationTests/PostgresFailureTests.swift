@@ -19,8 +19,7 @@ struct PostgresFailureTests {
         }
       }
       #expect(error?.kind == .connection)
-      #expect(error?.isRetriable == true)
-      #expect(error?.isDataFault == false)
+      #expect(error?.remedy == .renewSession)
       #expect(!connection.isUsable && !connection.isInTransaction)
       let closed = #expect(throws: PostgresError.self) { _ = try connection.execute("SELECT 1") }
       #expect(closed?.kind == .connection)
@@ -42,7 +41,7 @@ struct PostgresFailureTests {
         _ = try Connection(ConnectionOptions(url: TestDatabase.url(url, database: name)))
       }
       #expect(error?.kind == .configuration)
-      #expect(error?.isRetriable == false)
+      #expect(error?.remedy == .halt)
       #expect(error?.message.contains("\(encoding), UTF8 is needed") == true, "\(String(describing: error))")
     }
   }
@@ -99,7 +98,6 @@ struct PostgresFailureTests {
       )
       let error = try commitAndTerminate(url: url, other: other, waitEvent: "PgSleep")
       #expect(error?.kind == .commitUnknown)
-      #expect(error?.isRetriable == false)
       #expect(try other.execute("SELECT count(*) FROM t").int64(0, 0) == 0)
     }
   }
@@ -169,7 +167,7 @@ struct PostgresFailureTests {
       _ = try Connection(ConnectionOptions(url: cluster.url()))
     }
     #expect(refused?.kind == .connection)
-    #expect(refused?.isRetriable == true)
+    #expect(refused?.remedy == .renewSession)
     try cluster.start()
     #expect(try Connection(ConnectionOptions(url: cluster.url())).execute("SELECT 1").int64(0, 0) == 1)
   }

@@ -31,7 +31,7 @@ struct PostgresLostWriteTests {
       let error = #expect(throws: PostgresError.self) {
         try use(connection) { try end(connection, from: other) }
       }
-      #expect(error?.kind == .connection && error?.isRetriable == true, "\(String(describing: error))")
+      #expect(error?.kind == .connection && error?.remedy == .renewSession, "\(String(describing: error))")
       #expect(!connection.isUsable)
     }
   }

@@ -119,7 +119,7 @@ struct PostgresPipelineTests {
       _ = try connection.pipeline([query])
       try connection.run(script: "ALTER TABLE t ADD c int")
       let error = #expect(throws: PostgresError.self) { _ = try connection.pipeline([query]) }
-      #expect(error?.isRetriable == true)
+      #expect(error?.remedy == .renewSession)
       #expect(try connection.pipeline([query]).take(0).columnCount == 3)
     }
   }

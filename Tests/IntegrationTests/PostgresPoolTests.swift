@@ -58,7 +58,7 @@ struct PostgresPoolTests {
           }
           let error = try waiter.value()
           #expect(error?.kind == .poolExhausted)
-          #expect(error?.isRetriable == true)
+          #expect(error?.remedy == .wait)
         } catch {
           Issue.record(error)
         }

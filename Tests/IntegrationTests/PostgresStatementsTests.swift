@@ -61,7 +61,7 @@ struct PostgresStatementsTests {
           _ = try connection.execute("SELECT * FROM t")
         }
       }
-      #expect(error?.isRetriable == true)
+      #expect(error?.remedy == .renewSession)
       #expect(try connection.execute("SELECT * FROM t").columnCount == 3)
     }
   }

@@ -63,7 +63,7 @@ struct PostgresTransactionTests {
         }
       }
       #expect(error?.sqlState == .inFailedTransaction)
-      #expect(error?.isRetriable == false)
+      #expect(error?.remedy == .halt)
       #expect(!connection.isInTransaction)
       #expect(try count(connection) == 0)
     }

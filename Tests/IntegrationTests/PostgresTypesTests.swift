@@ -66,7 +66,7 @@ struct PostgresTypesTests {
       let connection = try Connection(ConnectionOptions(url: url))
       let error = #expect(throws: PostgresError.self) { _ = try connection.execute("SELECT \("a\0b")") }
       #expect(error?.sqlState?.rawValue == "22021")
-      #expect(error?.isDataFault == true)
+      #expect(error?.remedy == .refuseMessage)
       #expect(try connection.execute("SELECT 1").int64(0, 0) == 1)
     }
   }
@@ -104,7 +104,7 @@ struct PostgresTypesTests {
           _ = try connection.execute("SELECT \(timestamp: time)")
         }
         #expect(error?.sqlState == .datetimeFieldOverflow)
-        #expect(error?.isDataFault == true)
+        #expect(error?.remedy == .refuseMessage)
       }
     }
   }

@@ -124,6 +124,10 @@ extension CountStoreFixture {
     return sum
   }
 
+  func setPurgedUntil(_ microseconds: Int64?) throws {
+    _ = try connection.execute("UPDATE dedup_floor SET purged_until = \(timestamp: microseconds)")
+  }
+
   func setFloor(_ microseconds: Int64) throws {
     _ = try connection.execute("UPDATE dedup_floor SET floor_at = \(timestamp: microseconds)")
   }

@@ -27,8 +27,11 @@ struct QuarantineReleaseTests {
       let workers = (0..<4).map { _ in
         Background { () -> ReleaseReport in
           let other = try CountStoreFixture(url: url)
-          var report = try other.store.releaseDueQuarantine(limit: 100)
-          report += try other.store.releaseDueQuarantine(limit: 100)
+          var report = try other.store.releaseDueQuarantine(
+            at: AgreedTime.current(other.connection),
+            limit: 100
+          )
+          report += try other.store.releaseDueQuarantine(at: AgreedTime.current(other.connection), limit: 100)
           return report
         }
       }
@@ -39,7 +42,10 @@ struct QuarantineReleaseTests {
       let all = try fixture.fates()
       #expect(all.future == 1 && all.counted == 2 && all.duplicate == 1)
       #expect(try fixture.store.quarantinedEvents(QuarantineFilter(), limit: 9).map(\.oid) == [3])
-      #expect(try fixture.store.releaseDueQuarantine(limit: 100).examined == 0)
+      #expect(
+        try fixture.store.releaseDueQuarantine(at: AgreedTime.current(fixture.connection), limit: 100)
+          .examined == 0
+      )
       // Nothing else was accepted in this partition.
       #expect(try fixture.store.status().watermark?.microseconds == fixture.origin + 61_000_000)
     }
@@ -51,7 +57,10 @@ struct QuarantineReleaseTests {
       let claim = try #require(try fixture.claim())
       let next = try fixture.putAside([Sent(oid: 1, at: 3_600_000_000)], .future, claim)
       _ = try fixture.apply(fixture.batch(next, [Seen(oid: 2, at: 5)]))
-      #expect(try fixture.store.releaseDueQuarantine(limit: 100).readmitted.fates.counted == 1)
+      #expect(
+        try fixture.store.releaseDueQuarantine(at: AgreedTime.current(fixture.connection), limit: 100)
+          .readmitted.fates.counted == 1
+      )
       #expect(try fixture.store.status().watermark?.microseconds == fixture.origin + 5)
       #expect(try fixture.violations([Seen(oid: 1, at: 3_600_000_000), Seen(oid: 2, at: 5)]) == [])
     }
@@ -63,45 +72,64 @@ struct QuarantineReleaseTests {
       let claim = try #require(try fixture.claim())
       try fixture.putAside([Sent(oid: 1), Sent(oid: 2, at: 100)], .future, claim)
       try fixture.setFloor(fixture.origin + 50)
-      let report = try fixture.store.releaseDueQuarantine(limit: 100)
+      let report = try fixture.store.releaseDueQuarantine(
+        at: AgreedTime.current(fixture.connection),
+        limit: 100
+      )
       #expect(report.readmitted.fates.late == 1 && report.readmitted.fates.counted == 1)
       let all = try fixture.fates()
       #expect(all.late == 1 && all.future == 0 && all.counted == 1)
       #expect(try fixture.violations([Seen(oid: 2, at: 100)]) == [])
-      #expect(try fixture.store.releaseDueQuarantine(limit: 100).examined == 0)
+      #expect(
+        try fixture.store.releaseDueQuarantine(at: AgreedTime.current(fixture.connection), limit: 100)
+          .examined == 0
+      )
     }
   }
 
   @Test(
-    "a late event is released only when asked for, and only if no key has ever been purged, unless forced"
+    "a late event is released only when asked for, and only if no key of its time was purged, unless forced"
   )
   func late() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
       let first = fixture.batch(claim, [Seen(oid: 1)])
       #expect(try fixture.apply(first).isCommitted)
+      try fixture.setFloor(fixture.origin + Self.day)
       let sent = [Sent(oid: 1), Sent(oid: 2), Sent(oid: 3, at: 7)]
       try fixture.putAside(sent, .late, fixture.after(first))
       #expect(try fixture.release().examined == 0)
 
-      // The floor is above the first table's time: keys may have been purged.
-      let installed = try fixture.connection.execute("SELECT min(applied_at) FROM schema_migration")
-        .timestamp(0, 0)
-      try fixture.setFloor(installed + 1)
+      // The newest purged key has exactly that time: an event of that time is uncertain, one above it is not.
+      try fixture.setPurgedUntil(fixture.origin + 7)
       let uncertain = try fixture.release(late: .certain)
       #expect(uncertain.uncertain == 3 && uncertain.readmitted == ReadmissionReport())
       #expect(try fixture.fates().late == 3)
+      try fixture.setPurgedUntil(fixture.origin + 6)
+      #expect(try fixture.release(late: .certain).readmitted.fates.counted == 1)
 
-      try fixture.setFloor(installed)
+      // Nothing was ever purged: all are certain, as the unique constraint knows every detection.
+      try fixture.setPurgedUntil(nil)
       var filter = QuarantineFilter()
-      filter.since = Timestamp(microseconds: fixture.origin + 7)
-      #expect(try fixture.release(filter, late: .certain).readmitted.fates.counted == 1)
-
-      try fixture.setFloor(installed + 1)
-      let forced = try fixture.release(late: .forced)
-      #expect(forced.readmitted.fates.counted == 1 && forced.readmitted.fates.duplicate == 1)
+      filter.until = Timestamp(microseconds: fixture.origin + 1)
+      let certain = try fixture.release(filter, late: .certain)
+      #expect(certain.readmitted.fates.counted == 1 && certain.readmitted.fates.duplicate == 1)
       #expect(try fixture.fates().late == 0)
       #expect(try fixture.violations([Seen(oid: 1), Seen(oid: 2), Seen(oid: 3, at: 7)]) == [])
+    }
+  }
+
+  @Test("a late event that may have been counted before is released by force")
+  func forced() throws {
+    try CountStoreFixture.with { fixture throws in
+      let claim = try #require(try fixture.claim())
+      try fixture.setFloor(fixture.origin + Self.day)
+      try fixture.setPurgedUntil(fixture.origin + Self.day)
+      try fixture.putAside([Sent(oid: 2), Sent(oid: 2)], .late, claim)
+      #expect(try fixture.release(late: .certain).uncertain == 2)
+      let forced = try fixture.release(late: .forced)
+      #expect(forced.readmitted.fates.counted == 1 && forced.readmitted.fates.duplicate == 1)
+      #expect(try fixture.violations([Seen(oid: 2)]) == [])
     }
   }
 

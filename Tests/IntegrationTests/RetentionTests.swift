@@ -35,12 +35,13 @@ struct RetentionTests {
       let today = try fixture.today()
       let total = Int64(fixture.truth.count)
       var retention = Retention(policy())
-      let preview = try retention.preview(on: fixture.connection)
-      let report = try retention.run(on: fixture.connection)
-      #expect(preview.droppedPartitions == [])  // nothing is folded yet
+      let now = try fixture.now()
+      let plan = try fixture.store.planRetention(policy(), now: now.time)
+      let report = try retention.run(on: fixture.connection, at: now)
+      #expect(plan.dropped.map(\.name).sorted() == report.droppedPartitions.sorted())
       #expect(report.folded.map(\.level) == RollupLevel.allCases)
       #expect(report.droppedPartitions.count > 115)
-      #expect(try retention.run(on: fixture.connection).droppedPartitions == [])
+      #expect(try retention.run(on: fixture.connection, at: fixture.now()).droppedPartitions == [])
 
       let keptMinutes = try fixture.base.number("SELECT count(*) FROM window_count")
       #expect(keptMinutes > 0 && keptMinutes < total / 10)
@@ -85,15 +86,15 @@ struct RetentionTests {
       _ = try fixture.store.ensurePartitions(thoroughly: true)
       let (minutes, hours) = (try partitions("window_count"), try partitions("window_count_hour"))
       var retention = Retention(policy(minutesDays: 1, hoursDays: 1, horizonDays: 1))
-      #expect(throws: PostgresError.self) { try retention.run(on: fixture.connection) }
-      #expect(throws: PostgresError.self) { try retention.run(on: fixture.connection) }
+      #expect(throws: PostgresError.self) { try retention.run(on: fixture.connection, at: fixture.now()) }
+      #expect(throws: PostgresError.self) { try retention.run(on: fixture.connection, at: fixture.now()) }
       // Days are not folded, so no hour goes; hours are, so minutes do.
       #expect(try partitions("window_count") < minutes)
       #expect(try partitions("window_count_hour") == hours)
       try fixture.compare(.between(nil, nil), location: nil)
 
       try fixture.connection.run(script: "DROP TRIGGER refuse ON window_count_day")
-      _ = try retention.run(on: fixture.connection)
+      _ = try retention.run(on: fixture.connection, at: fixture.now())
       try fixture.compare(.between(nil, nil), location: nil)
     }
   }
@@ -103,7 +104,7 @@ struct RetentionTests {
     try F.with(horizonDays: 10) { fixture throws in
       try fill(fixture, days: 9)
       var retention = Retention(policy(minutesDays: 1, horizonDays: 10))
-      _ = try retention.run(on: fixture.connection)
+      _ = try retention.run(on: fixture.connection, at: fixture.now())
       #expect(try fixture.base.number("SELECT count(*) FROM window_count") == Int64(fixture.truth.count))
       #expect(
         try fixture.connection.execute(
@@ -120,15 +121,15 @@ struct RetentionTests {
         try fixture.connection.execute("SELECT floor_at FROM dedup_floor").timestamp(0, 0)
       }
       let first = try floor()
-      #expect(try fixture.store.raiseFloor(policy(horizonDays: 20)) == nil)
+      #expect(try fixture.store.raiseFloor(policy(horizonDays: 20), at: fixture.now()) == nil)
       #expect(try floor() == first)
-      #expect(try fixture.store.raiseFloor(policy(horizonDays: 3), dryRun: true) != nil)
+      #expect(try fixture.store.planRetention(policy(horizonDays: 3)).floor != nil)
       #expect(try floor() == first)
-      let raised = try #require(try fixture.store.raiseFloor(policy(horizonDays: 3)))
+      let raised = try #require(try fixture.store.raiseFloor(policy(horizonDays: 3), at: fixture.now()))
       #expect(try floor() == raised.microseconds)
       #expect(raised.microseconds - first > 6 * F.day)
-      #expect(try fixture.store.raiseFloor(policy(horizonDays: 10)) == nil)
-      #expect(try fixture.store.raiseFloor(policy(horizonDays: 3)) == nil)  // by steps
+      #expect(try fixture.store.raiseFloor(policy(horizonDays: 10), at: fixture.now()) == nil)
+      #expect(try fixture.store.raiseFloor(policy(horizonDays: 3), at: fixture.now()) == nil)  // by steps
       // A batch that was read before is classified anew, not counted.
       #expect(throws: TestSupportError.self) { try fixture.count([(1, "a", raised.microseconds - 1)]) }
       try fixture.count([(1, "a", raised.microseconds)])
@@ -150,11 +151,11 @@ struct RetentionTests {
         script: "UPDATE detection SET ingested_at = now() - interval '9 days' WHERE detection_oid IN (1, 3)"
       )
       var retention = Retention(policy(minutesDays: 3, horizonDays: 3))
-      let report = try retention.run(on: fixture.connection)
+      let report = try retention.run(on: fixture.connection, at: fixture.now())
       #expect(report.purgedDetections == 1)
       let left = try fixture.connection.execute("SELECT detection_oid FROM detection ORDER BY 1")
       #expect(try (0..<left.count).map { try left.int64($0, 0) } == [2, 3, 4])
-      #expect(try retention.run(on: fixture.connection).purgedDetections == 0)
+      #expect(try retention.run(on: fixture.connection, at: fixture.now()).purgedDetections == 0)
 
       let claim = try #require(try fixture.base.claim())
       let again = (1...4).map { CountStoreFixture.Seen(oid: $0, at: today - F.hour - fixture.base.origin) }
@@ -178,7 +179,7 @@ struct RetentionTests {
       var purged = 0
       var stretches = 0
       repeat {
-        purged += try fixture.store.purgeDetections(&cursor)
+        purged += try fixture.store.purgeDetections(RetentionPolicy(), at: fixture.now(), &cursor)
         stretches += 1
       } while !cursor.isAtStart
       #expect(purged == 200_000)
@@ -207,12 +208,12 @@ struct RetentionTests {
       )
       var policy = RetentionPolicy()
       var retention = Retention(policy)
-      _ = try retention.run(on: fixture.connection)
+      _ = try retention.run(on: fixture.connection, at: fixture.now())
       #expect(try fixture.base.number("SELECT count(*) FROM dead_letter") == 10)
       policy.deadLetters = 3 * 86_400 + 60
       policy.quarantine = 86_400 + 60
       retention = Retention(policy)
-      let report = try retention.run(on: fixture.connection)
+      let report = try retention.run(on: fixture.connection, at: fixture.now())
       #expect(report.purgedDeadLetters == 6 && report.purgedQuarantine == 8 + 3)
       #expect(try fixture.base.number("SELECT count(*) FROM dead_letter") == 4)
       #expect(try fixture.base.number("SELECT count(*) FROM quarantine WHERE reason = 'late'") == 2)
@@ -236,13 +237,14 @@ struct RetentionTests {
       policy.quarantine = 86_400
       var retention = Retention(policy)
       let other = try Connection(ConnectionOptions(url: fixture.base.url))
+      let now = try fixture.now()
       // A batch in flight, that of a stopped worker.
       let failure = try other.transaction { other throws(PostgresError) in
         _ = try other.execute(
           "SELECT pg_advisory_xact_lock_shared(key) FROM unnest(\([CountStore.Lock.floor, CountStore.Lock.rollup])) AS key"
         )
         do throws(PostgresError) {
-          _ = try retention.run(on: fixture.connection)
+          _ = try retention.run(on: fixture.connection, at: now)
           return nil as PostgresError?
         } catch {
           return error

@@ -180,6 +180,36 @@ struct RevisionListenerTests {
       #expect(heard.losses == 0)
     }
   }
+
+  @Test(
+    "where the name leads to the primary again, it listens there, although its session with the standby lives"
+  )
+  func leavesStandby() throws {
+    let standby = try PostgresCluster(fsync: false)
+    defer { standby.remove() }
+    _ = try CountStore(Connection(ConnectionOptions(url: standby.url()))).migrate()
+    try standby.stop()
+    _ = FileManager.default.createFile(atPath: standby.folder + "/data/standby.signal", contents: nil)
+    try standby.start()
+    // Both take the same password.
+    let primary = try PostgresCluster(fsync: false)
+    defer { primary.remove() }
+    try Connection(ConnectionOptions(url: primary.url())).run(
+      script: "ALTER USER postgres PASSWORD '\(standby.password)'"
+    )
+    let url = standby.url().replacing(":\(standby.port)/", with: ":\(primary.port)/")
+    _ = try CountStore(Connection(ConnectionOptions(url: url))).migrate()
+    let proxy = try FaultProxy(toPort: standby.port)
+    defer { proxy.close() }
+    try Listening.with(proxy.url(standby.url()), pollingSpan: .milliseconds(300)) { heard in
+      try waitUntil("it polls the standby") { heard.ways == [.polling] && heard.confirmations > 5 }
+      try proxy.retarget(to: "127.0.0.1:\(primary.port)")
+      try waitUntil("it listens to the primary") { heard.ways == [.polling, .listening] }
+      let store = CountStore(try Connection(ConnectionOptions(url: url)))
+      _ = try store.importLocations([Location(oid: 7, name: "Gate")], replace: false, dryRun: false)
+      try waitUntil("the import is told") { heard.news.last?.alone == [7] }
+    }
+  }
 }
 
 /// What a listener tells.
@@ -231,6 +261,7 @@ private final class Listening: Sendable {
       case .attached(let way): state.ways.append(way)
       case .heard(let heard) where heard.isEmpty: state.confirmations += 1
       case .heard(let heard): state.news.append(heard)
+      case .workers: break
       case .detached: state.losses += 1
       }
     }

@@ -34,6 +34,9 @@ final class RollupFixture {
     try TestDatabase.withDatabase { url in try body(RollupFixture(url: url, horizonDays: horizonDays)) }
   }
 
+  /// The present, as retention believes it.
+  func now() throws -> AgreedTime { try AgreedTime.current(connection) }
+
   /// Midnight (UTC) of the day that the database's clock shows.
   func today() throws -> Int64 {
     try connection.execute("SELECT date_trunc('day', clock_timestamp(), 'UTC')").timestamp(0, 0)
@@ -104,7 +107,7 @@ final class RollupFixture {
 
   /// Folds every level as far as it goes.
   func foldAll(until: Int64) throws {
-    for level in RollupLevel.allCases { _ = try store.fold(level, until: Timestamp(microseconds: until)) }
+    for level in RollupLevel.allCases { _ = try store.fold(level, until: .agreed(until)) }
   }
 }
 

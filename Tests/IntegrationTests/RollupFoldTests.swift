@@ -36,7 +36,7 @@ struct RollupFoldTests {
           if fold == nil {
             let level = RollupLevel.allCases.randomElement(using: &random) ?? .hour
             let until = Int64.random(in: start...end, using: &random)
-            fold = try Fold(fixture.store, level, until: Timestamp(microseconds: until))
+            fold = try Fold(fixture.store, level, until: .agreed(until))
             isSummed = false
           } else if !isSummed {
             isSummed = try fold?.sumChunk() == false
@@ -145,7 +145,7 @@ struct RollupFoldTests {
       let url = fixture.base.url
       let fold = Background {
         let store = CountStore(try CountStoreFixture.connect(url))
-        return try store.fold(.hour, until: Timestamp(microseconds: today)) != nil
+        return try store.fold(.hour, until: .agreed(today)) != nil
       }
       // The fold waits, and gives up rather than hold up other batches for long.
       do {
@@ -156,7 +156,7 @@ struct RollupFoldTests {
       }
       try batch.run(script: "UPDATE window_count SET item_count = 7")
       try batch.commit()
-      #expect(try fixture.store.fold(.hour, until: Timestamp(microseconds: today))?.rows == 1)
+      #expect(try fixture.store.fold(.hour, until: .agreed(today))?.rows == 1)
       #expect(try fixture.wrongRows(.hour) == 0)
     }
   }
@@ -167,7 +167,7 @@ struct RollupFoldTests {
       let today = try fixture.today()
       let yesterday = today - F.day
       try fixture.count([(1, "a", yesterday)])
-      var fold = try #require(try Fold(fixture.store, .hour, until: Timestamp(microseconds: today)))
+      var fold = try #require(try Fold(fixture.store, .hour, until: .agreed(today)))
       while try fold.sumChunk() {}
       for first in stride(from: 0, to: 6000, by: 2000) {
         try fixture.count((first..<first + 2000).map { (Int64($0), "a", yesterday + Int64($0)) })
@@ -220,9 +220,9 @@ struct RollupFoldTests {
       let other = try CountStoreFixture.connect(fixture.base.url)
       #expect(try CountStore(other).lockMaintenance())
       var retention = Retention(RetentionPolicy())
-      #expect(try retention.run(on: fixture.connection).isBusyElsewhere)
+      #expect(try retention.run(on: fixture.connection, at: fixture.now()).isBusyElsewhere)
       try CountStore(other).unlockMaintenance()
-      #expect(try retention.run(on: fixture.connection).isBusyElsewhere == false)
+      #expect(try retention.run(on: fixture.connection, at: fixture.now()).isBusyElsewhere == false)
       // What it held, it gave back.
       #expect(try CountStore(other).lockMaintenance())
     }

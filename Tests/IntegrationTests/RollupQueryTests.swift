@@ -68,7 +68,7 @@ struct RollupQueryTests {
       """
     )
     for level in RollupLevel.allCases {
-      let fold = try fixture.store.fold(level, until: Timestamp(microseconds: end))
+      let fold = try fixture.store.fold(level, until: .agreed(end))
       if let fold { try fixture.store.vacuum(after: fold) }
     }
     try fixture.connection.run(script: "VACUUM ANALYZE")

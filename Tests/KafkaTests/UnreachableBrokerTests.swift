@@ -1,4 +1,5 @@
 import CLibrdkafka
+import Foundation
 import Testing
 
 @testable import Kafka
@@ -34,11 +35,32 @@ import Testing
 
     let start = ContinuousClock.now
     consumer.close(timeout: 3000)
-    #expect(ContinuousClock.now - start < .seconds(4))
+    #expect(ContinuousClock.now - start < .seconds(20))
     #expect(consumer.isClosed)
     consumer.close(timeout: 3000)  // a second time is nothing
     consumer.handle.wake()
     try consumer.handle.commit([(TopicPartition(topic: "a", partition: 0), nextOffset: 1)])
+  }
+
+  @Test(
+    "questions of another thread fail in time, do not outlive the consumer, and are nothing after its end"
+  )
+  func questions() throws {
+    var configuration = Configuration(brokers: "127.0.0.1:1")
+    configuration["group.id"] = "g"
+    let consumer = try Consumer(configuration) { _, _ in }
+    let handle = consumer.handle
+    let partition = TopicPartition(topic: "a", partition: 0)
+    #expect(throws: KafkaError.self) { try handle.reachBroker(timeout: 100) }
+    let error = #expect(throws: KafkaError.self) { try handle.ends(of: [partition], timeout: 100) }
+    #expect(error?.partitions == [partition])
+    let asker = Thread {
+      for _ in 0..<20 { _ = try? handle.ends(of: [partition], timeout: 50) }
+    }
+    asker.start()
+    consumer.close(timeout: 3000)
+    #expect(try handle.ends(of: [partition], timeout: 50).isEmpty)
+    try handle.reachBroker(timeout: 50)
   }
 
   /// As when another member has taken its `group.instance.id`, which the broker of the integration tests never reports.
@@ -71,7 +93,7 @@ import Testing
     )
     let start = ContinuousClock.now
     consumer.close(timeout: 3000)
-    #expect(ContinuousClock.now - start < .seconds(4))
+    #expect(ContinuousClock.now - start < .seconds(20))
   }
 
   @Test("a consumer that is dropped unclosed ends by itself")
@@ -89,7 +111,8 @@ import Testing
   func producer() throws {
     var configuration = Configuration(brokers: "127.0.0.1:1")
     configuration["queue.buffering.max.messages"] = "10"
-    configuration["message.timeout.ms"] = "1000"
+    // Not before all of this was looked at, also on a busy machine.
+    configuration["message.timeout.ms"] = "6000"
     let producer = try Producer(configuration)
     producer.queueFullTimeout = 100
     let error = #expect(throws: KafkaError.self) {
@@ -99,14 +122,14 @@ import Testing
     #expect(producer.outstanding == 10)
     let timeout = #expect(throws: KafkaError.self) { try producer.flush(timeout: 10) }
     #expect(timeout?.isTimeout == true)
-    try producer.flush(timeout: 10_000)
+    try producer.flush(timeout: 60_000)
     #expect(producer.deliveryFailures == 10)
     #expect(producer.delivered == 0)
     #expect(producer.firstDeliveryFailure?.name == "_MSG_TIMED_OUT")
     try producer.produce(topic: "a", payload: nil)
     let start = ContinuousClock.now
     producer.close(timeout: 3000)
-    #expect(ContinuousClock.now - start < .seconds(4))
+    #expect(ContinuousClock.now - start < .seconds(20))
   }
 
   @Test("a broker list without a usable broker is reported")

@@ -19,7 +19,7 @@ struct ConnectionOptionsTests {
     let options = ConnectionOptions(url: url)
     let error = #expect(throws: PostgresError.self) { _ = try Connection(options) }
     #expect(error?.kind == .configuration)
-    #expect(error?.isRetriable == false)
+    #expect(error?.remedy == .halt)
     let shown =
       "\(String(describing: error)) \(String(reflecting: error)) \(options) \(String(reflecting: options))"
     for part in ["hunter2", "hun", "ter2"] { #expect(!shown.contains(part)) }

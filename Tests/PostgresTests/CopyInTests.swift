@@ -76,7 +76,7 @@ struct CopyInTests {
       }
     }
     #expect(error?.sqlState == .datetimeFieldOverflow)
-    #expect(error?.isDataFault == true)
+    #expect(error?.remedy == .refuseMessage)
   }
 
   @Test("a time out of range in the last row is thrown at the end")

@@ -68,7 +68,7 @@ struct ParameterBufferTests {
       let error = #expect(throws: PostgresError.self) { try buffer.encode([value]) }
       #expect(error?.kind == .value)
       #expect(error?.sqlState == .datetimeFieldOverflow)
-      #expect(error?.isDataFault == true)
+      #expect(error?.remedy == .refuseMessage)
     }
   }
 

@@ -4,54 +4,16 @@ import Testing
 
 @Suite("PostgresError")
 struct PostgresErrorTests {
-  @Test(
-    "the SQLSTATE decides between retrying and blaming the data",
-    arguments: [
-      ("08006", true, false), ("53300", true, false), ("57P01", true, false), ("57014", true, false),
-      ("40001", true, false), ("40P01", true, false), ("55P03", true, false), ("55006", true, false),
-      ("55000", false, false), ("22021", false, true), ("22008", false, true), ("22023", false, false),
-      ("23505", false, true), ("23502", false, true),
-      ("23514", false, false), ("22P03", false, false), ("22P04", false, false), ("08P01", false, false),
-      ("42P01", false, false), ("54000", false, false), ("0A000", false, false),
-      ("XX000", false, false), ("25P02", false, false),
-    ]
-  )
-  func classification(state: String, isRetriable: Bool, isDataFault: Bool) {
-    let error = PostgresError(.server, "x", sqlState: SQLState(rawValue: state))
-    #expect(error.isRetriable == isRetriable)
-    #expect(error.isDataFault == isDataFault)
-    #expect(error.class == state.prefix(2))
+  @Test("the class of a SQLSTATE is its first two characters")
+  func classes() {
+    #expect(PostgresError(.server, "x", sqlState: .uniqueViolation).class == "23")
+    #expect(PostgresError(.server, "x").class == "")
   }
 
-  @Test("without a SQLSTATE the kind decides", arguments: PostgresError.Kind.allCases)
-  func kinds(kind: PostgresError.Kind) {
-    let error = PostgresError(kind, "x")
-    #expect(error.isRetriable == [.connection, .poolExhausted].contains(kind))
-    #expect(!error.isDataFault)
-    #expect(error.class.isEmpty)
-  }
-
-  @Test("an unknown COMMIT is never retriable, whatever its SQLSTATE")
+  @Test("an unknown COMMIT says that it is one")
   func unknownCommit() {
     let error = PostgresError(.commitUnknown, "x", sqlState: .adminShutdown)
-    #expect(!error.isRetriable)
     #expect("\(error)".contains("outcome of COMMIT is unknown"))
-  }
-
-  @Test("a stale plan is retriable although class 0A is not")
-  func stalePlan() {
-    let error = PostgresError(
-      .server,
-      "x",
-      detail: nil,
-      hint: nil,
-      sqlState: SQLState(rawValue: "0A000"),
-      sql: nil,
-      constraint: nil,
-      position: nil,
-      isStalePlan: true
-    )
-    #expect(error.isRetriable)
   }
 
   @Test("the description has message, SQLSTATE, hint and SQL on one line, but not the detail with row values")

@@ -4,15 +4,15 @@ import Locks
 
 /// A Tansu broker for tests: the one of `make test`, or a private one.
 ///
-/// A private broker lives in a temporary folder, on a free loopback port, and ends with the test process even when
-/// that is killed: a shell waits on a pipe that only this process holds, and cleans up.
+/// A private broker has a free loopback port of its own, and ends with the test process even when that is killed (see
+/// ``ProcessRunner``).
 public final class Broker: Sendable {
   /// `host:port`, for `bootstrap.servers`.
   public let address: String
   /// The process id of a private broker, to stop or kill it.
   public let processID: Int32?
   private let program: String
-  private let keeper: Keeper?
+  private let process: ProcessRunner?
 
   private static let shared = Lock<Broker?>(nil)
 
@@ -23,7 +23,7 @@ public final class Broker: Sendable {
       if let shared { return shared }
       let broker: Broker
       if let address = ProcessInfo.processInfo.environment["TOPITEMS_TEST_BROKERS"], !address.isEmpty {
-        broker = Broker(address: address, program: try findProgram(), keeper: nil, processID: nil)
+        broker = Broker(address: address, program: try findProgram(), process: nil)
       } else {
         broker = try startPrivate()
         // The shell would do as well, but leaves the process to init, which in a container may never reap it.
@@ -34,41 +34,53 @@ public final class Broker: Sendable {
     }
   }
 
-  /// Starts a broker that nobody else uses, e.g. to kill it. `stop` ends it, and so does the last reference.
+  /// Starts a broker of the test's own, e.g. to kill it. `stop` ends it, and so does the last reference.
   public static func startPrivate() throws -> Broker {
     let program = try findProgram()
     var lastError: any Error = Failure("the broker was not started")
     for _ in 0..<5 {
-      let port = try freePort()
+      let port = try FreePort.take()
       do {
-        let keeper = try Keeper(program: program, port: port)
-        return Broker(
-          address: "127.0.0.1:\(port)",
-          program: program,
-          keeper: keeper,
-          processID: keeper.brokerProcessID
-        )
+        return try Broker(address: "127.0.0.1:\(port)", program: program, process: start(program, port))
       } catch {
-        lastError = error  // somebody else may have taken the port in the meantime
+        lastError = error  // another process may have taken the port in the meantime
       }
     }
     throw lastError
   }
 
-  private init(address: String, program: String, keeper: Keeper?, processID: Int32?) {
-    self.address = address
-    self.program = program
-    self.keeper = keeper
-    self.processID = processID
+  private static func start(_ program: String, _ port: UInt16) throws -> ProcessRunner {
+    let url = "tcp://127.0.0.1:\(port)"
+    let process = try ProcessRunner(
+      program,
+      [
+        "broker", "--listener-url", url, "--advertised-listener-url", url, "--storage-engine",
+        "memory://tansu/",
+      ],
+      // At its default level Tansu logs every request.
+      environment: ["RUST_LOG": "error"]
+    )
+    try process.waitUntil(within: .seconds(10), "it takes connections on port \(port)") {
+      guard let socket = connect(to: port) else { return false }
+      close(socket)
+      return true
+    }
+    return process
   }
 
-  /// Ends a private broker and removes its folder; not the broker of `make test`.
-  public func stop() { keeper?.end() }
+  private init(address: String, program: String, process: ProcessRunner?) {
+    self.address = address
+    self.program = program
+    self.process = process
+    processID = process?.pid
+  }
+
+  /// Ends a private broker; not the broker of `make test`.
+  public func stop() { process?.end() }
 
   /// Sends a signal to a private broker: `SIGKILL`, `SIGSTOP`, `SIGCONT`.
   public func signal(_ number: Int32) {
-    guard let processID else { return }
-    kill(processID, number)
+    process?.signal(number)
   }
 
   /// A topic's name that no other test uses.
@@ -89,17 +101,13 @@ public final class Broker: Sendable {
   }
 
   private func runTopicCommand(_ arguments: [String]) throws {
-    let process = Process()
-    let output = Pipe()
-    process.executableURL = URL(fileURLWithPath: program)
-    process.arguments = ["topic"] + arguments
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-      throw Failure("tansu topic \(arguments.joined(separator: " ")) failed: \(text)")
+    let run = try ProcessRunner(program, ["topic"] + arguments)
+    let ending: ProcessRunner.Ending
+    do { ending = try run.wait(within: .seconds(30)) } catch { throw Failure("\(error)\n  \(state())") }
+    guard ending == .exited(0) else {
+      throw Failure(
+        "tansu topic \(arguments.joined(separator: " ")): \(ending)\(run.story)\(run.output)\n  \(state())"
+      )
     }
   }
 
@@ -124,122 +132,63 @@ public final class Broker: Sendable {
       "no Tansu broker: run `eval \"$(make -s services)\"`, which installs it, then the tests again"
     )
   }
-
-  private static func freePort() throws -> UInt16 {
-    let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    guard socket >= 0 else { throw Failure("socket: errno \(errno)") }
-    defer { close(socket) }
-    var address = loopback(port: 0)
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let result = withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(socket, $0, length) == 0 ? getsockname(socket, $0, &length) : -1
-      }
-    }
-    guard result == 0 else { throw Failure("bind: errno \(errno)") }
-    return UInt16(bigEndian: address.sin_port)
-  }
-
-  fileprivate static func loopback(port: UInt16) -> sockaddr_in {
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    return address
-  }
 }
 
-/// A private broker's process and folder, and the shell that removes them when the test process is no more.
-private final class Keeper: Sendable {
-  let brokerProcessID: Int32
-  private let folder: URL
-  private let running: Lock<Running?>
-
-  private struct Running {
-    let broker: Process
-    let shell: Process
-    let lifeline: FileHandle
-  }
-
-  /// Reads until every holder of the pipe's other end is gone. The process id may have got another owner by then.
-  private static let script = """
-    read -r _
-    [ "$(readlink "/proc/$1/exe")" = "$2" ] && kill -KILL "$1"
-    rm -rf -- "$3"
-    """
-
-  init(program: String, port: UInt16) throws {
-    let program = URL(fileURLWithPath: program).resolvingSymlinksInPath()
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "topitems-broker-\(UUID().uuidString)"
-    )
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    let logURL = folder.appendingPathComponent("broker.log")
-    _ = FileManager.default.createFile(atPath: logURL.path, contents: nil)
-    let log = try FileHandle(forWritingTo: logURL)
-    let url = "tcp://127.0.0.1:\(port)"
-    let broker = Process()
-    broker.executableURL = program
-    broker.currentDirectoryURL = folder
-    broker.arguments = [
-      "broker", "--listener-url", url, "--advertised-listener-url", url, "--storage-engine",
-      "memory://tansu/",
-    ]
-    // At its default level Tansu logs every request.
-    broker.environment = ProcessInfo.processInfo.environment.merging(["RUST_LOG": "error"]) { $1 }
-    broker.standardInput = FileHandle.nullDevice
-    broker.standardOutput = log
-    broker.standardError = log
-    try broker.run()
-    brokerProcessID = broker.processIdentifier
-
-    let shell = Process()
-    let pipe = Pipe()
-    shell.executableURL = URL(fileURLWithPath: "/bin/sh")
-    shell.arguments = ["-c", Self.script, "sh", "\(brokerProcessID)", program.path, folder.path]
-    shell.standardInput = pipe
-    shell.standardOutput = FileHandle.nullDevice
-    shell.standardError = FileHandle.nullDevice
-    // A child of another test that inherited the writing end would keep the broker alive.
-    _ = fcntl(pipe.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
-    try shell.run()
-    running = Lock(Running(broker: broker, shell: shell, lifeline: pipe.fileHandleForWriting))
-
-    let deadline = ContinuousClock.now + .seconds(10)
-    while !Self.answers(port: port) {
-      guard broker.isRunning, ContinuousClock.now < deadline else {
-        let text = (try? String(contentsOf: logURL, encoding: .utf8)) ?? ""
-        end()
-        throw Broker.Failure("Tansu did not start on port \(port): \(text.suffix(2000))")
-      }
-      usleep(5000)
+extension Broker {
+  /// What explains that it does not do its work: whether it answers at all, its process, and the end of its log.
+  public func state() -> String {
+    var parts = [address, answer()]
+    if let pid = processID
+      ?? Self.servicesFile("tansu.process").split(separator: " ").first.flatMap({ Int32($0) })
+    {
+      parts.append(MachineState.process(pid))
     }
+    let log = process?.errors ?? Self.servicesFile("tansu.log")
+    parts.append(log.isEmpty ? "its log is empty" : "the end of its log:\n\(log.suffix(1500))")
+    return parts.joined(separator: "; ")
   }
 
-  deinit { end() }
+  /// The state of the broker that all tests of this process share, if there is one.
+  static func sharedState() -> String? { shared.withLock { $0 }?.state() }
 
-  func end() {
-    running.withLock { running in
-      guard let ending = running else { return }
-      running = nil
-      kill(ending.shell.processIdentifier, SIGKILL)
-      ending.shell.waitUntilExit()
-      if ending.broker.isRunning { kill(brokerProcessID, SIGKILL) }
-      ending.broker.waitUntilExit()
-      try? ending.lifeline.close()
-      try? FileManager.default.removeItem(at: folder)
+  /// Asks which requests it knows (Kafka's ApiVersions, key 18, version 0): what needs no topic and no group.
+  private func answer() -> String {
+    guard let port = address.split(separator: ":").last.flatMap({ UInt16($0) }) else { return "no port" }
+    let start = ContinuousClock.now
+    guard let socket = Self.connect(to: port) else {
+      return "it takes no connection: \(String(cString: strerror(errno)))"
     }
-  }
-
-  private static func answers(port: UInt16) -> Bool {
-    let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    guard socket >= 0 else { return false }
     defer { close(socket) }
-    var address = Broker.loopback(port: port)
-    return withUnsafePointer(to: &address) {
+    var limit = timeval(tv_sec: 2, tv_usec: 0)
+    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    // Length, key, version, correlation, a client id that is null.
+    let question: [UInt8] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xFF, 0xFF]
+    _ = send(socket, question, question.count, Int32(MSG_NOSIGNAL))
+    var buffer = [UInt8](repeating: 0, count: 512)
+    guard recv(socket, &buffer, buffer.count, 0) > 0 else { return "it does not answer within 2 s" }
+    return "it answers within \((ContinuousClock.now - start) / .milliseconds(1)) ms"
+  }
+
+  private static func connect(to port: UInt16) -> Int32? {
+    let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    guard socket >= 0 else { return nil }
+    var address = FreePort.loopback(port)
+    let code = withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+        Glibc.connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
       }
     }
+    if code == 0 { return socket }
+    close(socket)
+    return nil
+  }
+
+  /// A file that `deploy/dev/services` wrote about the services of `make test`; empty where there is none.
+  private static func servicesFile(_ name: String) -> String {
+    guard let services = ProcessInfo.processInfo.environment["TOPITEMS_SERVICES"] else { return "" }
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let path = root.appendingPathComponent(".services/\(services)/\(name)").path
+    return String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
   }
 }

@@ -3,9 +3,6 @@ import Glibc
 /// A child process, started without Foundation: its `Process` believes a child alive as long as anything that
 /// the child started is, and `pg_ctl start` leaves a server behind.
 struct ChildProcess: Sendable {
-  /// Closing a descriptor beyond the process's limit would fail.
-  private static var highestDescriptor: Int32 { Int32(min(sysconf(Int32(_SC_OPEN_MAX)), 1024)) }
-
   let pid: pid_t
 
   /// Starts a command in a folder. Nothing but the three standard descriptors is inherited.
@@ -25,9 +22,7 @@ struct ChildProcess: Sendable {
     posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
     posix_spawn_file_actions_adddup2(&actions, 1, 2)
     // A descriptor that is not open is fine here; addclosefrom and addchdir are not in Glibc's module.
-    for descriptor in 3..<Self.highestDescriptor {
-      posix_spawn_file_actions_addclose(&actions, descriptor)
-    }
+    for descriptor in 3..<Spawn.descriptorsEnd { posix_spawn_file_actions_addclose(&actions, descriptor) }
     let command = ["/bin/sh", "-c", "cd \"$1\" && shift && exec \"$@\"", "sh", folder] + command
 
     var arguments = command.map { strdup($0) } + [nil]

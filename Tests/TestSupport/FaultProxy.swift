@@ -54,29 +54,21 @@ public final class FaultProxy: Sendable {
 
   /// The proxy's port on 127.0.0.1.
   public let port: Int
-  private let listener: Int32
+  private let listener: Listener
   private let state: Lock<State>
 
   /// Listens on a free port, and connects to `port` of the loopback interface for each connection.
   public init(toPort target: Int) throws {
     state = Lock(State(target: UInt16(target)))
-    listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    guard listener >= 0 else { throw TestSupportError("socket: errno \(errno)") }
-    var address = Self.loopback(0)
-    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let listener = listener
-    let isListening = withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(listener, $0, size) == 0 && listen(listener, 64) == 0 && getsockname(listener, $0, &size) == 0
-      }
-    }
-    guard isListening else { throw TestSupportError("no port for a proxy: errno \(errno)") }
-    port = Int(UInt16(bigEndian: address.sin_port))
+    let listener = try Listener()
+    self.listener = listener
+    port = Int(listener.port)
     Thread.detachNewThread { [weak self] in
-      while true {
-        let client = accept(listener, nil, nil)
-        guard client >= 0, let self else {
-          if client >= 0 { Glibc.close(client) }
+      // The thread, not the proxy, closes the listener: its number may be another socket's a moment later.
+      defer { listener.end() }
+      while let client = listener.accept() {
+        guard let self else {
+          Link.reset(client)
           return
         }
         self.take(client)
@@ -172,8 +164,7 @@ public final class FaultProxy: Sendable {
       return !state.isClosed
     }
     guard isFirst else { return }
-    shutdown(listener, Int32(SHUT_RDWR))
-    Glibc.close(listener)
+    listener.wake()
     cut()
   }
 
@@ -201,7 +192,7 @@ public final class FaultProxy: Sendable {
 
   private func connect() -> Int32 {
     let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    var address = Self.loopback(state.withLock { $0.target })
+    var address = FreePort.loopback(state.withLock { $0.target })
     let code = withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         Glibc.connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
@@ -253,13 +244,60 @@ public final class FaultProxy: Sendable {
     rewrite?(direction, &bytes)
     return passage
   }
+}
 
-  private static func loopback(_ port: UInt16) -> sockaddr_in {
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    return address
+/// The socket that a proxy listens on.
+private final class Listener: Sendable {
+  let port: UInt16
+  private let descriptor: Int32
+  private let isOpen = Lock(true)
+
+  init() throws {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { throw TestSupportError("socket: errno \(errno)") }
+    var address = FreePort.loopback(0)
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isListening = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, size) == 0 && listen(descriptor, 64) == 0
+          && getsockname(descriptor, $0, &size) == 0
+      }
+    }
+    guard isListening else {
+      Glibc.close(descriptor)
+      throw TestSupportError("no port for a proxy: errno \(errno)")
+    }
+    self.descriptor = descriptor
+    port = UInt16(bigEndian: address.sin_port)
+  }
+
+  /// Waits for a connection; nil once `wake` was called.
+  func accept() -> Int32? {
+    while true {
+      let client = Glibc.accept(descriptor, nil, nil)
+      if client >= 0 {
+        _ = fcntl(client, F_SETFD, FD_CLOEXEC)
+        return client
+      }
+      switch errno {
+      case EINTR, ECONNABORTED: continue
+      case EMFILE, ENFILE, ENOBUFS, ENOMEM: usleep(10_000)
+      default: return nil
+      }
+    }
+  }
+
+  /// Ends `accept`.
+  func wake() {
+    isOpen.withLock { if $0 { shutdown(descriptor, Int32(SHUT_RDWR)) } }
+  }
+
+  /// Closes the socket.
+  func end() {
+    isOpen.withLock { isOpen in
+      if isOpen { close(descriptor) }
+      isOpen = false
+    }
   }
 }
 
@@ -341,31 +379,29 @@ private final class Link: Sendable {
     return true
   }
 
-  /// Cuts both sides. The descriptors are closed when both threads have noticed.
+  /// Cuts both sides. The descriptors are closed when both threads have noticed, and not while they are cut: their
+  /// numbers may be another connection's a moment later.
   func reset() {
-    let isFirst = state.withLock { state in
-      defer { state.isReset = true }
-      return !state.isReset && state.threads > 0
-    }
-    guard isFirst else { return }
-    for descriptor in [client, server] {
-      Self.lingerNot(descriptor)
-      shutdown(descriptor, Int32(SHUT_RDWR))
+    state.withLock { state in
+      guard !state.isReset, state.threads > 0 else { return }
+      state.isReset = true
+      for descriptor in [client, server] {
+        Self.lingerNot(descriptor)
+        shutdown(descriptor, Int32(SHUT_RDWR))
+      }
     }
   }
 
   /// A thread has ended.
   /// - Returns: whether it was the last one; the descriptors are closed then.
   func ended() -> Bool {
-    let isLast = state.withLock { state in
+    state.withLock { state in
       state.threads -= 1
-      return state.threads == 0
-    }
-    if isLast {
+      guard state.threads == 0 else { return false }
       close(client)
       close(server)
+      return true
     }
-    return isLast
   }
 
   static func reset(_ descriptor: Int32) {

@@ -26,7 +26,7 @@ public enum Invariants {
     let result = try connection.execute(
       """
       SELECT (SELECT coalesce(sum(item_count), 0)::bigint FROM window_count), (SELECT count(*) FROM detection),
-             (SELECT coalesce(sum(counted), 0)::bigint FROM ingest_offset)
+             (SELECT counted FROM fate_total)
       """
     )
     let (counts, detections) = (try result.int64(0, 0), try result.int64(0, 1))

@@ -19,7 +19,9 @@ public final class PostgresCluster: Sendable {
   public let port: Int
   /// The temporary folder with data, socket and log.
   public let folder: String
-  private let password: String
+  /// The superuser's, of letters and digits.
+  public let password: String
+  private let clock: SettableClock?
   private let programs: PostgresPrograms
   private let watchdog: Watchdog
   private let isRemoved = Lock(false)
@@ -30,13 +32,25 @@ public final class PostgresCluster: Sendable {
   ///   - fsync: off is faster; commits then survive a crash of the server, not of the machine.
   ///   - settings: further lines for `postgresql.conf`.
   ///   - options: further ones for `initdb`.
-  public init(fsync: Bool = true, settings: [String: String] = [:], options: [String] = []) throws {
+  ///   - hasSettableClock: whether ``setClock(ahead:)`` works.
+  public init(
+    fsync: Bool = true,
+    settings: [String: String] = [:],
+    options: [String] = [],
+    hasSettableClock: Bool = false
+  ) throws {
     programs = try PostgresPrograms()
     folder = try programs.makeFolder()
     password = (0..<24).map { _ in String("abcdefghijkmnpqrstuvwxyz23456789".randomElement() ?? "x") }
       .joined()
-    port = try Self.freePort()
+    port = Int(try FreePort.take())
     watchdog = try Watchdog(stopping: folder, with: programs)
+    do {
+      clock = hasSettableClock ? try SettableClock(in: folder, with: programs) : nil
+    } catch {
+      watchdog.finish()
+      throw error
+    }
     do {
       try initialize(settings: ["fsync": fsync ? "on" : "off"].merging(settings) { $1 }, options: options)
       try start()
@@ -53,7 +67,8 @@ public final class PostgresCluster: Sendable {
     programs = primary.programs
     folder = try programs.makeFolder()
     password = primary.password
-    port = try Self.freePort()
+    port = Int(try FreePort.take())
+    clock = nil
     watchdog = try Watchdog(stopping: folder, with: programs)
     do {
       let passwords = folder + "/passwords"
@@ -98,8 +113,16 @@ public final class PostgresCluster: Sendable {
     try programs.run(
       "pg_ctl",
       ["-D", folder + "/data", "-w", "-t", "60", "-l", logFile, "start"],
-      in: folder
+      in: folder,
+      environment: clock?.environment ?? [:]
     )
+  }
+
+  /// Sets the server's wall clock so many seconds ahead of this machine's, or behind it, while it runs; its monotonic
+  /// clock goes on. The server must have been made with a settable clock.
+  public func setClock(ahead seconds: Int) throws {
+    guard let clock else { throw TestSupportError("the cluster has no settable clock") }
+    try clock.set(ahead: seconds)
   }
 
   /// Stops the server and waits for its end.
@@ -150,22 +173,5 @@ public final class PostgresCluster: Sendable {
     try file.seekToEnd()
     try file.write(contentsOf: Data(lines.joined().utf8))
     try file.close()
-  }
-
-  /// Free now; that nothing else takes it before PostgreSQL does is likely, not certain.
-  private static func freePort() throws -> Int {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { Glibc.close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = in_addr_t(UInt32(0x7F00_0001).bigEndian)
-    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
-      }
-    }
-    guard isBound else { throw TestSupportError("no free port: \(String(cString: strerror(errno)))") }
-    return Int(UInt16(bigEndian: address.sin_port))
   }
 }

@@ -53,8 +53,14 @@ struct PostgresPrograms: Sendable {
 
   /// Runs a program as the right user; its output goes to a file, because a started server would keep a pipe
   /// open.
-  func run(_ program: String, _ arguments: [String], in folder: String) throws {
-    let command = prefix + [path(program)] + arguments
+  func run(
+    _ program: String,
+    _ arguments: [String],
+    in folder: String,
+    environment: [String: String] = [:]
+  ) throws {
+    let variables = environment.isEmpty ? [] : ["/usr/bin/env"] + environment.map { "\($0)=\($1)" }
+    let command = prefix + variables + [path(program)] + arguments
     let log = folder + "/\(program).log"
     let status = try ChildProcess(command, in: folder, output: log).wait()
     guard status == 0 else {

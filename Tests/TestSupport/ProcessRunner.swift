@@ -43,6 +43,8 @@ public final class ProcessRunner: Sendable {
   private let outputPath: String
   private let errorPath: String
   private let ending = Lock<Ending?>(nil)
+  /// Up to where each text was searched, and how often it was found.
+  private let searched = Lock<[String: (start: Int, count: Int)]>([:])
 
   /// The release binary under test.
   public static func binary() throws -> String {
@@ -130,44 +132,105 @@ public final class ProcessRunner: Sendable {
   /// Whether it has not ended yet.
   public var isRunning: Bool { poll() == nil }
 
-  /// Sends a signal, unless the process has ended.
+  /// Sends a signal, unless the process has ended. With SIGSTOP it returns when all threads have stopped, which they do
+  /// one after the other: on a busy machine some work on for a while.
   public func signal(_ number: Int32) {
     ending.withLock { ending in
       guard Self.reap(pid, &ending) == nil else { return }  // the id may be another's by now
       kill(pid, number)
     }
+    if number == SIGSTOP { _ = holds(within: .seconds(10)) { isStopped } }
+  }
+
+  /// Whether every thread is stopped (the state T in proc_pid_stat(5)), or the process has ended.
+  private var isStopped: Bool {
+    let tasks = "/proc/\(pid)/task"
+    let threads = (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []
+    return threads.allSatisfy { thread in
+      let stat = FileManager.default.contents(atPath: "\(tasks)/\(thread)/stat") ?? Data()
+      return String(decoding: stat, as: UTF8.self).split(separator: ")").last?.hasPrefix(" T") ?? true
+    }
   }
 
   /// Waits for the end.
   ///
+  /// - Parameter limit: how long it may go on without writing anything more (see ``Patience``).
   /// - Throws: when the time is up; the process is killed then, and the error shows what it said.
   public func wait(within limit: Duration) throws -> Ending {
-    let deadline = ContinuousClock.now + limit
+    var patience = Patience(limit)
     while true {
       if let ending = poll() { return ending }
-      guard ContinuousClock.now < deadline else {
+      patience.look(written)
+      guard !patience.isOver else {
+        let (state, verdict) = (MachineState.process(pid), patience.verdict)
         end()
-        throw TestSupportError("\(name) did not end within \(limit); it was killed\(story)")
+        throw TestSupportError("\(name) did not end; \(state); \(verdict); it was killed\(story)")
       }
-      usleep(1000)
+      patience.pause()
     }
   }
 
-  /// Waits until it has written the text to standard error.
+  /// Waits until it has written the text to standard error; the limit is as for `waitUntil`.
   public func waitForErrors(containing text: String, within limit: Duration) throws {
-    try waitUntil(within: limit, "it says '\(text)'") { errors.contains(text) }
+    try waitUntil(within: limit, "it says '\(text)'") { hasSaid(text) }
   }
 
   /// Waits until something holds, as long as the process runs.
-  public func waitUntil(within limit: Duration, _ what: String, _ condition: () throws -> Bool) throws {
-    let deadline = ContinuousClock.now + limit
+  ///
+  /// - Parameters:
+  ///   - limit: how long nothing may change (see ``Patience``).
+  ///   - seen: how far things have got; that the process writes more is such a change in any case.
+  public func waitUntil(
+    within limit: Duration,
+    _ what: String,
+    seen: () throws -> String = { "" },
+    _ condition: () throws -> Bool
+  ) throws {
+    var patience = Patience(limit)
     while try !condition() {
       if let ending = poll() { throw TestSupportError("\(name) ended (\(ending)) before \(what)\(story)") }
-      guard ContinuousClock.now < deadline else {
-        throw TestSupportError("\(name): not within \(limit): \(what)\(story)")
+      let progress = try seen()
+      patience.look(progress.isEmpty ? written : "\(progress), \(written)")
+      guard !patience.isOver else {
+        throw TestSupportError(
+          "\(name), not happened: \(what); \(MachineState.process(pid)); \(patience.verdict)\(story)"
+        )
       }
-      usleep(2000)
+      patience.pause()
     }
+  }
+
+  /// Whether it has written the text to standard error.
+  public func hasSaid(_ text: String) -> Bool { count(of: text) > 0 }
+
+  /// How often it has written the text to standard error. What was searched before is not searched again.
+  public func count(of text: String) -> Int {
+    searched.withLock { searched in
+      var (start, count) = searched[text] ?? (0, 0)
+      guard let file = FileHandle(forReadingAtPath: errorPath) else { return count }
+      defer { try? file.close() }
+      try? file.seek(toOffset: UInt64(start))
+      let new = (try? file.readToEnd()) ?? Data()
+      let wanted = Data(text.utf8)
+      var rest = new[...]
+      while let found = rest.range(of: wanted) {
+        count += 1
+        rest = rest[found.upperBound...]
+      }
+      // The text's beginning may be there already.
+      start += (rest.startIndex - new.startIndex) + max(0, rest.count - wanted.count + 1)
+      searched[text] = (start, count)
+      return count
+    }
+  }
+
+  /// How much it has written.
+  private var written: String {
+    let sizes = [outputPath, errorPath].map { path in
+      var status = stat()
+      return stat(path, &status) == 0 ? Int(status.st_size) : 0
+    }
+    return "\(sizes[0] + sizes[1]) bytes written"
   }
 
   /// A line of `/proc/PID/status`, such as `VmRSS` (what is resident now) or `VmHWM` (the most that ever was); 0 where

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 
 /// Starts a process that inherits nothing but its three standard descriptors, and no ignored signal.
@@ -7,8 +8,13 @@ enum Spawn {
     case descriptor(Int32)
   }
 
-  /// Below the usual soft limit of 1,024, beyond which closing would fail.
-  private static var highestDescriptor: Int32 { 1024 }
+  /// Above all descriptors that are open now, and some more that other threads may open meanwhile; some tests open
+  /// thousands. Closing one beyond the process's limit would fail.
+  static var descriptorsEnd: Int32 {
+    let open = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+    let highest = open.compactMap { Int($0) }.max() ?? 1023
+    return Int32(clamping: min(sysconf(Int32(_SC_OPEN_MAX)), highest + 65))
+  }
 
   static func start(
     _ command: [String],
@@ -28,7 +34,7 @@ enum Spawn {
       posix_spawn_file_actions_addopen(&actions, descriptor, path, O_WRONLY | O_CREAT | O_APPEND, 0o600)
     }
     // A descriptor that is not open is fine here; addclosefrom is not in Glibc's module.
-    for descriptor in 3..<highestDescriptor { posix_spawn_file_actions_addclose(&actions, descriptor) }
+    for descriptor in 3..<descriptorsEnd { posix_spawn_file_actions_addclose(&actions, descriptor) }
 
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)

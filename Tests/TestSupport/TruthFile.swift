@@ -119,12 +119,12 @@ public struct TruthFile: Sendable {
     let result = try connection.execute(
       """
       SELECT 'messages', sum(next_offset)::bigint FROM ingest_offset
-      UNION ALL SELECT 'counted', sum(counted)::bigint FROM ingest_offset
-      UNION ALL SELECT 'duplicates', sum(duplicates)::bigint FROM ingest_offset
-      UNION ALL SELECT 'late', sum(late)::bigint FROM ingest_offset
-      UNION ALL SELECT 'future', sum(future)::bigint FROM ingest_offset
-      UNION ALL SELECT 'dead letters', sum(dead_letters)::bigint FROM ingest_offset
-      UNION ALL SELECT 'tombstones', sum(tombstones)::bigint FROM ingest_offset
+      UNION ALL SELECT 'counted', counted FROM fate_total
+      UNION ALL SELECT 'duplicates', duplicates FROM fate_total
+      UNION ALL SELECT 'late', late FROM fate_total
+      UNION ALL SELECT 'future', future FROM fate_total
+      UNION ALL SELECT 'dead letters', dead_letters FROM fate_total
+      UNION ALL SELECT 'tombstones', tombstones FROM fate_total
       UNION ALL SELECT 'rows of dead_letter', count(*) FROM dead_letter
       UNION ALL SELECT 'late rows of quarantine', count(*) FROM quarantine WHERE reason = 'late'
       UNION ALL SELECT 'future rows of quarantine', count(*) FROM quarantine WHERE reason = 'future'

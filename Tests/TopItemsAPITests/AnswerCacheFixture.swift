@@ -17,6 +17,7 @@ final class AnswerCacheFixture: Sendable {
     var isAway = false
     var isFull = false
     var queries = 0
+    var freshness: FreshnessLabel?
   }
 
   private let state = Lock(State())
@@ -26,6 +27,7 @@ final class AnswerCacheFixture: Sendable {
   var waitingTimers: Int { state.withLock { $0.timers.count } }
   var waitingWork: Int { state.withLock { $0.work.count } }
   func setAway(_ isAway: Bool) { state.withLock { $0.isAway = isAway } }
+  func setFreshness(_ label: FreshnessLabel) { state.withLock { $0.freshness = label } }
   func setFull(_ isFull: Bool) { state.withLock { $0.isFull = isFull } }
 
   func cache(capacity: Int = 1 << 20) -> AnswerCache {
@@ -85,6 +87,7 @@ final class AnswerCacheFixture: Sendable {
         return state.isAway ? nil : locations.map { state.versions[$0] ?? 0 }
       }
       guard let versions else { throw .databaseAway }
+      let freshness = state.withLock { $0.freshness }
       let body = Array("\(versions.map(String.init).joined(separator: ","))".utf8)
       let revision = versions.reduce(0, +)
       return (
@@ -95,7 +98,8 @@ final class AnswerCacheFixture: Sendable {
           locations: locations,
           end: end,
           revision: Int64(revision),
-          content: versions.hashValue,
+          freshness: freshness,
+          content: [versions.hashValue, freshness.hashValue].hashValue,
           life: .seconds(60)
         )
       )

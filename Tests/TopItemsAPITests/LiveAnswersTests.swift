@@ -1,4 +1,5 @@
 import CountStore
+import Counting
 import HTTP
 import Testing
 
@@ -12,12 +13,12 @@ struct LiveAnswersTests {
     _ live: LiveAnswers,
     _ question: Question,
     _ given: Given,
-    lastEventID: Int64? = nil
+    lastEventID: String? = nil
   ) throws -> () -> Void {
     let reply = live.follow(
       question,
       head: Response(status: .ok),
-      lastEventID: lastEventID,
+      lastEventID: lastEventID.flatMap(EventID.init(text:)),
       problem: { Frame().response($0) }
     )
     let client = try Client(reply, given)
@@ -101,13 +102,37 @@ struct LiveAnswersTests {
     cache.tell(.attached(.listening))
     fixture.commit(1)
     let (knows, missed, other) = (Given(), Given(), Given())
-    _ = try follow(live, fixture.question([1]), knows, lastEventID: 1)
-    _ = try follow(live, fixture.question([1]), missed, lastEventID: 0)
+    _ = try follow(live, fixture.question([1]), knows, lastEventID: "1")
+    _ = try follow(live, fixture.question([1]), missed, lastEventID: "0")
     fixture.runAll()
-    _ = try follow(live, fixture.question([1]), other, lastEventID: 7)
+    _ = try follow(live, fixture.question([1]), other, lastEventID: "7")
     #expect(knows.all == ["begin"])
     #expect(missed.all == ["begin", event(1, "1")])
     #expect(other.all == ["begin", event(1, "1")])
+  }
+
+  @Test(
+    "a change of the workers' state is pushed, and told to who comes back with the state before, without a revision"
+  )
+  func workers() throws {
+    let cache = fixture.cache()
+    let live = fixture.live(cache)
+    cache.tell(.attached(.listening))
+    fixture.commit(1)
+    fixture.setFreshness(FreshnessLabel(name: "live", since: nil))
+    let (stays, back, again) = (Given(), Given(), Given())
+    _ = try follow(live, fixture.question([1]), stays)
+    fixture.runAll()
+    fixture.setFreshness(FreshnessLabel(name: "quiet", since: Timestamp(microseconds: 7_500_000)))
+    cache.tell(.workers(nil))
+    live.noteNews()
+    fixture.pass(.milliseconds(200))
+    #expect(stays.all.last == "id: 1-quiet7\nevent: top-items\ndata: 1\n\n" && stays.all.count == 3)
+    _ = try follow(live, fixture.question([1]), back, lastEventID: "1-live")
+    _ = try follow(live, fixture.question([1]), again, lastEventID: "1-quiet7")
+    fixture.runAll()
+    #expect(back.all == ["begin", "id: 1-quiet7\nevent: top-items\ndata: 1\n\n"])
+    #expect(again.all == ["begin"])
   }
 
   @Test(
@@ -119,7 +144,7 @@ struct LiveAnswersTests {
     cache.tell(.attached(.listening))
     fixture.commit(1)
     let knows = Given()
-    _ = try follow(live, fixture.question([1], end: .fixed), knows, lastEventID: 1)
+    _ = try follow(live, fixture.question([1], end: .fixed), knows, lastEventID: "1")
     fixture.runAll()
     #expect(knows.all == ["begin", event(1, "1")])
   }

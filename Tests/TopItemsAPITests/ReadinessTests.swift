@@ -9,11 +9,23 @@ final class ReadinessTests: Sendable {
   private typealias Tell = @Sendable (Result<Readiness, CountStoreError>) -> Void
 
   private let probes = Lock<[Tell]>([])
+  private let timers = Lock<[@Sendable () -> Void]>([])
   private let answers = Lock<[String]>([])
+
+  private func endpoint() -> ReadinessEndpoint {
+    ReadinessEndpoint(
+      ask: { [self] tell in probes.withLock { $0.append(tell) } },
+      after: { [self] delay, work in
+        #expect(delay < .seconds(2))
+        timers.withLock { $0.append(work) }
+      },
+      observe: { _ in }
+    )
+  }
 
   @Test("all who ask while one looks get what it finds; who asks after that has it looked at anew")
   func sharing() throws {
-    let endpoint = ReadinessEndpoint(ask: { [self] tell in probes.withLock { $0.append(tell) } }) { _ in }
+    let endpoint = endpoint()
     for _ in 0..<3 { try ask(endpoint) }
     #expect(probes.withLock { $0.count } == 1 && answers.withLock { $0.isEmpty })
     probes.withLock { $0[0] }(.success(.ready))
@@ -22,6 +34,27 @@ final class ReadinessTests: Sendable {
     #expect(probes.withLock { $0.count } == 2 && answers.withLock { $0.count } == 3)
     probes.withLock { $0[1] }(.success(.migrationsPending(["0007_x.sql"])))
     #expect(answers.withLock { $0.last }?.contains("0007_x.sql") == true)
+  }
+
+  @Test("a look that takes too long is a refusal for all who wait and who come, until it has ended")
+  func limit() throws {
+    let endpoint = endpoint()
+    for _ in 0..<2 { try ask(endpoint) }
+    timers.withLock { $0[0] }()
+    #expect(answers.withLock { $0 } == ["databaseAway", "databaseAway"])
+    try ask(endpoint)
+    #expect(
+      answers.withLock { $0.count } == 3 && probes.withLock { $0.count } == 1,
+      "at once, without another look"
+    )
+    probes.withLock { $0[0] }(.success(.ready))
+    #expect(answers.withLock { $0.count } == 3, "nobody is answered twice")
+    try ask(endpoint)
+    #expect(probes.withLock { $0.count } == 2)
+    // The first look's timer is not the second one's.
+    timers.withLock { $0[0] }()
+    probes.withLock { $0[1] }(.success(.ready))
+    #expect(answers.withLock { $0.last } == #"{"status":"ready"}"#)
   }
 
   private func ask(_ endpoint: ReadinessEndpoint) throws {

@@ -16,10 +16,16 @@ struct StatusTests {
     let json = try Asking().json("/v1/status")
     #expect(json["revision"]?.integer == 88121)
     #expect(json["watermark"]?.string == "2026-11-02T08:15:30.25Z")
-    #expect(json["fates"]?["counted"]?.integer == 30 && json["fates"]?["dead_letters"]?.integer == 1)
+    #expect(json["fates"]?["counted"]?.integer == 30 + 7 && json["fates"]?["dead_letters"]?.integer == 1)
+    let forgotten = try #require(json["forgotten"]?.array?.first)
+    #expect(forgotten["topic"]?.string == "old" && forgotten["fates"]?["counted"]?.integer == 7)
     #expect(json["lag"]?.integer == 5)
+    #expect(json["freshness"]?["state"]?.string == "delayed" && json["freshness"]?["seconds"]?.integer == 30)
     let partitions = try #require(json["partitions"]?.array)
     #expect(partitions.map { $0["lag"]?.integer } == [5, 0])
+    let worker = try #require(json["workers"]?.array?.first)
+    #expect(worker["partitions"]?.integer == 2 && worker["broker_reachable"] == .bool(true))
+    #expect(worker["behind_since"]?.string == "2026-11-02T08:15:02Z" && worker["stopped_at"] == .null)
     #expect(partitions[0]["fates"]?["duplicates"]?.integer == 2)
     let camera = try #require(json["cameras"]?["problems"]?.array?.first)
     #expect(camera["geographical_location_oid"]?.string == "-9223372036854775808")
@@ -31,17 +37,28 @@ struct StatusTests {
   func nothing() throws {
     let json = try Asking(status: .success(.nothing)).json("/v1/status")
     #expect(json["watermark"] == .null)
-    #expect(json["lag"]?.integer == 0)
-    #expect(json["partitions"]?.array?.isEmpty == true)
+    #expect(json["lag"] == .null, "no worker has told")
+    #expect(json["freshness"]?["state"]?.string == "stopped" && json["freshness"]?["since"] == .null)
+    #expect(json["partitions"]?.array?.isEmpty == true && json["workers"]?.array?.isEmpty == true)
   }
 
   @Test("does not know the lag of all when it does not know one's")
   func unknownLag() throws {
     var status = SystemStatus.busy
-    status.partitions[1].logEnd = nil
+    status.workers.workers[0].lags[1] = nil
+    status.workers.workers[0].lag = nil
     let json = try Asking(status: .success(status)).json("/v1/status")
     #expect(json["lag"] == .null)
     #expect(json["partitions"]?.array?[1]["lag"] == .null)
+  }
+
+  @Test("does not tell the lag of the last batches once no worker tells the one of this moment")
+  func deadWorker() throws {
+    var status = SystemStatus.busy
+    status.workers.now = Timestamp(microseconds: status.workers.now.microseconds + Freshness.silence)
+    let json = try Asking(status: .success(status)).json("/v1/status")
+    #expect(json["lag"] == .null && json["freshness"]?["state"]?.string == "stopped")
+    #expect(json["partitions"]?.array?.map { $0["lag"] } == [.null, .null])
   }
 
   @Test("keeps every answer within the schema of openapi.yaml", arguments: [SystemStatus.busy, .nothing])
@@ -76,7 +93,8 @@ extension SystemStatus {
     quarantined: 0,
     camerasKnown: 0,
     cameraProblems: [],
-    otherCameras: CameraTally()
+    otherCameras: CameraTally(),
+    workers: WorkerReading(now: Timestamp(microseconds: 0), lastMessageAt: nil, workers: [])
   )
 
   /// Two partitions and a camera that cannot be trusted.
@@ -112,6 +130,17 @@ extension SystemStatus {
           fates: second
         ),
       ],
+      forgotten: [
+        ForgottenTopic(
+          topic: "old",
+          fates: {
+            var fates = FateCounts(); fates.counted = 7; return fates
+          }(),
+          partitions: 1,
+          lost: 2,
+          forgottenAt: Timestamp(microseconds: 0)
+        )
+      ],
       deadLettersKept: 1,
       quarantined: 0,
       camerasKnown: 2,
@@ -122,7 +151,34 @@ extension SystemStatus {
           lastSeen: Timestamp(rfc3339: "2026-11-02T08:15:31Z")
         )
       ],
-      otherCameras: CameraTally()
+      otherCameras: CameraTally(),
+      workers: .behind
+    )
+  }()
+}
+
+extension WorkerReading {
+  /// One worker, and five messages that wait for half a minute.
+  static let behind: WorkerReading = {
+    func time(_ seconds: Int64) -> Timestamp {
+      Timestamp(microseconds: 1_793_607_332_000_000 + seconds * 1_000_000)
+    }
+    return WorkerReading(
+      now: time(0),
+      lastMessageAt: time(-1),
+      workers: [
+        WorkerRecord(
+          id: "0b9b1e5c-52a6-4c2f-9d3e-7f1c2a3b4d5e",
+          startedAt: time(-3600),
+          seenAt: time(-1),
+          version: "0.1.0",
+          partitions: [PartitionKey(topic: "a", partition: 0), PartitionKey(topic: "a", partition: 1)],
+          lags: [5, 0],
+          lag: 5,
+          behindSince: time(-30),
+          lastCommitAt: time(-1)
+        )
+      ]
     )
   }()
 }

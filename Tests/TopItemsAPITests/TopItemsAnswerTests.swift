@@ -13,7 +13,7 @@ struct TopItemsAnswerTests {
     #expect(
       String(decoding: response.body, as: UTF8.self) == """
         {"meta":{"from":"2026-11-01T00:00:00Z","to":"2026-11-02T00:00:00Z","revision":88121,\
-        "watermark":"2026-11-02T08:15:30.25Z","state":"final","lag":17,"tie_at_cutoff":false,"columns":[\
+        "watermark":"2026-11-02T08:15:30.25Z","state":"final","lag":17,"freshness":null,"tie_at_cutoff":false,"columns":[\
         {"name":"geographical_location_oid","type":"int64"},{"name":"geographical_location","type":"string"},\
         {"name":"window_start","type":"timestamp"},{"name":"window_end","type":"timestamp"},\
         {"name":"item_rank","type":"int64"},{"name":"item_name","type":"string"},\

@@ -36,6 +36,7 @@ final class AnswerCache: Sendable {
       switch news {
       case .attached: table.noteAnything(trustedUntil: now + Self.trust)
       case .heard(let heard): table.note(heard, trustedUntil: now + Self.trust)
+      case .workers: table.noteState()
       case .detached: table.noteAnything(trustedUntil: nil)
       }
     }

@@ -82,6 +82,9 @@ struct AnswerTable {
     self.trustedUntil = trustedUntil
   }
 
+  /// The state of the workers has changed, which every answer tells.
+  mutating func noteState() { changes.noteAnything() }
+
   /// Whether an answer may still be given out.
   func holds(_ answer: SharedAnswer, _ now: ContinuousClock.Instant) -> Bool {
     guard let basis = answer.basis else { return false }

@@ -17,6 +17,8 @@ struct Basis: Sendable, Equatable {
   var end: End
   /// The revision that it is complete at.
   var revision: Int64
+  /// The state of the workers that it tells; nil where it was not known.
+  var freshness: FreshnessLabel?
   /// A hash of what it says, without the revision and the watermark, which change although nothing else does. Only
   /// comparable within this process.
   var content: Int
@@ -29,6 +31,8 @@ struct Basis: Sendable, Equatable {
 struct Standing {
   var query: TopItemsQuery
   var labels: AnswerLabels
+  /// What is known of the workers.
+  var freshness: FreshnessLabel?
   /// What else the answer says of itself that only counts change.
   var isTied = false
 }
@@ -45,6 +49,7 @@ extension Basis {
     let labels = standing.labels
     locations = standing.query.locations
     revision = labels.revision
+    freshness = standing.freshness
     switch standing.query.range {
     case .newest, .between(_, nil):
       end = .newest(labels.to)
@@ -57,6 +62,7 @@ extension Basis {
     hasher.combine(labels.from)
     hasher.combine(labels.to)
     hasher.combine(labels.state)
+    hasher.combine(standing.freshness)
     hasher.combine(standing.isTied)
     rows.withUnsafeBytes { hasher.combine(bytes: $0) }
     content = hasher.finalize()

@@ -4,6 +4,8 @@ public import CountStore
 public struct SharedAnswers: Sendable {
   let cache: AnswerCache
   let live: LiveAnswers
+  /// What is known of the workers.
+  public let freshness = KnownFreshness()
 
   /// - Parameters:
   ///   - bytes: how much memory answers may take; with 0 none is kept.
@@ -22,12 +24,18 @@ public struct SharedAnswers: Sendable {
 
   /// Takes the news of a `RevisionListener`. Until the first, nothing is answered from memory.
   public func tell(_ news: RevisionNews) {
+    // Before the cache forgets: what is computed from now on says the new state.
+    let hasTurned = freshness.note(news, at: .now)
+    if case .workers = news, !hasTurned { return }
     cache.tell(news)
     live.noteNews()
   }
 
   /// How well it does.
   public var statistics: AnswerStatistics { cache.statistics }
+
+  /// Whether the connection that listens for changes is heard of.
+  public var isListening: Bool { cache.isTrusted }
 
   /// How many clients follow answers.
   public var streams: Int { live.count }

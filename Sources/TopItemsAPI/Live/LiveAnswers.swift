@@ -47,12 +47,12 @@ final class LiveAnswers: Sendable {
   ///
   /// - Parameters:
   ///   - head: status and fields of the stream.
-  ///   - lastEventID: the revision that the client has seen already.
+  ///   - lastEventID: what the client has seen already.
   ///   - problem: the response to what went wrong before the stream began.
   func follow(
     _ question: Question,
     head: Response,
-    lastEventID: Int64?,
+    lastEventID: EventID?,
     problem: @escaping @Sendable (APIError) -> Response
   ) -> Reply {
     var head = head

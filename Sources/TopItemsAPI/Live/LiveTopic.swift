@@ -13,7 +13,7 @@ final class LiveTopic {
   struct Beginning: Sendable {
     let head: Response
     /// What the client has seen before it was cut off.
-    let lastEventID: Int64?
+    let lastEventID: EventID?
     let problem: @Sendable (APIError) -> Response
   }
 
@@ -25,11 +25,11 @@ final class LiveTopic {
     var revisions: ClosedRange<Int64>
     var bytes: [UInt8]
 
-    /// Whether who has seen a revision has seen this. Of a range that ends before the newest window the state changes with
-    /// the clock, while the revision stays.
-    func wasSeen(at revision: Int64) -> Bool {
+    /// Whether a client that has seen an event has seen this. Of a range that ends before the newest window the state
+    /// changes with the clock, while the revision stays.
+    func wasSeen(at id: EventID) -> Bool {
       guard case .newest = answer.basis?.end else { return false }
-      return revisions.contains(revision)
+      return revisions.contains(id.revision) && id.state == EventID(answer.basis).state
     }
   }
 
@@ -102,7 +102,7 @@ final class LiveTopic {
       answer: answer,
       content: content,
       revisions: first...revision,
-      bytes: ServerSentEvent.encode("top-items", id: revision, data: answer.body)
+      bytes: ServerSentEvent.encode("top-items", id: EventID(answer.basis).text, data: answer.body)
     )
     event = latest
     if !isSame || isUnavailable {

@@ -8,7 +8,7 @@ enum ServerSentEvent {
   /// - Parameters:
   ///   - id: what a client that was cut off says it has seen; nil leaves what it was.
   ///   - data: one JSON document. JSON has no line ends but between tokens, and there our writer puts none.
-  static func encode(_ name: StaticString, id: Int64? = nil, data: [UInt8]) -> [UInt8] {
+  static func encode(_ name: StaticString, id: String? = nil, data: [UInt8]) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(data.count + 64)
     if let id { bytes += "id: \(id)\n".utf8 }

@@ -1,0 +1,25 @@
+import CountStore
+import Locks
+
+/// How the worker is, for its own heartbeat; fed by its observations, from any thread.
+final class WorkerState: Sendable {
+  private let health = Lock(IngestionHealth())
+
+  func note(_ observation: IngestionObservation) {
+    let now = ContinuousClock.now
+    health.withLock { $0.note(observation, now: now) }
+  }
+
+  func beat() -> WorkerBeat { health.withLock { $0.beat(at: .now) } }
+}
+
+extension WorkerTurn.Partition.Standing {
+  init(_ standing: Assignment.Standing) {
+    switch standing {
+    case .unclaimed: self = .unclaimed
+    case .reading: self = .reading
+    case .fenced: self = .fenced
+    case .halted(let reason): self = .halted(reason)
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import CountStore
+import Counting
+
+/// Names what a follower has seen: the revision, and the state of the workers where it is known, which changes without
+/// one. The same on every server.
+struct EventID: Equatable {
+  var revision: Int64
+  /// As in `text`; nil where the state was not known.
+  var state: String?
+
+  /// Of an answer; that of one that nothing is known of is 0.
+  init(_ basis: Basis?) {
+    revision = basis?.revision ?? 0
+    state = basis?.freshness.map { label in
+      let since = label.since.map { String($0.microseconds / 1_000_000) } ?? ""
+      return "\(label.name)\(since)"
+    }
+  }
+
+  /// Reads `text`; nil for what is none.
+  init?(text: String) {
+    let parts = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let first = parts.first, let revision = Int64(first) else { return nil }
+    self.revision = revision
+    state = parts.count == 2 ? String(parts[1]) : nil
+  }
+
+  /// As it is sent: `1793577600123-live`.
+  var text: String { state.map { "\(revision)-\($0)" } ?? "\(revision)" }
+}

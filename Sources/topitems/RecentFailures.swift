@@ -1,0 +1,53 @@
+import CountStore
+import Locks
+import Postgres
+
+/// Whether questions fail although PostgreSQL can be reached: a right that is missing, a table that is not there, a full or
+/// broken disk. A probe that only looks at the schema would not find it.
+///
+/// Failures of the connection are left out, as the probe meets them itself; so are those that a single question may be to
+/// blame for, as its time limit.
+struct RecentFailures {
+  /// After so many in a row.
+  static let limit = 3
+  /// For so long after the last one. Then it is tried whether questions are answered again.
+  static let memory = Duration.seconds(10)
+
+  private var count = 0
+  private var last: (error: CountStoreError, at: ContinuousClock.Instant)?
+
+  /// - Parameter error: nil for a question that was answered.
+  mutating func note(_ error: CountStoreError?, at now: ContinuousClock.Instant) {
+    guard let error else {
+      count = 0
+      last = nil
+      return
+    }
+    guard Self.concernsAll(error) else { return }
+    count += 1
+    last = (error, now)
+  }
+
+  /// What the last questions have failed with; nil while some are answered.
+  func verdict(at now: ContinuousClock.Instant) -> CountStoreError? {
+    guard let last, count >= Self.limit, now - last.at <= Self.memory else { return nil }
+    return last.error
+  }
+
+  private static func concernsAll(_ error: CountStoreError) -> Bool {
+    guard case .postgres(let error) = error, let state = error.sqlState?.rawValue else { return false }
+    // 42501: insufficient_privilege; 53: resources, without 53300, too many connections; 58: the system; XX: a broken
+    // table or index.
+    return error.isNotMigrated || state == "42501" || (error.class == "53" && state != "53300")
+      || error.class == "58" || error.class == "XX"
+  }
+}
+
+/// `RecentFailures` for the threads that answer.
+final class QuestionOutcomes: Sendable {
+  private let failures = Lock(RecentFailures())
+
+  func note(_ error: CountStoreError?) { failures.withLock { $0.note(error, at: .now) } }
+
+  var verdict: CountStoreError? { failures.withLock { $0.verdict(at: .now) } }
+}
