@@ -163,7 +163,8 @@ let package = Package(
     .testTarget(
       name: "IngestionTests",
       dependencies: [
-        "Ingestion", "CountStore", "Counting", "Locks", "Postgres", "Prometheus", "TestSupport",
+        "CLibrdkafka", "Ingestion", "CountStore", "Counting", "Kafka", "Locks", "Postgres", "Prometheus",
+        "TestSupport",
       ],
       swiftSettings: swift
     ),

@@ -1,4 +1,4 @@
--- Who counts at this moment. Each worker writes a row of its own every five seconds, outside of all batches, and one last
+-- The workers that count. Each worker writes a row of its own every five seconds, outside of all batches, and one last
 -- time when it stops. Times are the database's; what a worker measures by a monotonic clock of its own comes as an age.
 -- docs/semantics.md (Freshness) says what servers make of it.
 CREATE TABLE worker (
@@ -31,7 +31,7 @@ COMMENT ON COLUMN worker.lag IS 'The sum of lags; NULL where one is not known';
 COMMENT ON COLUMN worker.behind_since IS 'Messages that arrived from then on may not be counted yet; NULL when all are';
 COMMENT ON COLUMN worker.last_error IS 'The last failure of Kafka or PostgreSQL that it met; later success does not remove it';
 
--- Who reads the offsets, as a server with a role of its own does, reads this, too.
+-- A role that may read the offsets, as a server's own role does, may read this, too.
 DO $$
 DECLARE
   reader oid;

@@ -29,6 +29,19 @@ FROM (SELECT counted, duplicates, late, future, dead_letters, tombstones FROM in
       UNION ALL
       SELECT counted, duplicates, late, future, dead_letters, tombstones FROM forgotten_topic) AS fates;
 
+-- A role that may read the offsets, as a server's own role does, may read these, too: every answer needs them.
+DO $$
+DECLARE
+  reader oid;
+BEGIN
+  FOR reader IN
+    SELECT acl.grantee FROM pg_class, aclexplode(relacl) AS acl
+    WHERE pg_class.oid = 'ingest_offset'::regclass AND acl.privilege_type = 'SELECT' AND acl.grantee <> relowner
+  LOOP
+    EXECUTE format('GRANT SELECT ON forgotten_topic, fate_total TO %s', CASE reader WHEN 0 THEN 'PUBLIC' ELSE reader::regrole::text END);
+  END LOOP;
+END $$;
+
 -- A publication FOR ALL TABLES refuses to delete from a table without a replica identity (SQLSTATE 55000), which stopped
 -- every fold. A key, and not REPLICA IDENTITY FULL: a subscriber would look for each row through the whole table.
 -- Batches insert only while a fold is under way, and none waits for another's key.

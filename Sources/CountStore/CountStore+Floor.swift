@@ -37,7 +37,7 @@ extension CountStore {
   /// - Parameters:
   ///   - floor: the new one.
   ///   - acceptsDuplicates: go below what was purged, too.
-  ///   - operator: who does it.
+  ///   - operator: the account that runs the command, for the record.
   ///   - reason: why.
   /// - Throws: `PostgresError`; SQLSTATE 55P03 when the batches in flight do not end in time. Trying again is safe.
   public func setFloor(
@@ -73,7 +73,7 @@ extension CountStore {
     if let purged, floor <= purged, !acceptsDuplicates {
       return .refused(.belowPurged(until: purged, missingKeys: missing))
     }
-    // One that an interrupted run was about to drop would be in the way of a new one of its name.
+    // One that an interrupted run was about to drop would block a new one of its name.
     _ = try dropRetiredPartitions(isStopping: { false })
     try ensurePartitions(from: floor, thoroughly: true)
     let change = try exclusively(Lock.floor, Lock.rollup) { connection throws(PostgresError) in

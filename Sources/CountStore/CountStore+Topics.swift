@@ -93,7 +93,8 @@ extension CountStore {
       """
       WITH live AS (
         SELECT topics, partitions FROM worker
-        WHERE stopped_at IS NULL AND seen_at > clock_timestamp() - make_interval(secs => \(Self.workerSilence)))
+        WHERE stopped_at IS NULL AND seen_at BETWEEN clock_timestamp() - make_interval(secs => \(Self.workerSilence))
+                                                  AND clock_timestamp() + make_interval(secs => \(Self.workerSilence)))
       SELECT EXISTS (SELECT FROM live, unnest(topics, partitions) AS held(topic, partition)
                      WHERE held.topic = \(key.topic) AND held.partition = \(key.partition))
              OR \(sessions) AND NOT EXISTS (SELECT FROM live)
@@ -129,6 +130,7 @@ extension CountStore {
       // In the order of every writer: the offsets first. What waits for them finds no row, or the forgotten state.
       report.partitions = try lockOffsets(keys).keys.sorted()
       for key in report.partitions where try isHeld(key) { report.held.append(key) }
+      let locked = report.partitions.map(\.partition)
       let sums = try connection.execute(
         """
         SELECT coalesce(sum(counted), 0)::bigint, coalesce(sum(duplicates), 0)::bigint, coalesce(sum(late), 0)::bigint,
@@ -137,7 +139,7 @@ extension CountStore {
                (SELECT count(*) FROM dead_letter WHERE \(which)), (SELECT count(*) FROM quarantine WHERE \(which)),
                (SELECT coalesce(sum(to_offset - from_offset), 0)::bigint FROM offset_gap WHERE \(which)),
                max(max_event_at)
-        FROM ingest_offset WHERE \(which)
+        FROM ingest_offset WHERE topic = \(topic) AND partition = ANY(\(locked)::integer[])
         """
       )
       report.fates = try Self.fates(sums, 0, from: 0)
@@ -145,8 +147,19 @@ extension CountStore {
       report.lost = try sums.int64(0, 8)
       guard isConfirmed, report.held.isEmpty, !report.isEmpty else { return report }
       try keep(report, topic, newestEvent: try sums.optionalTimestamp(0, 9))
-      for table in ["quarantine", "dead_letter", "offset_gap", "ingest_offset"] {
+      for table in ["quarantine", "dead_letter", "offset_gap"] {
         _ = try connection.execute("DELETE FROM \(unescaped: table) WHERE \(which)")
+      }
+      _ = try connection.execute(
+        "DELETE FROM ingest_offset WHERE topic = \(topic) AND partition = ANY(\(locked)::integer[])"
+      )
+      // Its messages may be among those that were just deleted: then nothing is, and the command can be repeated.
+      guard try connection.execute("SELECT FROM ingest_offset WHERE \(which) LIMIT 1").count == 0 else {
+        throw PostgresError(
+          .server,
+          "a worker has claimed a partition of \(topic) meanwhile: stop it, and try again",
+          sqlState: SQLState(rawValue: "40001")
+        )
       }
       // The watermark may have moved for every location.
       _ = try recordRevision(locations: nil)

@@ -50,8 +50,11 @@ extension CountStore {
   public func forgetOldWorkers() throws(PostgresError) -> Int {
     try connection.execute(
       """
-      DELETE FROM worker WHERE seen_at < clock_timestamp() - make_interval(secs => \(Self.workerMemory)::double precision)
-        AND seen_at < (SELECT max(seen_at) FROM worker)
+      DELETE FROM worker
+      WHERE seen_at < clock_timestamp() - make_interval(secs => \(Self.workerMemory)::double precision)
+        AND seen_at < (SELECT max(seen_at) FROM worker WHERE seen_at <= clock_timestamp())
+        -- Told while the clock was wrong; one that runs writes its row again within seconds.
+        OR seen_at > clock_timestamp() + interval '1 minute'
       """
     ).affectedRows
   }
@@ -61,13 +64,14 @@ extension CountStore {
   public func workers() throws(PostgresError) -> WorkerReading {
     let result = try connection.execute(
       """
-      SELECT clock.now, (SELECT max(last_message_at) FROM ingest_offset), id::text, started_at, seen_at, stopped_at,
+      SELECT clock.now, (SELECT max(last_message_at) FROM ingest_offset WHERE last_message_at <= clock.now), id::text, started_at, seen_at, stopped_at,
              version, topics, partitions, ARRAY(SELECT coalesce(lag, -1) FROM unnest(lags)
                WITH ORDINALITY AS told(lag, place) ORDER BY place),
              broker_reachable, lag, behind_since, last_commit_at
       FROM (SELECT clock_timestamp() AS now) AS clock
-      LEFT JOIN worker ON seen_at > clock.now - \(Freshness.orphaned) * interval '1 microsecond'
-                       OR seen_at = (SELECT max(seen_at) FROM worker)
+      LEFT JOIN worker ON seen_at <= clock.now + interval '1 minute'
+                      AND (seen_at > clock.now - \(Freshness.orphaned) * interval '1 microsecond'
+                           OR seen_at = (SELECT max(seen_at) FROM worker WHERE seen_at <= clock.now + interval '1 minute'))
       ORDER BY started_at, id
       """
     )

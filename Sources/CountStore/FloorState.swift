@@ -37,9 +37,9 @@ public struct FloorState: Sendable, Equatable {
 public struct FloorChange: Sendable, Equatable {
   /// When, by the database's clock.
   public var changedAt: Timestamp
-  /// Who.
+  /// The account that ran the command.
   public var changedBy: String
-  /// Why, where it was told.
+  /// The reason given; nil where none was.
   public var reason: String?
   /// Before.
   public var oldFloor: Timestamp

@@ -18,7 +18,7 @@ public enum Freshness: Sendable, Equatable {
   /// After how long without a message it is quiet, in microseconds.
   public static let calm: Int64 = 60_000_000
   /// How long partitions of a worker that ended without a word may be without a reader before they are taken for
-  /// partitions that nobody is to read any more, in microseconds.
+  /// retired partitions, which need no reader, in microseconds.
   public static let orphaned: Int64 = 300_000_000
 
   /// The state's name in the API and in metrics.
@@ -44,8 +44,8 @@ public enum Freshness: Sendable, Equatable {
   }
 
   /// The state without what changes continuously: the same on every server, and until the state changes. What is kept
-  /// in memory depends on it. While a backlog is read, the time from which messages wait moves on; it is told by the
-  /// minute.
+  /// in memory depends on it. While a backlog is read, the time from which messages wait moves on; it is rounded down to
+  /// the minute.
   public var label: FreshnessLabel {
     guard case .delayed(let since, _) = self else { return FreshnessLabel(name: name, since: since) }
     let minute: Int64 = 60_000_000
@@ -89,7 +89,11 @@ public struct WorkerReading: Sendable, Equatable {
   ///
   /// - Parameter time: the database's clock, `now` or a little later.
   public func living(at time: Timestamp) -> [WorkerRecord] {
-    workers.filter { $0.stoppedAt == nil && time.microseconds &- $0.seenAt.microseconds <= Freshness.silence }
+    // A time far ahead was told while the database's clock was wrong, by a worker that may be gone.
+    workers.filter { worker in
+      let (distance, overflow) = time.microseconds.subtractingReportingOverflow(worker.seenAt.microseconds)
+      return worker.stoppedAt == nil && !overflow && distance.magnitude <= Freshness.silence.magnitude
+    }
   }
 
   /// The state. What a worker told of its messages is judged by the moment at which it told it.
@@ -98,7 +102,7 @@ public struct WorkerReading: Sendable, Equatable {
   public func freshness(at time: Timestamp) -> Freshness {
     let living = living(at: time)
     guard let firstStart = living.map(\.startedAt).min() else {
-      return .stopped(since: workers.map { $0.stoppedAt ?? $0.seenAt }.max())
+      return .stopped(since: workers.map { $0.stoppedAt ?? $0.seenAt }.filter { $0 <= time }.max())
     }
     let reading = living.filter { !$0.partitions.isEmpty }
     // A worker without partitions is a spare one, as long as another one has some.

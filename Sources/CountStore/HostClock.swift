@@ -6,7 +6,7 @@ public struct HostClock: Sendable {
   public var id: String
   /// The wall clock, in microseconds since 1970.
   public var wall: @Sendable () -> Int64
-  /// A clock that nobody sets, and that runs while the machine sleeps, in microseconds.
+  /// A clock that cannot be set, and that runs while the machine sleeps, in microseconds.
   public var monotonic: @Sendable () -> Int64
 
   /// Clocks of a test's own.

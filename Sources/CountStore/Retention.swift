@@ -31,9 +31,9 @@ public struct Retention: Sendable {
   ) throws(PostgresError) -> RetentionReport {
     var report = RetentionReport()
     let store = CountStore(connection)
-    // Also when another session folds and drops: whoever counts needs them, and making them is safe to do twice.
-    try store.ensurePartitions(thoroughly: true)
     guard try store.lockMaintenance() else {
+      // Workers need them also while another session folds and drops, and making them is safe to do twice.
+      try store.ensurePartitions(thoroughly: true)
       report.isBusyElsewhere = true
       return report
     }
@@ -55,6 +55,11 @@ public struct Retention: Sendable {
     _ isStopping: () -> Bool
   ) throws(PostgresError) {
     var steps = Steps(connection)
+    // First: a table that an interrupted run has detached and not dropped is in the way of a partition of its name.
+    try steps.attempt { () throws(PostgresError) in
+      report.droppedPartitions = try store.dropRetiredPartitions(isStopping: isStopping)
+    }
+    try steps.attempt { () throws(PostgresError) in try store.ensurePartitions(thoroughly: true) }
     try steps.attempt { () throws(PostgresError) in try fold(store, now, &report, isStopping) }
     try steps.attempt { () throws(PostgresError) in
       report.floor = try store.raiseFloor(policy, at: now)
@@ -62,7 +67,7 @@ public struct Retention: Sendable {
     }
     try steps.attempt { () throws(PostgresError) in
       try store.retirePartitions(policy, at: now)
-      report.droppedPartitions = try store.dropRetiredPartitions(isStopping: isStopping)
+      report.droppedPartitions += try store.dropRetiredPartitions(isStopping: isStopping)
     }
     try steps.attempt { () throws(PostgresError) in try purge(store, now, &report, isStopping) }
     try steps.attempt { () throws(PostgresError) in

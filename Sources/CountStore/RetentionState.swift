@@ -61,9 +61,14 @@ struct RetentionState: Equatable, Sendable {
     return minutes == minutesKeptFrom && hours == hoursKeptFrom ? nil : (minutes, hours)
   }
 
-  /// The partitions that hold nothing younger.
+  /// The partitions that hold nothing younger. None above the floor, which an operator may have moved below what is kept
+  /// (`setFloor`): events of that time are counted, and need their partition.
   func partitions(before kept: (minutes: Timestamp, hours: Timestamp)) -> [Partition] {
-    partitions.filter { $0.stop <= ($0.parent == PartitionedTable.hours.name ? kept.hours : kept.minutes) }
+    guard let floor else { return [] }
+    let (minutes, hours) = (
+      min(kept.minutes, floor.start(of: .day)), min(kept.hours, floor.start(of: .month))
+    )
+    return partitions.filter { $0.stop <= ($0.parent == PartitionedTable.hours.name ? hours : minutes) }
   }
 }
 

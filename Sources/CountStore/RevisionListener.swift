@@ -111,7 +111,10 @@ public struct RevisionListener: Sendable {
   /// Whether the server takes `LISTEN`: a standby refuses it (25006; 0A000 in other products), and can be polled.
   private func listens(_ connection: Connection) throws(PostgresError) -> Bool {
     do {
-      try connection.listen(to: CountStore.revisionChannel)
+      // A session that is refused it is polled: it must not count as one to be renewed.
+      try connection.allowingRefusal { () throws(PostgresError) in
+        try connection.listen(to: CountStore.revisionChannel)
+      }
       return true
     } catch {
       guard error.sqlState == .readOnlyTransaction || error.sqlState == .featureNotSupported else {

@@ -23,7 +23,7 @@ struct JobQueue {
     fileprivate let isBehind: Bool
   }
 
-  /// Who waits for a thread while all of them run something.
+  /// Which requests wait for a thread while all threads are busy.
   enum Need: Sendable {
     case none
     case sameNetwork
@@ -154,7 +154,7 @@ struct JobQueue {
     waiting = 0
   }
 
-  /// Who needs the thread of a job of `network`. Those that are behind themselves do not.
+  /// Which requests need the thread of a job of `network`; those of networks that are behind themselves do not count.
   func need(besides network: ClientNetwork?) -> Need {
     guard waiting > 0, running >= threads else { return .none }
     var need = Need.none

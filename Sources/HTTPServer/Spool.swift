@@ -189,6 +189,8 @@ final class Spool: Sendable {
     _ take: @escaping @Sendable ([UInt8]?) -> Void
   ) {
     _ = reader.submit(of: entry.network) { [self] in
+      // Given up meanwhile: its blocks may be another answer's, or gone.
+      guard state.withLock({ $0.holdings[entry] != nil }) else { return }
       do throws(SystemError) {
         take(try file.withLock { $0 }?.read(count, at: block * Spool.blockSize + offset))
       } catch {

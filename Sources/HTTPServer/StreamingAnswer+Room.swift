@@ -125,8 +125,8 @@ extension StreamingAnswer {
 
   /// A block for the bytes that wait, which may take until the client has read; nil: it has taken those bytes meanwhile.
   ///
-  /// Nobody is waited for whose thread others need: not for a client that reads nothing for a moment, and for no more than
-  /// a second in all for one that does. Other requests of the same network have to be more patient.
+  /// While requests of another network need the thread, the wait ends when the client has read nothing for a moment, and
+  /// after a second in all. While requests of the same network do, it ends when the client has read nothing for a second.
   private func room(forAtLeast least: Int) throws(StreamBroken) -> (block: Int, entry: Spool.Entry)? {
     var progress = (taken: -1, at: ContinuousClock.now)
     while true {

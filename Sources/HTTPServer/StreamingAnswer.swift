@@ -209,22 +209,24 @@ final class StreamingAnswer: PendingAnswer {
 
 extension StreamingAnswer.State {
   /// The next step in memory, and how much of it was counted.
-  fileprivate mutating func takeStep(atMost limit: Int) -> (AnswerStep, Int) {
-    var step = steps[firstStep]
+  mutating func takeStep(atMost limit: Int) -> (AnswerStep, Int) {
+    let step = steps[firstStep]
     var count = 0
     if case .piece(let piece) = step {
       count = min(limit, piece.count)
       if count < piece.count {
         steps[firstStep] = .piece(Array(piece[count...]))
-        step = .piece(Array(piece[..<count]))
-        firstStep -= 1
+        bytes -= count
+        return (.piece(Array(piece[..<count])), count)
       }
     } else {
       isHeadTaken = true
     }
+    // Its bytes are the loop's now. A client that reads steadily never lets the list run empty.
+    steps[firstStep] = .later
     firstStep += 1
-    if firstStep == steps.count {
-      steps.removeAll(keepingCapacity: true)
+    if firstStep == steps.count || firstStep >= 64 {
+      steps.removeSubrange(..<firstStep)
       firstStep = 0
     }
     bytes -= count

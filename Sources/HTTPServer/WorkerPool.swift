@@ -83,7 +83,7 @@ final class WorkerPool: Sendable {
     state.withLock { if $0.queue.remove(ticket) { $0.dropped += 1 } }
   }
 
-  /// Who waits for a thread of which a job of `network` has one.
+  /// Which requests wait for a thread while a job of `network` has one.
   func need(besides network: ClientNetwork?) -> JobQueue.Need {
     state.withLock { $0.queue.need(besides: network) }
   }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Runs the body on a thread of its own, which nobody joins.
+/// Runs the body on a detached thread of its own.
 func detachThread(_ body: @escaping @Sendable () -> Void) {
   final class Body: Sendable {
     let run: @Sendable () -> Void

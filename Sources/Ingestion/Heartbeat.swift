@@ -64,8 +64,8 @@ final class Heartbeat: @unchecked Sendable {
     while !stopping.hasClosed {
       let isDone = attempt { store throws(PostgresError) in
         try beat(store)
-        if beats % Self.beatsPerTidying == 0 { try store.forgetOldWorkers() }
         beats += 1
+        if beats % Self.beatsPerTidying == 1 { try store.forgetOldWorkers() }
       }
       stopping.sleep(milliseconds: isDone ? Self.interval : Self.shortInterval)
     }

@@ -83,7 +83,10 @@ extension IngestionHealth {
     page.gauge(
       "topitems_dedup_floor_timestamp_seconds",
       "The event time below which events are late.",
-      single(floor.map { Double($0.microseconds) / 1_000_000 })
+      single(
+        floorAt.map { now - $0 <= PartitionLag.trust } == true
+          ? floor.map { Double($0.microseconds) / 1_000_000 } : nil
+      )
     )
     page.gauge(
       "topitems_remembered_detections",

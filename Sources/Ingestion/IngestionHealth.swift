@@ -37,6 +37,8 @@ public struct IngestionHealth: Sendable {
   /// When each background task ended well last.
   private(set) var backgroundSuccess: [BackgroundTask: ContinuousClock.Instant] = [:]
   private(set) var floor: Timestamp?
+  /// When the floor was told last.
+  private(set) var floorAt: ContinuousClock.Instant?
   private(set) var lastError: (text: String, at: ContinuousClock.Instant)?
   /// That a broker does not know a topic, in its words, while no partition is assigned.
   private(set) var missingTopic: String?
@@ -58,6 +60,7 @@ public struct IngestionHealth: Sendable {
     case .committed(let report):
       lastCommitAt = now
       floor = report.bounds.floor
+      floorAt = now
       failure = nil
     case .claimed: failure = nil
     case .retrying(let error, _):
@@ -68,6 +71,7 @@ public struct IngestionHealth: Sendable {
       isDatabaseUp = true
       silence = nil
       if let floor { self.floor = floor }
+      floorAt = now
     case .heartbeatFailed(let error):
       // Refused, as before its table is made: PostgreSQL has answered.
       isDatabaseUp = error.class == "42"
@@ -79,6 +83,8 @@ public struct IngestionHealth: Sendable {
       lastError = ("\(error)", now)
       if error.isUnknownTopicOrPartition { missingTopic = error.message }
     case .kafka(.error(let error)): lastError = ("\(error)", now)
+    // Also of nothing: others have what there is.
+    case .assigned: missingTopic = nil
     case .halted(let key, let reason):
       // Before the next turn tells it.
       let halted = WorkerTurn.Partition(key: key, standing: .halted(reason))

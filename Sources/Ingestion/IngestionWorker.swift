@@ -250,7 +250,7 @@ public final class IngestionWorker {
   /// would be taken for those of the old ones.
   static func shorterLog(position: Int64, end: Int64) -> String {
     "everything below offset \(position) is accounted for, but the topic's log ends at \(end): was the topic created "
-      + "anew? Check it; to count it from its beginning, stop the workers and see 'topitems topics forget'"
+      + "again? Check it; to count it from its beginning, stop the workers and see 'topitems topics forget'"
   }
 
   func halt(_ index: Int, _ reason: String) {

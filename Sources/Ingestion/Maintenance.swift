@@ -132,12 +132,12 @@ final class Maintenance: @unchecked Sendable {
   /// Counts quarantined events whose time has come, and what ended workers have noted of cameras. Cheap when there is
   /// none of either, and every worker may do it at once.
   private func tidy() {
-    // That PostgreSQL is away is told by the next run, once a minute.
+    // A failure to connect is observed by the next run, once a minute.
     guard !stopping.hasClosed, !isStopping(), let connection = try? usableConnection() else { return }
     do {
       let store = CountStore(connection)
       let clock = try store.checkClock(clocks.host, broker: clocks.broker())
-      // What goes on is told once a minute, a change at once.
+      // A lasting state is observed once a minute, a change at once.
       if (clock.agreed != nil, clock.complaint != nil) != toldOfClock { tell(clock) }
       var released = ReleaseReport()
       while let now = clock.agreed, !stopping.hasClosed, !isStopping() {

@@ -17,7 +17,7 @@ extension ConsumerHandle {
   /// Asks the leaders of these partitions for the offset that the next message will have, one request for each leader.
   ///
   /// - Returns: the ends; a partition is missing whose leader refuses to tell.
-  /// - Throws: a leader that is not known, or is silent for longer than `timeout` milliseconds; then no end is told.
+  /// - Throws: a leader that is not known, or is silent for longer than `timeout` milliseconds; then no end is returned.
   public func ends(
     of partitions: [TopicPartition],
     timeout milliseconds: Int32

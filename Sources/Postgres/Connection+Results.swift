@@ -76,7 +76,7 @@ extension Connection {
           sql: sql
         )
       }
-      // What went wrong is told by the result.
+      // The result carries the error.
       if count > 0, PQconsumeInput(handle) != 1 { break }
     }
     return PQgetResult(handle)

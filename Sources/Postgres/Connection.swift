@@ -108,6 +108,19 @@ public final class Connection {
     _ = try simple(script)
   }
 
+  /// Runs what the server may refuse for a reason that belongs to the session (`Remedy.renewSession`), where the caller
+  /// can do without it: after the refusal the session is as usable as before.
+  /// - Throws: `PostgresError`, that refusal or another failure.
+  public func allowingRefusal(_ body: () throws(PostgresError) -> Void) throws(PostgresError) {
+    let neededRenewal = needsRenewal
+    do {
+      try body()
+    } catch {
+      needsRenewal = neededRenewal
+      throw error
+    }
+  }
+
   private func prepared<Answer: ~Copyable>(
     _ query: Query,
     _ read: (_ sent: Int32) throws(PostgresError) -> Answer

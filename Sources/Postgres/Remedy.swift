@@ -1,7 +1,7 @@
 extension PostgresError {
   /// What is to be done about a failure. The table is in docs/semantics.md, "Failures of PostgreSQL".
   public enum Remedy: String, Sendable, CaseIterable {
-    /// Something was in the way that passes, such as a lock: repeat the transaction, after a pause.
+    /// A conflict that passes, such as a lock: repeat the transaction, after a pause.
     case retryTransaction
     /// The session is lost, or not what it should be, for as long as it lives: close it, and repeat the work on a new one,
     /// after a pause. After ``Kind/commitUnknown``, read back with a lock what was written, first.

@@ -29,7 +29,7 @@ public struct Readiness: OptionSet, Sendable, Hashable {
   public static let writable = Readiness(rawValue: 2)
   /// The connection is broken, or closed in both directions.
   public static let broken = Readiness(rawValue: 4)
-  /// The other side sends no more. Told only to those who ask for it.
+  /// The other side sends no more. Reported only where it is asked for.
   public static let peerFinished = Readiness(rawValue: 8)
 }
 

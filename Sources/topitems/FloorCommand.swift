@@ -44,7 +44,7 @@ struct FloorCommand: ParsableCommand {
       discussion: """
         Every detection still counts once, as the floor stays above all events whose identifiers have been purged. \
         --accept-duplicates goes lower: a second message of a detection whose identifier is gone then counts again. \
-        Who did it, when and why is kept in the table floor_change.
+        The table floor_change keeps the account, the time and the reason.
 
         Workers go on meanwhile. The next run of retention raises the floor again as far as the horizon says: a longer \
         --dedup-horizon keeps it lower.
@@ -76,13 +76,13 @@ struct FloorCommand: ParsableCommand {
       let connection = try Connection(options)
       defer { connection.close() }
       let store = CountStore(connection)
-      let change = try set(floor, store)
-      try StandardOutput.write(FloorText.text(change) + "\n")
+      // Nil for a repetition after a failure in between: the floor is there, and some events are still to be released.
+      if let change = try set(floor, store) { try StandardOutput.write(FloorText.text(change) + "\n") }
       try StandardOutput.write(FloorText.text(try release(from: floor, store, cameras)) + "\n")
     }
 
     /// Waits for a worker's background work, which takes seconds, and for large batches.
-    private func set(_ floor: Timestamp, _ store: CountStore) throws -> FloorChange {
+    private func set(_ floor: Timestamp, _ store: CountStore) throws -> FloorChange? {
       let name = FloorText.userName()
       var attempts = 240
       while true {
@@ -93,6 +93,7 @@ struct FloorCommand: ParsableCommand {
         switch outcome {
         case .changed(let change): return change
         case .refused(.busy) where attempts > 0: usleep(250_000)
+        case .refused(.notBelow(floor)): return nil
         case .refused(let refusal): throw FloorText.failure(refusal)
         }
       }
@@ -189,7 +190,7 @@ enum FloorText {
     return InputError(description: text)
   }
 
-  /// Who runs the command, as the system knows it.
+  /// The account that runs the command, as the system knows it.
   static func userName() -> String {
     guard let entry = getpwuid(geteuid()), let name = entry.pointee.pw_name else { return "uid \(geteuid())" }
     return String(cString: name)

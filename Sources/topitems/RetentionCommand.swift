@@ -119,7 +119,7 @@ struct RetentionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Change the stored settings, for all workers.",
       discussion: """
-        Workers go by them from their next run of retention on, within a minute or two. What would be lost is told; a \
+        Workers go by them from their next run of retention on, within a minute or two. It prints what would be lost; a \
         change that makes a setting shorter by more than half, or by which something is deleted at the next run that \
         would stay otherwise, is refused without --yes. What is deleted does not come back.
 

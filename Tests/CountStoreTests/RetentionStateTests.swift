@@ -55,6 +55,38 @@ struct RetentionStateTests {
     #expect(marks.foldEnd(.month, until: noon) == (try time("2026-04-01T00:00:00Z")))
   }
 
+  @Test("no partition above the floor goes, although minutes and hours are kept from a later time")
+  func aboveTheFloor() throws {
+    var state = try state()
+    func partition(_ parent: String, _ start: String, _ stop: String) throws -> RetentionState.Partition {
+      RetentionState.Partition(
+        name: "\(parent)_\(start)",
+        parent: parent,
+        start: try time(start),
+        stop: try time(stop)
+      )
+    }
+    let days = ["2026-02-09", "2026-02-10", "2026-02-11"]
+    state.partitions = try zip(days, days.dropFirst()).map { start, stop in
+      try partition("window_count", "\(start)T00:00:00Z", "\(stop)T00:00:00Z")
+    }
+    state.partitions += [
+      try partition("window_count_hour", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"),
+      try partition("window_count_hour", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"),
+    ]
+    let kept = (minutes: try time("2026-03-08T00:00:00Z"), hours: try time("2026-03-01T00:00:00Z"))
+    #expect(state.partitions(before: kept).count == 4)
+    // An operator has moved the floor down, to count events of that time.
+    state.floor = try time("2026-02-10T12:00:00Z")
+    #expect(
+      state.partitions(before: kept).map(\.name) == [
+        "window_count_2026-02-09T00:00:00Z", "window_count_hour_2026-01-01T00:00:00Z",
+      ]
+    )
+    state.floor = nil
+    #expect(state.partitions(before: kept) == [])
+  }
+
   @Test("the floor rises by steps, and never falls")
   func floor() throws {
     var state = try state()

@@ -33,13 +33,14 @@ extension EndToEnd {
       try Deployment.with { deployment in
         let truthFile = try TemporaryFile("truth")
         let arguments = [
-          "simulate", "--topic", deployment.topic, "--truth", truthFile.path, "--rate", "500", "--count",
-          "1500",
+          "simulate", "--topic", deployment.topic, "--truth", truthFile.path, "--rate", "200", "--count",
+          "4000",
         ]
         let simulator = try Self.withoutTerminal(arguments, deployment)
         // The first that arrive: it is at work.
         let worker = try deployment.worker(sessionMilliseconds: 2500)
         try worker.waitForErrors(containing: committed, within: .seconds(30))
+        #expect(simulator.isRunning, "it was at work when the signal came")
         simulator.signal(SIGHUP)
         #expect(try simulator.wait(within: .seconds(60)) == .exited(0), "\(simulator.story)")
         worker.signal(SIGTERM)

@@ -11,11 +11,11 @@ extension EndToEnd {
       try TestDatabase.withDatabase { url in
         let migrated = try ProcessRunner.run(["migrate"], environment: ["TOPITEMS_DATABASE_URL": url])
         try #require(migrated.ending == .exited(0), "\(migrated)")
-        let server = try APIServer(databaseURL: url, options: ["--workers", "1"])
+        let server = try APIServer(databaseURL: url, options: ["--workers", "1", "--query-timeout", "60"])
         let writer = try Connection(ConnectionOptions(url: url))
         try writer.run(script: "BEGIN; LOCK TABLE revision IN ACCESS EXCLUSIVE MODE")
         let watch = try Connection(ConnectionOptions(url: url))
-        let slow = Background { try server.client.get("/v1/top-items?n=7", within: .seconds(20)).status }
+        let slow = Background { try server.client.get("/v1/top-items?n=7", within: .seconds(60)).status }
         try waitUntil("the only worker waits for the lock") {
           try watch.execute(
             """

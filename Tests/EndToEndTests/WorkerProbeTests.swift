@@ -83,7 +83,10 @@ extension EndToEnd {
     @Test("while no broker can be reached the worker is not ready and says why, and its lag is not told")
     func broker() throws {
       try Deployment.with { deployment in
-        let worker = try Probed(deployment, environment: ["TOPITEMS_BROKERS": "127.0.0.1:9"])
+        let worker = try Probed(
+          deployment,
+          environment: ["TOPITEMS_BROKERS": "127.0.0.1:\(try FreePort.take())"]
+        )
         defer { worker.process.signal(SIGKILL) }
         try worker.wait("it is not ready", 503, saying: "no broker has answered for")
         #expect(try worker.client.get("/healthz").status == 200)

@@ -1,3 +1,4 @@
+import CLibrdkafka
 import CountStore
 import Counting
 import Postgres
@@ -5,6 +6,7 @@ import Prometheus
 import Testing
 
 @testable import Ingestion
+@testable import Kafka
 
 @Suite("a worker's probes and figures")
 struct IngestionHealthTests {
@@ -279,5 +281,19 @@ struct IngestionHealthTests {
       #expect(lines.contains(Substring(line)), "\(line)")
     }
     #expect(lines.contains { $0.hasPrefix("topitems_watermark_age_seconds 30") })
+  }
+
+  @Test("a worker to which the group leaves nothing is ready once the topic that was missing is there")
+  func topicMadeLater() {
+    var health = IngestionHealth(now: start)
+    health.note(.turned(turn(1) { $0.partitions = [] }), now: at(1))
+    health.note(.brokerError(KafkaError(code: RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)), now: at(1))
+    func isMissing(_ seconds: Double) -> Bool {
+      health.unreadiness(at: at(seconds)).contains { if case .topicMissing = $0 { true } else { false } }
+    }
+    #expect(isMissing(2))
+    health.note(.assigned([]), now: at(3))
+    health.note(.turned(turn(3) { $0.partitions = [] }), now: at(3))
+    #expect(!isMissing(3))
   }
 }

@@ -215,7 +215,8 @@ struct FloorTests {
         return
       }
       let after = try #require(try fixture.store.floorState())
-      let endOfHour = Timestamp(microseconds: now.floored(to: F.hour) + F.hour)
+      let newest = try #require(fixture.truth.map(\.window).max())
+      let endOfHour = Timestamp(microseconds: newest.floored(to: F.hour) + F.hour)
       for (old, new) in zip(before.levels, after.levels) {
         #expect(new.keptFrom <= old.keptFrom, "\(new.name)")
         if let until = new.foldedUntil, let oldUntil = old.foldedUntil {

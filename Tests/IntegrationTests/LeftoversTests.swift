@@ -34,6 +34,11 @@ struct LeftoversTests {
   @Test("a child inherits no descriptor, whatever its number")
   func descriptors() throws {
     let high: Int32 = 1500
+    // Many machines start with a soft limit of 1,024.
+    var limit = rlimit()
+    try #require(getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+    limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, 4096))
+    try #require(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
     try #require(dup2(0, high) == high)
     defer { close(high) }
     let tool = try Tool(["/bin/ls", "/proc/self/fd"])

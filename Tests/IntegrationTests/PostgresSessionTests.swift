@@ -31,6 +31,22 @@ struct PostgresSessionTests {
     }
   }
 
+  @Test("a refusal that the caller can do without leaves the session usable, one before it does not")
+  func allowed() throws {
+    try TestDatabase.withDatabase { url in
+      let connection = try Connection(ConnectionOptions(url: url))
+      let refused = #expect(throws: PostgresError.self) {
+        try connection.allowingRefusal { () throws(PostgresError) in try Self.fail(connection, "25006") }
+      }
+      #expect(refused?.sqlState?.rawValue == "25006" && connection.isUsable)
+      #expect(throws: PostgresError.self) { try Self.fail(connection, "58030") }
+      #expect(throws: PostgresError.self) {
+        try connection.allowingRefusal { () throws(PostgresError) in try Self.fail(connection, "25006") }
+      }
+      #expect(!connection.isUsable)
+    }
+  }
+
   @Test(
     "a pool lends a connection again only if its last failure did not belong to the session",
     arguments: failures

@@ -142,10 +142,6 @@ struct TopicsTests {
       try fill(fixture)
       try fixture.connection.run(
         script: """
-          CREATE TABLE IF NOT EXISTS worker (
-            id uuid PRIMARY KEY, started_at timestamptz NOT NULL, seen_at timestamptz NOT NULL, stopped_at timestamptz,
-            version text NOT NULL, host text NOT NULL, pid integer NOT NULL, topics text[] COLLATE "C" NOT NULL,
-            partitions integer[] NOT NULL, lags bigint[] NOT NULL, broker_reachable boolean NOT NULL);
           INSERT INTO worker
             (id, started_at, seen_at, version, host, pid, topics, partitions, lags, broker_reachable)
           VALUES (gen_random_uuid(), now(), now(), '1', 'h', 1, '{events,other}', '{1,0}', '{NULL,NULL}', true)

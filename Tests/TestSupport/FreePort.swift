@@ -6,11 +6,11 @@ import Locks
 /// They lie below the range from which the kernel takes the ports of outgoing connections (32768 and above). From inside
 /// it, another socket may take the port of a server that is down for a moment; even a client that keeps trying to
 /// reach that server may be given the server's own port, and is then connected to itself.
-enum FreePort {
+public enum FreePort {
   private static let taken = Lock<Set<UInt16>>([])
 
   /// A port that is free now, and was given to nothing else in this process.
-  static func take() throws -> UInt16 {
+  public static func take() throws -> UInt16 {
     for _ in 0..<200 {
       let port = UInt16.random(in: 12_000..<20_000)
       if taken.withLock({ $0.insert(port).inserted }), isFree(port) { return port }
