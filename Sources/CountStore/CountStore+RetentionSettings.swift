@@ -29,17 +29,15 @@ extension CountStore {
     )
   }
 
-  /// The settings that hold for this database. Where none are stored yet, those that a worker was given are, the
-  /// defaults for the rest; afterwards nothing that a worker is given changes them.
+  /// Returns the settings that hold for this database. Where none are stored yet, it stores those that a worker was given,
+  /// with the defaults for the rest; afterwards no worker's options change them.
   ///
-  /// Given settings are no confirmation: a horizon of less than half of what the floor shows to be in use (a database of
-  /// the release before, and a slip) is not stored; what is in use is.
+  /// Options are no confirmation. On a database of a release that stored no settings, each setting by which something
+  /// would go that the workers of that release had kept is stored as long as what they kept.
   /// - Throws: `PostgresError`.
   public func settleRetention(_ given: RetentionChange) throws(PostgresError) -> RetentionPolicy {
     if let stored = try storedRetention() { return stored.policy }
-    var policy = given.applied(to: RetentionPolicy())
-    let used = try horizonInUse()
-    if let used, policy.dedupHorizon < used - policy.dedupHorizon { policy.dedupHorizon = used }
+    let policy = try policyKeepingWhatIsThere(given.applied(to: RetentionPolicy()))
     try store(policy, overwriting: false)
     // Another worker may have been first.
     return try storedRetention()?.policy ?? policy
@@ -60,13 +58,30 @@ extension CountStore {
     return RetentionPolicy()
   }
 
-  /// How far back the floor is, in whole hours; nil before the first claim, and where the floor lies ahead.
-  private func horizonInUse() throws(PostgresError) -> Int64? {
-    let result = try connection.execute(
-      "SELECT ceil(extract(epoch FROM clock_timestamp() - floor_at) / 3600)::bigint * 3600 FROM dedup_floor"
-    )
-    guard result.count == 1, case let seconds = try result.int64(0, 0), seconds > 0 else { return nil }
-    return seconds
+  /// The policy, lengthened until it deletes nothing that was there an hour before the last commit. Workers run retention
+  /// every minute, so what was there at that time was within their settings.
+  private func policyKeepingWhatIsThere(_ policy: RetentionPolicy) throws(PostgresError) -> RetentionPolicy {
+    let lastCommit = try connection.execute(
+      "SELECT coalesce(max(committed_at), clock_timestamp()) FROM revision"
+    ).timestamp(0, 0)
+    let state = try retentionState(now: Timestamp(microseconds: lastCommit).earlier(by: 3600))
+    var policy = state.policyKeepingWhatIsThere(policy)
+    // The age of the oldest row tells no setting: it may be the only one. Nothing is deleted until an operator says so.
+    if let seconds = policy.deadLetters,
+      try exists("dead_letter", where: Self.oldDeadLetters(before: state.now.earlier(by: seconds)))
+    {
+      policy.deadLetters = nil
+    }
+    if let seconds = policy.quarantine,
+      try exists("quarantine", where: Self.oldQuarantine(before: state.now.earlier(by: seconds)))
+    {
+      policy.quarantine = nil
+    }
+    return policy
+  }
+
+  private func exists(_ table: String, where condition: Query) throws(PostgresError) -> Bool {
+    try connection.execute("SELECT EXISTS (SELECT FROM \(identifier: table) WHERE \(condition))").bool(0, 0)
   }
 
   private func store(_ policy: RetentionPolicy, overwriting: Bool) throws(PostgresError) {

@@ -70,6 +70,28 @@ struct RetentionState: Equatable, Sendable {
     )
     return partitions.filter { $0.stop <= ($0.parent == PartitionedTable.hours.name ? hours : minutes) }
   }
+
+  /// The policy with a longer horizon, minutes or hours where a run by it would raise the floor or drop a partition: at
+  /// least as long as the floor and the partitions reach back, in whole hours.
+  func policyKeepingWhatIsThere(_ policy: RetentionPolicy) -> RetentionPolicy {
+    guard let floor else { return policy }
+    var policy = policy
+    if floor > now {
+      // A fast clock has raised it, so that it does not show what was in use.
+      policy.dedupHorizon = max(policy.dedupHorizon, RetentionPolicy().dedupHorizon)
+    } else if floorDue(policy) != nil {
+      policy.dedupHorizon = now.wholeHours(since: floor)
+    }
+    for partition in keptFromDue(policy).map(partitions(before:)) ?? [] {
+      let age = now.wholeHours(since: partition.start ?? partition.stop)
+      if partition.parent == PartitionedTable.hours.name {
+        policy.hours = max(policy.hours, age)
+      } else {
+        policy.minutes = max(policy.minutes, age)
+      }
+    }
+    return policy
+  }
 }
 
 extension RollupMarks {
@@ -99,5 +121,12 @@ extension Timestamp {
     let (span, tooLong) = seconds.multipliedReportingOverflow(by: 1_000_000)
     let (difference, tooEarly) = microseconds.subtractingReportingOverflow(span)
     return Timestamp(microseconds: tooLong || tooEarly ? .min : difference)
+  }
+
+  /// The seconds since an earlier point, rounded up to whole hours; 0 for a later one.
+  fileprivate func wholeHours(since earlier: Timestamp) -> Int64 {
+    let (span, overflow) = microseconds.subtractingReportingOverflow(earlier.microseconds)
+    let seconds = overflow ? Int64.max / 1_000_000 : span / 1_000_000
+    return seconds < 0 ? 0 : (seconds / 3600 + 1) * 3600
   }
 }

@@ -50,18 +50,56 @@ struct RetentionSettingsTests {
     }
   }
 
-  @Test("where the release before has counted, a horizon of less than half of what is in use is not stored")
-  func slipAtUpgrade() throws {
+  @Test(
+    "where the release before has counted, no first option is stored by which something goes that it had kept",
+    arguments: [
+      // The setting, days given, days stored (nil: for ever).
+      (RetentionSetting.dedupHorizon, Int64(0), Int64?(30)), (.dedupHorizon, 16, 30), (.dedupHorizon, 30, 30),
+      (.dedupHorizon, 45, 45), (.minutes, 1, 40), (.minutes, 30, 40), (.minutes, 40, 40), (.minutes, 50, 50),
+      (.hours, 30, 92), (.hours, 90, 92), (.hours, 365, 365), (.deadLetters, 1, nil), (.deadLetters, 9, nil),
+      (.deadLetters, 11, 11), (.quarantine, 9, nil), (.quarantine, 11, 11),
+    ] as [(RetentionSetting, Int64, Int64?)]
+  )
+  func slipAtUpgrade(setting: RetentionSetting, given: Int64, stored: Int64?) throws {
     try F.with(horizonDays: 30) { fixture throws in
-      let settled = try fixture.store.settleRetention(change([.dedupHorizon: 1, .minutes: 3 * Self.day]))
-      #expect(settled.minutes == 3 * Self.day)
-      #expect(settled.dedupHorizon >= 30 * Self.day && settled.dedupHorizon <= 30 * Self.day + 7200)
-    }
-    try F.with(horizonDays: 30) { fixture throws in
-      #expect(
-        try fixture.store.settleRetention(change([.dedupHorizon: 16 * Self.day])).dedupHorizon == 16
-          * Self.day
+      // What the release before kept: 30 days of keys, 40 of minutes, 92 of hours, all dead letters and quarantined events.
+      let today = try fixture.today()
+      try fixture.store.ensurePartitions(from: Timestamp(microseconds: today - 40 * F.day), thoroughly: true)
+      try fixture.count([(1, "a", today - 10 * F.day)])
+      try fixture.foldAll(until: today)
+      try fixture.connection.run(
+        script: """
+          CREATE TABLE old_hours PARTITION OF window_count_hour
+            FOR VALUES FROM (date_trunc('day', now(), 'UTC') - interval '92 days')
+            TO (date_trunc('day', now(), 'UTC') - interval '91 days');
+          INSERT INTO dead_letter (topic, partition, "offset", reason, payload, payload_bytes, recorded_at)
+            VALUES ('t', 0, 0, 'json', '', 0, now() - interval '10 days');
+          INSERT INTO quarantine VALUES ('t', 0, 1, 'late', 1, 1, 1, 'a', now() - interval '50 days', now() - interval '10 days')
+          """
       )
+      let policy = try fixture.store.settleRetention(change([setting: max(1, given * Self.day)]))
+      guard let stored else {
+        #expect(policy[setting] == nil)
+        return
+      }
+      let seconds = try #require(policy[setting])
+      // As given, or what was in use with its rounding to hours and days.
+      let slack = given == stored ? 0 : 2 * Self.day
+      #expect(seconds >= stored * Self.day - (slack > 0 ? 3600 : 0) && seconds <= stored * Self.day + slack)
+      let plan = try fixture.store.planRetention(policy)
+      #expect(
+        plan.dropped.isEmpty && plan.keys.rows == 0 && plan.deadLetters.rows + plan.quarantine.rows == 0
+      )
+    }
+  }
+
+  @Test(
+    "where a fast clock has raised the floor of the release before, the first horizon is the default at least"
+  )
+  func floorAheadAtUpgrade() throws {
+    try F.with { fixture throws in
+      try fixture.connection.run(script: "UPDATE dedup_floor SET floor_at = now() + interval '40 days'")
+      #expect(try fixture.store.settleRetention(change([.dedupHorizon: 1])).dedupHorizon == 7 * Self.day)
     }
   }
 
