@@ -29,17 +29,23 @@ public struct ClockCheck: Sendable {
 }
 
 extension CountStore {
-  /// Compares the database's clock with this machine's, and remembers an agreement for later comparisons.
+  /// Compares the database's clock with this machine's, and stores an agreement for later comparisons.
   ///
-  /// - Parameter broker: the newest broker's time that is known.
+  /// - Parameters:
+  ///   - broker: the newest broker's time that is known.
+  ///   - remembering: false stores nothing, and so needs no right to write.
   /// - Throws: `PostgresError`.
-  public func checkClock(_ host: HostClock = .system, broker: BrokerTime? = nil) throws(PostgresError)
-    -> ClockCheck
-  {
+  public func checkClock(
+    _ host: HostClock = .system,
+    broker: BrokerTime? = nil,
+    remembering: Bool = true
+  ) throws(PostgresError) -> ClockCheck {
     let (reading, anchor, floor) = try readClock(host)
     do {
       let agreed = try TrustedClock.judge(reading, anchor: anchor, broker: broker)
-      if let new = TrustedClock.anchor(after: reading, replacing: anchor) { try store(new, agreed.source) }
+      if remembering, let new = TrustedClock.anchor(after: reading, replacing: anchor) {
+        try store(new, agreed.source)
+      }
       return ClockCheck(verdict: .success(agreed), reading: reading, floor: floor)
     } catch let error as PostgresError {
       throw error

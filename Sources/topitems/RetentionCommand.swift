@@ -43,12 +43,12 @@ struct RetentionCommand: ParsableCommand {
     var yes = false
 
     func run() throws {
-      let connection = try RetentionCommand.connect(database, writing: true)
+      let connection = try RetentionCommand.connect(database, writing: !dryRun)
       defer { connection.close() }
       StopSignal.listen()
       let store = CountStore(connection)
       let policy = try store.retentionForCommand()
-      let clock = try store.checkClock()
+      let clock = try store.checkClock(remembering: !dryRun)
       switch clock.verdict {
       case .success(let now):
         if let complaint = clock.complaint { StandardError.write(complaint) }

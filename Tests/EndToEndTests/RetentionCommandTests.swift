@@ -63,9 +63,12 @@ extension EndToEnd {
           "--yes"
         )
         #expect(set.ending == .exited(0), "\(set)")
+        try connection.run(script: "DELETE FROM clock_anchor")
         let dry = try run(url, "retention", "--dry-run")
         #expect(dry.ending == .exited(0), "\(dry)")
         #expect(try keys(connection) == 240)
+        let anchors = try connection.execute("SELECT count(*) FROM clock_anchor").int64(0, 0)
+        #expect(anchors == 0, "a dry run writes nothing, not even that the clocks agree")
         let real = try run(url, "retention")
         #expect(real.ending == .exited(0), "\(real)")
         let purged = 240 - (try keys(connection))
