@@ -177,7 +177,7 @@ def test_an_oid_beyond_the_doubles_stays_itself(page, base_url):
 
 def test_a_location_without_counts_says_so(page, base_url):
     open_page(page, base_url, f"?location={events.EMPTY_LOCATION}")
-    wait_until(lambda: "Nothing was counted here" in page.locator("#empty").inner_text(), "the empty state", 10)
+    wait_until(lambda: "No detections in this time range" in page.locator("#empty").inner_text(), "the empty state", 10)
     assert page.locator("#total").inner_text() == "0"
 
 
@@ -204,8 +204,8 @@ def test_a_key_is_asked_for_kept_in_the_tab_and_sent(page, base_url):
 
     page.route("**/v1/**", guard)
     open_page(page, base_url, state="locked")
-    page.get_by_label("Key").fill("s3cret")
-    page.get_by_role("button", name="Use this key").click()
+    page.get_by_label("Access token").fill("s3cret")
+    page.get_by_role("button", name="Use this token").click()
     page.locator('#connection[data-state="live"]').wait_for()
     assert "s3cret" not in page.url and "s3cret" not in page.content()
 
@@ -217,7 +217,7 @@ def test_a_server_that_is_away_is_told_and_the_page_recovers_by_itself(page, dep
     wait_until(lambda: board(page).get("902") == [(1, "survivor", 1)], "the list", 10)
     deployment.end("serve", signal.SIGKILL)
     page.locator('#connection[data-state="away"]').wait_for()
-    assert "does not answer" in page.locator("#trouble-text").inner_text()
+    assert "does not respond" in page.locator("#trouble-text").inner_text()
     assert board(page)["902"] == [(1, "survivor", 1)]  # what was shown stays, marked as old
     deployment.serve()
     page.locator('#connection[data-state="live"]').wait_for()

@@ -128,7 +128,7 @@ def test_a_location_that_is_no_number_is_refused_in_the_form(host):
     host.wait_for("initCallback")
     host.frame.locator("#locations").fill("1, <b>2</b>")
     host.frame.locator("#connect").click()
-    assert "<b>2</b> is no location oid" in host.frame.locator("#problem").inner_text()
+    assert "<b>2</b> is not a location oid" in host.frame.locator("#problem").inner_text()
     assert host.messages("submit") == []
 
 

@@ -67,7 +67,7 @@ class Card {
   #title = element("h2", { dir: "auto" });
   #total = element("p", { class: "total quiet" });
   #list = element("ol");
-  #nothing = element("p", { class: "nothing quiet" }, "Nothing in this span.");
+  #nothing = element("p", { class: "nothing quiet" }, "No detections in this time range.");
 
   constructor(key) {
     this.key = key;
@@ -173,7 +173,7 @@ class Line {
       : ["", "", ""];
     if (this.#move.dataset.kind === kind && this.#move.dataset.text === text) return;
     Object.assign(this.#move.dataset, { kind, text });
-    this.#move.title = words && `${words} since the span before`;
+    this.#move.title = words && `${words} since the previous range`;
     this.#move.replaceChildren(
       ...(text ? [element("span", { "aria-hidden": "true" }, text), element("span", { class: "hidden" }, words)] : []),
     );

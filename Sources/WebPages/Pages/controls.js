@@ -107,7 +107,7 @@ export class Controls {
     }
     const more = document.getElementById("places-more");
     more.hidden = found.length > 0 && shown.length === found.length;
-    setText(more, found.length === 0 ? "None of that name." : `${found.length - shown.length} more: type a part of the name.`);
+    setText(more, found.length === 0 ? "No location of that name." : `${found.length - shown.length} more: type part of the name.`);
   }
 
   #item(oid, old) {

@@ -6,17 +6,17 @@ import { count, setText, time } from "./text.js";
 const pills = {
   connecting: "Connecting…",
   live: "Live",
-  polling: "Live, asking every second",
-  away: "Server away",
-  unavailable: "Data away",
-  refused: "Cannot show this",
-  locked: "Key needed",
+  polling: "Live, polling every second",
+  away: "Server unreachable",
+  unavailable: "Database unreachable",
+  refused: "Request refused",
+  locked: "Access token required",
 };
 
 const finalities = {
-  open: ["open", "Events of this span are still expected."],
-  settling: ["settling", "The span has just ended; late events are likely."],
-  final: ["final", "The span ended a while ago; no more events are expected."],
+  open: ["open", "More events of this time range are expected."],
+  settling: ["settling", "The time range has just ended; late events are likely."],
+  final: ["final", "The time range ended a while ago; no more events are expected."],
 };
 
 export class Freshness {
@@ -72,12 +72,12 @@ export class Freshness {
   }
 
   #showTrouble(detail) {
-    const since = this.#confirmed ? ` What you see is as of ${time(this.#confirmed)}.` : "";
+    const since = this.#confirmed ? ` This data is as of ${time(this.#confirmed)}.` : "";
     const text =
-      this.#state === "away" ? `The server does not answer.${since} This page tries again by itself.`
-      : this.#state === "unavailable" ? `The server cannot reach its database.${since} This page goes on by itself when it is back.`
-      : this.#state === "refused" ? (detail || "The server refuses this question.")
-      : this.#state === "locked" ? "This server asks for a key. It is kept in this tab only."
+      this.#state === "away" ? `The server does not respond.${since} The page retries automatically.`
+      : this.#state === "unavailable" ? `The server cannot reach its database.${since} The page recovers automatically.`
+      : this.#state === "refused" ? (detail || "The server refused this request.")
+      : this.#state === "locked" ? "This server requires an access token. The page stores it in this tab only."
       : "";
     this.#trouble.hidden = text === "";
     setText(document.getElementById("trouble-text"), text);

@@ -103,8 +103,8 @@ function summarize() {
   setText(
     empty,
     answer.watermark === null
-      ? "Nothing has been counted yet. The first detection will appear here by itself."
-      : "Nothing was counted here in this span. What comes will appear by itself.",
+      ? "No detections yet. The first one appears here automatically."
+      : "No detections in this time range. New ones appear here automatically.",
   );
 }
 
@@ -120,7 +120,7 @@ function announce() {
     byId("announcer"),
     first
       ? `${count(answer.total)} detections in ${answer.groups.length} ${answer.groups.length === 1 ? "list" : "lists"}. First at ${visible(group.name)}: ${visible(first.name).slice(0, 100)}, ${count(first.count)}.`
-      : "Nothing was counted in this span.",
+      : "No detections in this time range.",
   );
 }
 

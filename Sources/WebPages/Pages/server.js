@@ -30,7 +30,7 @@ export const key = {
 /** An answer that is none: the server's own words (RFC 9457) where it had any. */
 export class Refusal extends Error {
   constructor(status, problem, retryAfter) {
-    super(problem?.detail ?? problem?.title ?? `The server answered ${status}.`);
+    super(problem?.detail ?? problem?.title ?? `The server returned status ${status}.`);
     this.status = status;
     this.type = problem?.type ?? "";
     this.retryAfter = retryAfter;

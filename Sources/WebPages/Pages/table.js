@@ -19,8 +19,8 @@ export class Table {
       for (const row of group.rows.slice(0, left)) body.append(line(group, row));
       left = Math.max(0, left - group.rows.length);
     }
-    const heads = ["Location", "Rank", "Item", "Detections", "Share", "Rank before"];
-    const number = new Set(["Rank", "Detections", "Share", "Rank before"]);
+    const heads = ["Location", "Rank", "Item", "Detections", "Share", "Previous rank"];
+    const number = new Set(["Rank", "Detections", "Share", "Previous rank"]);
     const table = element(
       "table",
       {},
@@ -30,7 +30,7 @@ export class Table {
     );
     const scroll = this.#node.firstElementChild;
     const parts = [table];
-    if (left === 0) parts.push(element("p", { class: "quiet note" }, `The first ${count(longest)} lines. The CSV has them all.`));
+    if (left === 0) parts.push(element("p", { class: "quiet note" }, `The first ${count(longest)} rows. The CSV has all of them.`));
     if (scroll?.classList.contains("scroll")) scroll.replaceChildren(...parts);
     else this.#node.replaceChildren(element("div", { class: "scroll card", tabindex: "0", role: "region", "aria-label": "The most frequent items" }, ...parts));
   }

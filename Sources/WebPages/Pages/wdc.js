@@ -19,7 +19,7 @@
   ];
 
   if (typeof tableau === "undefined") {
-    complain("Tableau's script could not be loaded. In Tableau, check that it may reach the internet; elsewhere, this page does nothing.");
+    complain("Tableau's script could not be loaded. In Tableau, check its internet access; outside of Tableau, this page has no function.");
     return;
   }
 
@@ -29,7 +29,7 @@
     tableau.authType = tableau.authTypeEnum.custom;
     if (tableau.phase === tableau.phaseEnum.gatherDataPhase && !(await isKeyGood())) {
       // Only here may Tableau be told to ask for the key again.
-      tableau.abortForAuth("The server does not take this key.");
+      tableau.abortForAuth("The server rejects this access token.");
       return;
     }
     initCallback();
@@ -49,7 +49,7 @@
       {
         id: "top_items_newest",
         alias: "Newest top items",
-        description: "The list of the newest window, up to the last event that was counted.",
+        description: "The list of the newest window, up to the last counted event.",
         columns: columns(type).concat([{ id: "state", dataType: type.string, alias: "State" }]),
       },
     ]);
@@ -86,7 +86,7 @@
    */
   async function byWindow(settings, table) {
     const length = lengths[settings.unit];
-    if (!length) throw new Error("this data source is of another version; please connect anew");
+    if (!length) throw new Error("another version created this data source; connect again");
     const today = Math.floor(Date.now() / lengths.day) * lengths.day;
     let start = today - settings.days * lengths.day;
     if (table.incrementValue) start = Math.max(start, after(table.incrementValue, length));
@@ -97,7 +97,7 @@
       await eachPage(Object.assign(question(settings), { from, to: rfc3339(start + length) }), (page) => {
         isFinal = page.meta.state === "final";
         if (page.data.length > 0 && Date.parse(page.meta.from) !== start) {
-          throw new Error(`the server keeps no ${settings.unit}s for ${from} any more; connect anew with fewer days or longer windows`);
+          throw new Error(`the server no longer keeps ${settings.unit}s for ${from}; connect again with fewer days or longer windows`);
         }
         for (const row of page.data) ofWindow.push(record(row));
       });
@@ -111,7 +111,7 @@
   /** The start of the window after one that Tableau has. It gives the value back in one of its own forms. */
   function after(value, length) {
     const parts = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(\.\d+)?Z?$/.exec(String(value));
-    if (!parts) throw new Error("Tableau's incremental value is no time; please do a full refresh");
+    if (!parts) throw new Error("Tableau's incremental value is not a time; run a full refresh");
     const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number);
     return Math.floor(Date.UTC(year, month - 1, day, hour, minute, second) / length) * length + length;
   }
@@ -167,9 +167,9 @@
   async function reason(response) {
     try {
       const problem = await response.json();
-      return problem.detail || problem.title || `the server answered ${response.status}`;
+      return problem.detail || problem.title || `the server returned status ${response.status}`;
     } catch (error) {
-      return `the server answered ${response.status}`;
+      return `the server returned status ${response.status}`;
     }
   }
 
@@ -204,7 +204,7 @@
   function read() {
     const locations = byId("locations").value.split(/[\s,]+/).filter(Boolean);
     const wrong = locations.find((oid) => !/^(0|-?[1-9][0-9]{0,18})$/.test(oid));
-    if (wrong !== undefined) return { problem: `${wrong.slice(0, 50)} is no location oid: these are whole numbers.` };
+    if (wrong !== undefined) return { problem: `${wrong.slice(0, 50)} is not a location oid: oids are integers.` };
     return {
       n: Number(byId("n").value),
       unit: byId("unit").value,
