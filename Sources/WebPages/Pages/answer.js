@@ -1,4 +1,4 @@
-// The API's answer as the page needs it. Oids stay text: a 64-bit integer does not fit into a JavaScript number.
+// Converts a response of the API for the page. Oids stay text: a JavaScript number cannot hold a 64-bit integer.
 
 /** A ranking over all locations has no oid; its key cannot be one. */
 const together = "all";
@@ -24,7 +24,7 @@ export function read(body) {
       };
       groups.set(key, group);
     }
-    // What dropped out of the list since the span before is told, too; it is among the others, if counted at all.
+    // An item that dropped out of the list since the previous range is a row, too; its count is part of `others`.
     if (row.item_rank === null && row.item_name !== null) continue;
     group.total += row.item_count;
     if (row.item_rank === null) continue; // the others, as one row
@@ -53,7 +53,7 @@ function groupName(row) {
 
 const date = (text) => (text ? new Date(text) : null);
 
-/** What became of an item since the span before: "new", a number of ranks (up is positive), or 0. */
+/** An item's change since the previous range: "new", a number of ranks (up is positive), or 0. */
 export function movement(row) {
   return row.previousRank === null ? "new" : row.previousRank - row.rank;
 }

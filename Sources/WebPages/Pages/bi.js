@@ -1,4 +1,4 @@
-// The page of snippets: one card for each tool, written for the view that the address names.
+// The snippets page: one card for each tool, generated for the view in the page's address.
 
 import { address } from "./server.js";
 import { csvAddress, curl, importData, odataAddress, odataQuery, pbids, restQuery, sql, tds, windowSet } from "./snippets.js";
@@ -109,7 +109,7 @@ function snippet(label, code) {
       await navigator.clipboard.writeText(code);
       setText(button, "Copied");
     } catch {
-      // Not allowed, or not over TLS: what is selected can be copied by hand.
+      // Not allowed, or not over TLS: select the text so that the user can copy it.
       getSelection().selectAllChildren(button.nextElementSibling);
       setText(button, "Selected: press Ctrl-C");
     }

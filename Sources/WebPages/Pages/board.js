@@ -1,5 +1,5 @@
-// The ranked bars: one card for each ranking, one line for each item. Lines are kept as long as their item is listed,
-// so that a count that changes moves a bar, and a rank that changes moves a line.
+// The ranked bars: one card for each ranking, one line for each item. A line lives as long as its item is listed,
+// so that a changed count moves a bar, and a changed rank moves a line.
 
 import { movement } from "./answer.js";
 import { count, element, setText, share, visible } from "./text.js";
@@ -11,7 +11,7 @@ export class Board {
   #cards = new Map();
   #seen;
 
-  /** @param onSeen is called when other cards than before are on the screen. */
+  /** @param onSeen is called when the visible cards change. */
   constructor(node, onSeen) {
     this.#node = node;
     this.#seen = new IntersectionObserver(
@@ -23,7 +23,7 @@ export class Board {
     );
   }
 
-  /** The keys of the cards that are on the screen, or nearly so. */
+  /** The keys of the visible or nearly visible cards. */
   get seen() {
     return [...this.#cards.values()].filter((card) => card.isSeen).map((card) => card.key);
   }
@@ -55,9 +55,9 @@ export class Board {
     this.show({ groups: [] });
   }
 
-  /** Draws the lines' recent courses: a map of card keys to maps of item names to paths. */
-  drawCourses(courses) {
-    for (const [key, items] of courses) this.#cards.get(key)?.drawCourses(items);
+  /** Draws the sparklines: a map of card keys to maps of item names to SVG paths. */
+  drawSparklines(paths) {
+    for (const [key, items] of paths) this.#cards.get(key)?.drawSparklines(items);
   }
 }
 
@@ -108,8 +108,8 @@ class Card {
     if (places) this.#glide(places);
   }
 
-  drawCourses(items) {
-    for (const [name, line] of this.#lines) line.drawCourse(items.get(name) ?? "");
+  drawSparklines(items) {
+    for (const [name, line] of this.#lines) line.drawSparkline(items.get(name) ?? "");
   }
 
   #places() {
@@ -118,7 +118,7 @@ class Card {
     return places;
   }
 
-  /** Lets every line glide from where it was on the screen to where it is now; new ones fade in. */
+  /** Animates every line from its former position to its present one; new ones fade in. */
   #glide(before) {
     const lines = [...this.#lines.values()];
     for (const line of lines) line.motion?.cancel();
@@ -138,17 +138,17 @@ class Line {
   #bar = element("span", { class: "fill" });
   #move = element("span", { class: "move" });
   #count = element("span", { class: "count" });
-  #course = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  #sparkline = document.createElementNS("http://www.w3.org/2000/svg", "path");
 
   constructor(name) {
     this.name = name;
     const label = element("bdi", { class: "name", dir: "auto" }, visible(name));
     if (name.length > 24) label.title = visible(name).slice(0, 500);
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    for (const [key, value] of [["class", "course"], ["viewBox", "0 0 60 18"], ["preserveAspectRatio", "none"], ["aria-hidden", "true"]]) {
+    for (const [key, value] of [["class", "sparkline"], ["viewBox", "0 0 60 18"], ["preserveAspectRatio", "none"], ["aria-hidden", "true"]]) {
       svg.setAttribute(key, value);
     }
-    svg.append(this.#course);
+    svg.append(this.#sparkline);
     this.node = element("li", {}, this.#rank, element("span", { class: "track" }, this.#bar, label), svg, this.#move, this.#count);
     this.node.line = this;
   }
@@ -161,8 +161,8 @@ class Line {
     this.#showMove(movement(row));
   }
 
-  drawCourse(path) {
-    if (this.#course.getAttribute("d") !== path) this.#course.setAttribute("d", path);
+  drawSparkline(path) {
+    if (this.#sparkline.getAttribute("d") !== path) this.#sparkline.setAttribute("d", path);
   }
 
   #showMove(ranks) {

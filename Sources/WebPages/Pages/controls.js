@@ -1,8 +1,8 @@
-// The form: what is in view, and the way to change it.
+// The form that shows and changes the view.
 
 import { element, setText, visible } from "./text.js";
 
-/** More than these are found by typing, not by scrolling. */
+/** Locations beyond this number are found by typing, not by scrolling. */
 const listed = 200;
 
 export class Controls {
@@ -13,7 +13,7 @@ export class Controls {
   #chosen = new Set();
   #onChange;
 
-  /** @param onChange is called with what changed of the view. */
+  /** @param onChange is called with the changed properties of the view. */
   constructor(onChange) {
     this.#onChange = onChange;
     this.#form.addEventListener("submit", (event) => event.preventDefault());
@@ -40,7 +40,7 @@ export class Controls {
     this.#drawPlaces();
   }
 
-  /** Dataset B, or what is known of it: [{oid, name}]. */
+  /** The known locations: [{oid, name}]. */
   setPlaces(places) {
     for (const { oid, name } of places) {
       if (!this.#places.has(oid) || name !== null) this.#places.set(oid, name);
@@ -101,7 +101,7 @@ export class Controls {
     const shown = found.slice(0, listed);
     const old = new Map([...this.#list.children].map((item) => [item.oid, item]));
     const items = shown.map((oid) => this.#item(oid, old.get(oid)));
-    // Only what differs is touched: the focus stays where it is.
+    // Replace the list only if it differs, so that the focus stays.
     if (items.length !== old.size || items.some((item, index) => this.#list.children[index] !== item)) {
       this.#list.replaceChildren(...items);
     }
@@ -140,7 +140,7 @@ export class Controls {
   }
 }
 
-/** An RFC 3339 time as a local time for the form; what is none is shown as nothing. */
+/** An RFC 3339 time as a local time for the form; empty if it is not a time. */
 function local(text) {
   const date = new Date(text ?? NaN);
   if (Number.isNaN(date.getTime())) return "";

@@ -1,16 +1,16 @@
-// Server-Sent Events (WHATWG HTML §9.2.6) from a response's body. EventSource cannot send a key, nor tell a refusal
-// from a broken line.
+// Server-Sent Events (WHATWG HTML §9.2.6) from a response's body. EventSource cannot send an access token, nor
+// distinguish a refusal from a broken connection.
 
-/** The events of a stream of bytes; `heard` is called for every piece, also for comments. */
-export async function* events(body, heard = () => {}) {
+/** The events of a stream of bytes; `onPiece` is called for every piece, also for comments. */
+export async function* events(body, onPiece = () => {}) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   let event = fresh();
   try {
     for (;;) {
       const { value, done } = await reader.read();
-      if (done) return; // an event without its empty line is not whole, and not given
-      heard();
+      if (done) return; // an event without its empty line is incomplete and is dropped
+      onPiece();
       const lines = (rest + value).split(/\r\n|\n|\r(?!$)/);
       rest = lines.pop();
       for (const line of lines) {

@@ -1,5 +1,5 @@
-// The answers, one after the other as they change: by the server's stream, else by asking again and again. It never
-// gives up by itself; only a question that the server refuses waits for another question.
+// The responses as they change: by the server's stream, else by polling. It retries without limit; only after a
+// refused query it waits for another query.
 
 import { ask, Refusal } from "./server.js";
 import { events } from "./events.js";
@@ -7,7 +7,7 @@ import { events } from "./events.js";
 const pollEvery = 1000;
 const streamAgainAfter = 60_000;
 const longestPause = 8000;
-/** The stream sends something, be it a comment, at least this often; silence is a broken connection. */
+/** The stream sends an event or a comment at least this often; silence means a broken connection. */
 const longestSilence = 45_000;
 
 export class Feed {
@@ -16,7 +16,7 @@ export class Feed {
   #wake = () => {};
 
   /**
-   * @param handlers `answer(body)`; `heard()` at every sign of life, be it that nothing is new; `state(name, detail)`:
+   * @param handlers `answer(body)`; `confirmed()` when the server has sent or confirmed data; `state(name, detail)`:
    *   connecting, live, polling, away, unavailable, refused, locked
    */
   constructor(handlers) {
@@ -26,7 +26,7 @@ export class Feed {
     }
   }
 
-  /** Follows another question from now on. */
+  /** Follows another query from now on. */
   follow(query) {
     this.#ended.abort();
     this.#ended = new AbortController();
@@ -38,7 +38,7 @@ export class Feed {
     let failures = 0;
     let noStreamUntil = 0;
     const memory = { id: null, etag: null };
-    const heard = (body) => {
+    const received = (body) => {
       failures = 0;
       this.#handlers.answer(body);
     };
@@ -46,10 +46,10 @@ export class Feed {
       let pause = 0;
       try {
         if (performance.now() >= noStreamUntil) {
-          await this.#stream(query, memory, heard, signal);
-          pause = 250; // the server ended the stream in good order: it restarts, perhaps
+          await this.#stream(query, memory, received, signal);
+          pause = 250; // the server ended the stream in order: it may be restarting
         } else {
-          await this.#poll(query, memory, heard, signal);
+          await this.#poll(query, memory, received, signal);
           pause = pollEvery;
         }
       } catch (error) {
@@ -71,17 +71,17 @@ export class Feed {
     }
   }
 
-  async #stream(query, memory, heard, signal) {
+  async #stream(query, memory, received, signal) {
     const line = new AbortController();
     const hangUp = () => line.abort();
     signal.addEventListener("abort", hangUp);
     let timer;
-    let isHeard = false;
-    const listen = () => {
-      isHeard = true;
+    let hasBytes = false;
+    const onPiece = () => {
+      hasBytes = true;
       clearTimeout(timer);
       timer = setTimeout(hangUp, longestSilence);
-      this.#handlers.heard();
+      this.#handlers.confirmed();
     };
     try {
       timer = setTimeout(hangUp, longestSilence);
@@ -89,11 +89,11 @@ export class Feed {
       if (memory.id) headers["Last-Event-ID"] = memory.id;
       const response = await ask("v1/top-items/stream", query, { headers, signal: line.signal });
       if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) throw new NoStream();
-      // A stream that goes on where the last one ended says nothing until something changes.
+      // A stream that resumes at the last event sends nothing until something changes.
       if (memory.id) this.#handlers.state("live");
-      for await (const event of events(response.body, listen)) {
+      for await (const event of events(response.body, onPiece)) {
         if (event.type === "top-items") {
-          heard(JSON.parse(event.data));
+          received(JSON.parse(event.data));
           if (event.id) memory.id = event.id;
           this.#handlers.state("live");
         } else if (event.type === "unavailable") {
@@ -101,8 +101,8 @@ export class Feed {
         }
       }
     } catch (error) {
-      // Not a byte all the while: something on the way keeps them until the stream ends, which it does not.
-      if (line.signal.aborted && !signal.aborted && !isHeard) throw new NoStream();
+      // Not one byte: a proxy buffers the stream until its end, which never comes.
+      if (line.signal.aborted && !signal.aborted && !hasBytes) throw new NoStream();
       throw error;
     } finally {
       clearTimeout(timer);
@@ -110,14 +110,14 @@ export class Feed {
     }
   }
 
-  async #poll(query, memory, heard, signal) {
+  async #poll(query, memory, received, signal) {
     const headers = memory.etag ? { "If-None-Match": memory.etag } : {};
     const response = await ask("v1/top-items", query, { headers, signal });
     if (response.status === 200) {
-      heard(await response.json());
+      received(await response.json());
       memory.etag = response.headers.get("ETag");
     }
-    this.#handlers.heard();
+    this.#handlers.confirmed();
     this.#handlers.state("polling");
   }
 
@@ -135,7 +135,7 @@ export class Feed {
 
 class NoStream extends Error {}
 
-/** Whether the server, or a proxy before it, has no stream to give, while it may well answer. */
+/** Whether the server, or a proxy, offers no stream, although it may respond to polling. */
 function isNoStream(error) {
   if (error instanceof NoStream) return true;
   return error instanceof Refusal && ([405, 406, 501].includes(error.status) || error.type.endsWith("unknown-path"));

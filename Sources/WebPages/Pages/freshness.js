@@ -1,4 +1,4 @@
-// How fresh and how complete what is shown is, and what is wrong when it is not.
+// The state of the connection and of the data, and what is wrong.
 
 import { key } from "./server.js";
 import { count, setText, time } from "./text.js";
@@ -26,9 +26,9 @@ export class Freshness {
   #state = "connecting";
   #confirmed = null;
   #lag = null;
-  #told = 0;
+  #lagAt = 0;
 
-  /** @param onKey is called when the reader has given a key. */
+  /** @param onKey is called when the user has entered an access token. */
   constructor(onKey) {
     document.getElementById("key-form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -42,7 +42,7 @@ export class Freshness {
     return this.#state === "live" || this.#state === "polling";
   }
 
-  /** The server has just said that what is shown holds. */
+  /** The server has just confirmed the displayed data. */
   confirm() {
     this.#confirmed = new Date();
     this.#showTime();
@@ -60,7 +60,7 @@ export class Freshness {
   setAnswer(answer) {
     const [word, meaning] = finalities[answer.state] ?? [answer.state, ""];
     this.#lag = answer.lag;
-    this.#told = Date.now();
+    this.#lagAt = Date.now();
     const finality = document.getElementById("finality");
     setText(finality, word);
     finality.dataset.state = word;
@@ -85,8 +85,8 @@ export class Freshness {
   }
 
   #showTime() {
-    // Nobody tells when the lag alone changes: an old one says nothing.
-    const isBehind = this.isLive && this.#lag > 0 && Date.now() - this.#told < 15_000;
+    // A change of the lag alone sends no event, so an old value is not shown.
+    const isBehind = this.isLive && this.#lag > 0 && Date.now() - this.#lagAt < 15_000;
     const behind = isBehind ? ` · ${count(this.#lag)} messages behind` : "";
     setText(this.#asOf, this.#confirmed ? `as of ${time(this.#confirmed)}${behind}` : "");
   }

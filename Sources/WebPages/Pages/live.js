@@ -1,4 +1,4 @@
-// The live page: follows the question that its address asks, and paints each answer.
+// The live page: follows the query in its address, and paints each response.
 
 import { read } from "./answer.js";
 import { Board } from "./board.js";
@@ -21,19 +21,19 @@ let announcement = { leaders: "", at: -quietFor };
 
 const controls = new Controls(change);
 const freshness = new Freshness(follow);
-const bars = new Board(byId("lists"), wantCourses);
+const bars = new Board(byId("lists"), wantSparklines);
 const table = new Table(byId("lists"));
-const sparklines = new Sparklines((courses) => view.view === "bars" && bars.drawCourses(courses));
+const sparklines = new Sparklines((paths) => view.view === "bars" && bars.drawSparklines(paths));
 const feed = new Feed({
   answer(body) {
     answer = read(body);
     if (!isPainting) {
       isPainting = true;
       requestAnimationFrame(paint);
-      // A page in the background gets no frames; it is up to date when it comes back.
+      // A page in the background gets no frames; it paints the newest response when it returns.
     }
   },
-  heard: () => freshness.confirm(),
+  confirmed: () => freshness.confirm(),
   state: (state, detail) => freshness.setState(state, detail),
 });
 
@@ -48,18 +48,18 @@ addEventListener("popstate", () => {
   follow();
 });
 
-/** Takes what the reader changed into the view and the address. */
+/** Applies the user's changes to the view and the address. */
 function change(changes) {
-  const isOtherQuestion = Object.keys(changes).some((name) => name !== "view");
+  const isOtherQuery = Object.keys(changes).some((name) => name !== "view");
   view = { ...view, ...changes };
   history.pushState(null, "", location.pathname + search(view));
   controls.show(view);
-  if (isOtherQuestion) follow();
+  if (isOtherQuery) follow();
   else repaint();
 }
 
 function follow() {
-  announcement.at = -quietFor; // the reader asked: tell at once
+  announcement.at = -quietFor; // the user changed the view: announce at once
   byId("board").setAttribute("aria-busy", "true");
   link();
   feed.follow(liveQuestion(view));
@@ -72,7 +72,7 @@ function link() {
   byId("link-bi").href = address("bi/", query);
 }
 
-/** Paints the same answer in another way. */
+/** Paints the same response in the other view. */
 function repaint() {
   (view.view === "table" ? bars : table).clear();
   if (answer) paint();
@@ -88,7 +88,7 @@ function paint() {
   controls.setPlaces(answer.groups.filter(({ oid }) => oid !== null).map(({ oid, place }) => ({ oid, name: place })));
   byId("board").setAttribute("aria-busy", "false");
   announce();
-  if (view.view === "bars") wantCourses();
+  if (view.view === "bars") wantSparklines();
 }
 
 function summarize() {
@@ -108,7 +108,7 @@ function summarize() {
   );
 }
 
-/** Tells those who listen who leads: when that changed, and seldom. */
+/** Announces the leaders to screen readers: only when they change, and rarely. */
 function announce() {
   const [group] = answer.groups;
   const first = group?.rows[0];
@@ -124,7 +124,7 @@ function announce() {
   );
 }
 
-function wantCourses() {
+function wantSparklines() {
   if (!answer?.from || view.view !== "bars") return;
   const query = question(view);
   query.set("bucket", bucket(answer.to - answer.from));
@@ -136,7 +136,7 @@ async function askPlaces() {
     const { data } = await (await ask("v1/locations")).json();
     controls.setPlaces(data.map((row) => ({ oid: row.geographical_location_oid, name: row.geographical_location })));
   } catch {
-    // Then the ones with counts can be chosen.
+    // The locations with counts can still be chosen.
   }
 }
 

@@ -1,4 +1,4 @@
-// How the pages reach the API: relative to where they were loaded from, so that a proxy may give them any path.
+// The pages reach the API relative to their own address, so that a proxy may serve them under any path.
 
 const root = new URL("../", import.meta.url);
 const keyName = "topitems.key";
@@ -9,7 +9,7 @@ export const address = (path, query) => {
   return url;
 };
 
-/** The key that this tab sends, if the server wants one. It ends with the tab, and is in no address. */
+/** The access token of this tab, if a gateway requires one. It ends with the tab, and is in no address. */
 export const key = {
   get: () => {
     try {
@@ -22,12 +22,12 @@ export const key = {
     try {
       sessionStorage.setItem(keyName, value);
     } catch {
-      // Storage is forbidden here: the server will ask again.
+      // Storage is forbidden here: the page will prompt again.
     }
   },
 };
 
-/** An answer that is none: the server's own words (RFC 9457) where it had any. */
+/** An error response, with the problem document (RFC 9457) if there is one. */
 export class Refusal extends Error {
   constructor(status, problem, retryAfter) {
     super(problem?.detail ?? problem?.title ?? `The server returned status ${status}.`);
@@ -38,14 +38,14 @@ export class Refusal extends Error {
 }
 
 /**
- * Asks the server. A `Refusal` is thrown for every status but 200 and 304, a `TypeError` when nobody answers.
+ * Sends a request. Throws a `Refusal` for every status but 200 and 304, a `TypeError` without a response.
  */
 export async function ask(path, query, { headers = {}, signal } = {}) {
   const secret = key.get();
   const response = await fetch(address(path, query), {
     headers: secret ? { ...headers, Authorization: `Bearer ${secret}` } : headers,
     signal,
-    cache: "no-store", // the entity tags are our own business
+    cache: "no-store", // this code handles the entity tags
     credentials: "same-origin",
   });
   if (response.ok || response.status === 304) return response;
@@ -53,7 +53,7 @@ export async function ask(path, query, { headers = {}, signal } = {}) {
   try {
     problem = await response.json();
   } catch {
-    // A proxy's page, perhaps.
+    // No JSON: perhaps a proxy's page.
   }
   const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
   throw new Refusal(response.status, problem, Number.isFinite(seconds) ? seconds : null);

@@ -1,5 +1,5 @@
-// What other tools are told so that they show the view of the page: pure functions of the view and the server's
-// address. Every value may come from an address that somebody else made, so each is written as its language wants it.
+// Queries for other tools that show the view of the page: pure functions of the view and the server's address. A
+// value may come from a link that another person made, so each is escaped for its language.
 
 import { question } from "./view.js";
 
@@ -37,7 +37,7 @@ export function duration(text) {
   return { days: 7 * weeks + days, hours, minutes, seconds };
 }
 
-/** Which of the ranked sets fits the view: its windows are minutes, hours or days. */
+/** The ranked set that fits the view: its windows are minutes, hours or days. */
 export function windowSet(view) {
   const span = duration(view.window);
   const hours = span
@@ -47,7 +47,7 @@ export function windowSet(view) {
   return { entitySet: `TopItemsBy${unit}`, sqlView: `bi.top_items_by_${unit.toLowerCase()}`, unit: unit.toLowerCase() };
 }
 
-/** Power Query: the very list of the page, in pages. It refreshes in the Power BI service, too. */
+/** Power Query: the exact list of the page, in pages. It also refreshes in the Power BI service. */
 export function restQuery(view, root) {
   const fields = new Map();
   for (const [name, value] of question(view)) fields.set(name, [...(fields.get(name) ?? []), value]);
@@ -85,7 +85,7 @@ in
     Typed`;
 }
 
-/** The OData address of the ranked windows: any tool that takes an OData feed takes it. */
+/** The OData address of the ranked windows, for any tool that reads OData feeds. */
 export function odataAddress(view, root) {
   const conditions = [`item_rank le ${rank(view)}`];
   const oids = view.locations.filter(isOid);
@@ -97,7 +97,7 @@ export function odataAddress(view, root) {
   return `${url}?$filter=${encodeURIComponent(conditions.join(" and "))}`;
 }
 
-/** Power Query on OData: the filters are the server's work. With `incremental`, for incremental refresh. */
+/** Power Query on OData: the server applies the filters. With `incremental`, for incremental refresh. */
 export function odataQuery(view, root, incremental = false) {
   const { entitySet, unit } = windowSet(view);
   const conditions = [`[item_rank] <= ${rank(view)}`];
@@ -157,7 +157,7 @@ export function curl(view, root) {
   return [`curl --fail-with-body --get ${shellWord(String(new URL("v1/top-items.csv", root)))}`, ...parts].join(" \\\n");
 }
 
-/** The same from the views, for what speaks SQL: Grafana, Superset, Metabase, psql. */
+/** The same from the views, for SQL tools: Grafana, Superset, Metabase, psql. */
 export function sql(view) {
   const conditions = [`item_rank <= ${rank(view)}`];
   const oids = view.locations.filter(isOid);

@@ -1,4 +1,4 @@
-// The recent course of each item that is on the screen, as a small line. Asked for rarely: it is an ornament.
+// A sparkline of the counts of each visible item. Requested rarely, since it is an ornament.
 
 import { ask } from "./server.js";
 
@@ -7,41 +7,41 @@ const width = 60;
 const height = 18;
 
 export class Sparklines {
-  #onCourses;
-  #question = null;
+  #onPaths;
+  #query = null;
   #abort = new AbortController();
   #timer;
-  #asked = "";
+  #wanted = "";
 
-  /** @param onCourses is called with a map of ranking keys to maps of item names to SVG paths. */
-  constructor(onCourses) {
-    this.#onCourses = onCourses;
-    setInterval(() => document.visibilityState === "visible" && this.#ask(), again);
+  /** @param onPaths is called with a map of ranking keys to maps of item names to SVG paths. */
+  constructor(onPaths) {
+    this.#onPaths = onPaths;
+    setInterval(() => document.visibilityState === "visible" && this.#request(), again);
   }
 
-  /** @param question what the API is asked, with the bucket; null for none. @param keys the rankings on the screen. */
-  want(question, keys) {
-    const query = question && new URLSearchParams(question);
+  /** @param parameters of the API, with the bucket; null for none. @param keys the visible rankings. */
+  want(parameters, keys) {
+    const query = parameters && new URLSearchParams(parameters);
     if (query && keys.length && keys[0] !== "all") {
       query.delete("location");
       for (const key of keys) query.append("location", key);
     }
-    this.#question = keys.length ? query : null;
-    if ((this.#question?.toString() ?? "") === this.#asked) return;
-    this.#asked = this.#question?.toString() ?? "";
+    this.#query = keys.length ? query : null;
+    if ((this.#query?.toString() ?? "") === this.#wanted) return;
+    this.#wanted = this.#query?.toString() ?? "";
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#ask(), 150);
+    this.#timer = setTimeout(() => this.#request(), 150);
   }
 
-  async #ask() {
+  async #request() {
     this.#abort.abort();
-    if (!this.#question) return;
+    if (!this.#query) return;
     this.#abort = new AbortController();
     try {
-      const response = await ask("v1/top-items/series", this.#question, { signal: this.#abort.signal });
-      this.#onCourses(courses((await response.json()).data));
+      const response = await ask("v1/top-items/series", this.#query, { signal: this.#abort.signal });
+      this.#onPaths(paths((await response.json()).data));
     } catch {
-      // Without them the page says the same.
+      // The page is complete without them.
     }
   }
 }
@@ -54,7 +54,7 @@ export function bucket(milliseconds) {
   return minutes <= 4320 ? "1h" : "1d";
 }
 
-function courses(data) {
+function paths(data) {
   const rankings = new Map();
   for (const row of data) {
     const key = row.geographical_location_oid ?? "all";

@@ -3,7 +3,7 @@
 import { movement } from "./answer.js";
 import { count, element, share, visible } from "./text.js";
 
-/** More lines than this are for a file, not for a page. */
+/** More rows than this belong into a file, not on a page. */
 const longest = 5000;
 
 export class Table {

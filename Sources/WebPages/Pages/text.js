@@ -1,4 +1,4 @@
-// How values are written for people.
+// Formats values for people.
 
 const number = new Intl.NumberFormat();
 const rate = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
@@ -11,14 +11,14 @@ export const count = (value) => number.format(value);
 export const share = (value) => percent.format(value);
 export const time = (date) => clock.format(date);
 
-/** "14:00 – 15:00", with the days where they are not both today. */
+/** "14:00 – 15:00", with the dates unless both are today. */
 export function range(from, to) {
   const today = new Date().toDateString();
   const form = from.toDateString() === today && to.toDateString() === today ? minute : day;
   return `${form.format(from)} – ${form.format(to)}`;
 }
 
-/** How many there are in a minute, hour or day, whichever reads best. */
+/** The rate in a minute, hour or day, whichever reads best. */
 export function perTime(total, milliseconds) {
   if (!(milliseconds > 0)) return "–";
   const minutes = milliseconds / 60_000;
@@ -28,9 +28,9 @@ export function perTime(total, milliseconds) {
 }
 
 /**
- * A name from outside as text that can be seen: controls, which a browser hides, as Unicode's pictures of them, and
- * overrides of the direction, which make a name look like another, as U+FFFD. What direction it has by itself is the
- * business of the element that shows it (`dir="auto"`, isolated).
+ * An untrusted name as visible text: control characters, which a browser hides, become Unicode's control pictures, and
+ * direction overrides, which make a name look like another one, U+FFFD. The element that shows it handles its
+ * direction (`dir="auto"`, isolated).
  */
 export function visible(name) {
   return name.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (character) => {
@@ -50,7 +50,7 @@ export function element(name, attributes = {}, ...children) {
   return node;
 }
 
-/** Writes text only where it differs, so that nothing is painted or read out again for nothing. */
+/** Sets text only if it differs, so that it is not painted or read out again. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

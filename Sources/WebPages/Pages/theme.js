@@ -1,4 +1,4 @@
-// Not a module, so that it runs before the first paint: the colours that the reader chose, else the system's.
+// Not a module, so that it runs before the first paint. Applies the user's colour scheme, else the system's.
 "use strict";
 (() => {
   const name = "topitems.theme";
@@ -8,7 +8,7 @@
   try {
     chosen = localStorage.getItem(name);
   } catch {
-    // Storage is forbidden here: the system's.
+    // Storage is forbidden here: use the system's.
   }
   const show = () => {
     root.dataset.theme = chosen === "dark" || chosen === "light" ? chosen : system.matches ? "dark" : "light";
@@ -24,7 +24,7 @@
       try {
         localStorage.setItem(name, chosen);
       } catch {
-        // It holds for this visit only.
+        // The choice applies to this visit only.
       }
       show();
     });

@@ -1,8 +1,8 @@
-// What is in view: the page's address says it all, in the API's own words, so that a link is a view.
+// The view is the page's address, in the API's parameters, so that a link is a view.
 
 export const defaults = { locations: [], n: 10, window: "PT1H", from: null, to: null, group: "location", view: "bars" };
 
-/** Reads an address's query. What it does not understand it hands on to the server, which says what is wrong. */
+/** Parses an address's query. It passes invalid values on to the server, which returns the error. */
 export function parse(search) {
   const query = new URLSearchParams(search);
   const view = { ...defaults, locations: [...new Set(query.getAll("location"))] };
@@ -18,7 +18,7 @@ export function parse(search) {
   return view;
 }
 
-/** The page's own query: only what differs from the defaults. */
+/** The page's query: only the differences from the defaults. */
 export function search(view) {
   const query = shared(view, true);
   if (view.view !== defaults.view) query.set("view", view.view);
@@ -26,10 +26,10 @@ export function search(view) {
   return text ? `?${text}` : "";
 }
 
-/** What the API is asked, in full, for links and other programs. */
+/** The full parameters of the API, for links and other programs. */
 export const question = (view) => shared(view, false);
 
-/** What this page asks: beside the list, the rest as one row, and the ranks in the span before. */
+/** The parameters of this page: the list with `others` and the ranks in the previous range. */
 export function liveQuestion(view) {
   const query = question(view);
   query.set("others", "true");

@@ -1,4 +1,4 @@
-// The web data connector for Tableau (WDC 2.3). Not a module, and without the newest syntax: Tableau's own browser may
+// The web data connector for Tableau (WDC 2.3). Not a module, and without the newest syntax: Tableau's browser may
 // be some years old. Tableau's script, loaded before, defines `tableau`.
 "use strict";
 
@@ -28,7 +28,7 @@
   connector.init = async function (initCallback) {
     tableau.authType = tableau.authTypeEnum.custom;
     if (tableau.phase === tableau.phaseEnum.gatherDataPhase && !(await isKeyGood())) {
-      // Only here may Tableau be told to ask for the key again.
+      // Only in this phase can Tableau prompt for the access token again.
       tableau.abortForAuth("The server rejects this access token.");
       return;
     }
@@ -62,7 +62,7 @@
       else await byWindow(settings, table);
     } catch (error) {
       tableau.abortWithError(`topitems: ${error.message}`);
-      return; // and never `doneCallback`: what came so far is not all
+      return; // and never `doneCallback`: the data is incomplete
     }
     doneCallback();
   };
@@ -81,8 +81,8 @@
   }
 
   /**
-   * The lists of all windows that are final, from where the last refresh ended. Tableau appends what comes, and asks
-   * never again for what it has, so a window whose counts may still change must wait for the next refresh.
+   * The lists of all final windows, from the end of the last refresh. Tableau appends rows and never requests them
+   * again, so a window whose counts may still change must wait for the next refresh.
    */
   async function byWindow(settings, table) {
     const length = lengths[settings.unit];
@@ -108,7 +108,7 @@
     append(table, rows);
   }
 
-  /** The start of the window after one that Tableau has. It gives the value back in one of its own forms. */
+  /** The start of the window after the last one that Tableau has. Tableau returns the value in its own format. */
   function after(value, length) {
     const parts = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(\.\d+)?Z?$/.exec(String(value));
     if (!parts) throw new Error("Tableau's incremental value is not a time; run a full refresh");
@@ -134,7 +134,7 @@
   }
 
   const rfc3339 = (time) => new Date(time).toISOString().replace(".000Z", "Z");
-  /** `yyyy-MM-dd HH:mm:ss` in UTC: the one form that every version of Tableau reads alike. */
+  /** `yyyy-MM-dd HH:mm:ss` in UTC: the one format that every version of Tableau reads alike. */
   const tableauTime = (text) => new Date(text).toISOString().slice(0, 19).replace("T", " ");
 
   // The server
@@ -173,7 +173,7 @@
     }
   }
 
-  /** Whether the server takes the key. Where it does not answer at all, reading the data will tell why. */
+  /** Whether the server accepts the access token. Without a response, reading the data will show the reason. */
   async function isKeyGood() {
     try {
       return (await ask("v1/top-items", { n: 1, group: "all" })).status !== 401;
@@ -196,7 +196,7 @@
       tableau.connectionName = "topitems";
       if (settings) tableau.connectionData = JSON.stringify(settings);
       tableau.username = "";
-      tableau.password = byId("key").value; // and nowhere else: everything else ends up in workbooks
+      tableau.password = byId("key").value; // nowhere else: everything else is stored in workbooks
       tableau.submit();
     });
   }
@@ -214,13 +214,13 @@
     };
   }
 
-  /** What was chosen when the data source was made, when it is edited. */
+  /** Restores the settings of a data source that is edited. */
   function restore() {
     let settings = {};
     try {
       settings = JSON.parse(tableau.connectionData);
     } catch (error) {
-      return; // a new one
+      return; // a new data source
     }
     for (const name of ["n", "unit", "days", "group"]) if (settings[name]) byId(name).value = settings[name];
     if (Array.isArray(settings.locations)) byId("locations").value = settings.locations.join(", ");
