@@ -5,15 +5,10 @@ struct BatchConclusion {
   /// With the fates that the constraint decided.
   let parts: [Batch.Part]
   let counts: WindowedCounts
-  let cameras: CameraNote
+  let cameras: CameraTallies
 
   /// - Parameter verdicts: by the position of the detection; nil if all are new.
-  init(
-    _ batch: Batch,
-    verdicts: [DetectionVerdict]?,
-    itemIDs: [Int64],
-    cameras ledger: borrowing CameraLedger
-  ) {
+  init(_ batch: Batch, verdicts: [DetectionVerdict]?, itemIDs: [Int64]) {
     var parts = batch.parts
     var tallies = batch.cameras
     for (position, detection) in batch.detections.enumerated() {
@@ -29,6 +24,6 @@ struct BatchConclusion {
     self.parts = parts
     let isNew = verdicts.map { $0.map { $0 == .new } }
     counts = WindowedCounts(of: batch.detections, itemIDs: itemIDs, isCounted: isNew)
-    cameras = CameraNote(tallies, admitted: ledger.admitted)
+    cameras = tallies
   }
 }

@@ -23,30 +23,20 @@ public enum ApplyPath: Sendable {
 extension CountStore {
   /// Writes a batch in one transaction: detections, counts, put-aside and dead messages, offsets, revision, NOTIFY.
   ///
-  /// - Parameters:
-  ///   - itemIDs: the stored id of each dictionary index that the batch refers to.
-  ///   - cameras: knows those that have a row of their own, see `admit`; the others are counted together.
+  /// - Parameter itemIDs: the stored id of each dictionary index that the batch refers to.
   /// - Throws: `PostgresError`; `.commitUnknown` when the connection was lost during COMMIT, so that only a later
   ///   `claim` can tell whether the batch is stored.
-  public func apply(_ batch: Batch, itemIDs: [Int64], path: ApplyPath, cameras: inout CameraLedger)
-    throws(PostgresError) -> ApplyOutcome
-  {
+  public func apply(_ batch: Batch, itemIDs: [Int64], path: ApplyPath) throws(PostgresError) -> ApplyOutcome {
     do {
-      return try attempt(batch, itemIDs: itemIDs, path: path, cameras: &cameras)
+      return try attempt(batch, itemIDs: itemIDs, path: path)
     } catch  where path == .optimistic && error.sqlState == .uniqueViolation {
       // A small batch meets the constraint in its last statements; all of it is rolled back.
-      return try attempt(batch, itemIDs: itemIDs, path: .careful, cameras: &cameras)
+      return try attempt(batch, itemIDs: itemIDs, path: .careful)
     }
   }
 
-  /// The same for a writer that gives no camera a row of its own.
-  public func apply(_ batch: Batch, itemIDs: [Int64], path: ApplyPath) throws(PostgresError) -> ApplyOutcome {
-    var cameras = CameraLedger(limit: 0)
-    return try apply(batch, itemIDs: itemIDs, path: path, cameras: &cameras)
-  }
-
-  private func attempt(_ batch: Batch, itemIDs: [Int64], path: ApplyPath, cameras: inout CameraLedger)
-    throws(PostgresError) -> ApplyOutcome
+  private func attempt(_ batch: Batch, itemIDs: [Int64], path: ApplyPath) throws(PostgresError)
+    -> ApplyOutcome
   {
     var times = PhaseTimes()
     do {
@@ -64,7 +54,7 @@ extension CountStore {
       let marks = try RollupMarks(opening.take(4))
       times.end(.lock)
 
-      var stored = try store(batch, itemIDs: itemIDs, marks, path: path, cameras: &cameras)
+      var stored = try store(batch, itemIDs: itemIDs, marks, path: path)
       times.end(.copy)
       stored.queries += Self.quarantine(batch) + Self.bury(batch) + [Self.advance(stored.parts)]
       stored.queries += Self.revisionQueries(
@@ -72,9 +62,6 @@ extension CountStore {
         newestEvent: stored.parts.compactMap(\.maximumEventAt).max()
       )
       let closing = try connection.commit(running: stored.queries)
-      var change: Int64?
-      if let index = cameras.noteIndex { change = try closing.take(index).int64(0, 0) }
-      cameras.settle(change: change)
       times.end(.commit)
       return .committed(
         AppliedBatch(
@@ -87,7 +74,6 @@ extension CountStore {
       )
     } catch {
       connection.rollback()
-      cameras.unstage()
       throw error
     }
   }
@@ -118,18 +104,16 @@ extension CountStore {
     _ batch: Batch,
     itemIDs: [Int64],
     _ marks: RollupMarks,
-    path: ApplyPath,
-    cameras: inout CameraLedger
+    path: ApplyPath
   ) throws(PostgresError) -> Stored {
     var conclusion: BatchConclusion?
     var queries: [Query] = []
     let usedCarefulPath = try storeDetections(batch.detections, path: path, queries: &queries) { verdicts in
-      cameras.mergeSettled()
-      conclusion = BatchConclusion(batch, verdicts: verdicts, itemIDs: itemIDs, cameras: cameras)
+      conclusion = BatchConclusion(batch, verdicts: verdicts, itemIDs: itemIDs)
     }
     guard let conclusion else { preconditionFailure("storeDetections always concludes") }
     queries += Self.additions(of: conclusion.counts, marks)
-    try record(conclusion.cameras, in: &cameras, after: &queries)
+    queries += Self.additions(of: conclusion.cameras)
     return Stored(
       parts: conclusion.parts,
       changedLocations: conclusion.counts.changedLocations(),

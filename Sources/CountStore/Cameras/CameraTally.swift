@@ -1,13 +1,13 @@
 import Counting
 
-/// A camera; its number is unique only within its location.
+/// A camera: its number is unique only within its location.
 public struct CameraKey: Hashable, Comparable, Sendable {
   /// `geographical_location_oid`
   public var location: Int64
   /// `video_camera_oid`
   public var camera: Int64
 
-  /// Names a camera.
+  /// The camera with this number at this location.
   public init(location: Int64, camera: Int64) {
     self.location = location
     self.camera = camera
@@ -19,90 +19,79 @@ public struct CameraKey: Hashable, Comparable, Sendable {
   }
 }
 
-/// What came of a camera's messages, over a batch or since ever.
+/// How many of a camera's messages had which fate, in one batch or in all.
 public struct CameraTally: Sendable, Equatable {
-  /// Counted, and distinct.
+  /// Distinct events that are counted.
   public var counted: Int64 = 0
-  /// Counted before.
+  /// Events whose oid was counted before.
   public var duplicates: Int64 = 0
-  /// Those among the duplicates that say something else than what was counted.
+  /// Duplicates whose payload differs from the event that was counted.
   public var conflicts: Int64 = 0
-  /// Put aside as late.
+  /// Events quarantined as late.
   public var late: Int64 = 0
-  /// Put aside as future.
+  /// Events quarantined as future.
   public var future: Int64 = 0
-  /// The largest event time minus database time, microseconds; nil when nothing arrived.
+  /// The largest event time minus database time, in microseconds; nil when nothing arrived.
   public var largestSkew: Int64? {
     get { largest == Self.none ? nil : largest }
     set { largest = newValue ?? Self.none }
   }
-  /// The last one.
+  /// The last event time minus database time, in microseconds; nil when nothing arrived.
   public var latestSkew: Int64? {
     get { latest == Self.none ? nil : latest }
     set { latest = newValue ?? Self.none }
   }
 
-  /// No event time is so far from any clock. (An optional would take 16 bytes, and there are many tallies.)
+  /// Stands for nil: no event time is that far from any clock. An optional would take 16 bytes of each tally.
   private static var none: Int64 { .min }
   private var largest = Self.none
   private var latest = Self.none
 
-  /// Nothing yet.
+  /// A tally of no messages.
   public init() {}
 
-  /// Another message arrives, so far ahead of the database's clock.
-  mutating func noteArrival(skew: Int64) {
+  /// Records the skew of a message that arrived.
+  mutating func recordArrival(skew: Int64) {
     largest = max(largest, skew)
     latest = skew
   }
-
-  /// Adds what came later.
-  static func += (sum: inout CameraTally, later: CameraTally) {
-    sum.counted += later.counted
-    sum.duplicates += later.duplicates
-    sum.conflicts += later.conflicts
-    sum.late += later.late
-    sum.future += later.future
-    sum.largest = max(sum.largest, later.largest)
-    if later.latest != none { sum.latest = later.latest }
-  }
 }
 
-/// The tallies of a batch or of several, one for each camera, and one for all the others when they are too many.
+/// A batch's tallies: one for each camera up to a limit, and one for all further cameras together.
 ///
-/// Packed closely, since a hundred thousand cameras are no rare case: a `Dictionary` takes two to three times as much.
+/// An open-addressing table of indexes: a `Dictionary` takes two to three times as much memory.
 public struct CameraTallies: Sendable {
-  /// Where those cameras are counted that have no tally of their own.
+  /// The index of the tally of all cameras that have none of their own.
   public static let others: Int32 = 0
-  /// A batch that has more cameras than this is no healthy one.
+  /// How many cameras of one batch have a tally of their own by default.
   public static let defaultLimit = 65_536
 
-  /// The cameras by their index; the first stands for the others, and its name for nothing.
+  /// The cameras by index. The first element is a placeholder for `others`.
   private(set) var keys = [CameraKey(location: 0, camera: 0)]
   private(set) var tallies = [CameraTally()]
   private var table: [Int32] = []
   private let limit: Int
-  /// Identifiers come from outside: without a secret, somebody could choose them to share one slot.
+  /// Secret, so that a sender cannot choose identifiers that share one slot.
   private let seed = UInt64.random(in: .min ... .max)
 
-  /// No cameras yet.
-  /// - Parameter limit: how many have a tally of their own.
+  /// Tallies of no cameras.
+  /// - Parameter limit: how many cameras have a tally of their own.
   public init(limit: Int = defaultLimit) {
     self.limit = limit
   }
 
-  /// A message of this camera arrives.
-  /// - Parameter skew: its event time minus the database's time, microseconds; nil for one that arrived before.
+  /// Records that a message of this camera arrived.
+  /// - Parameter skew: its event time minus the database's time, in microseconds; nil for one that arrived before.
   /// - Returns: the camera's index, for `add`.
-  public mutating func noteArrival(_ key: CameraKey, skew: Int64?) -> Int32 {
+  public mutating func recordArrival(_ key: CameraKey, skew: Int64?) -> Int32 {
     let index = index(of: key)
-    if let skew { tallies[Int(index)].noteArrival(skew: skew) }
+    if let skew { tallies[Int(index)].recordArrival(skew: skew) }
     return index
   }
 
-  /// Looks at what `noteArrival` will look at, which is seldom in the processor's nearest caches: whoever does so for
-  /// many cameras in a row waits for all of them at once.
-  /// - Returns: something that depends on what was found, so that the compiler keeps the look.
+  /// Reads what `recordArrival` will read, which is seldom in the processor's nearest caches. Called for many cameras in a
+  /// row, their cache misses overlap.
+  /// - Returns: a value that depends on what was read, so that the compiler keeps the read.
   public func touch(_ key: CameraKey) -> Int64 {
     guard !table.isEmpty else { return 0 }
     let index = Int(table[firstSlot(of: key)])
@@ -120,16 +109,6 @@ public struct CameraTallies: Sendable {
     case .future: tallies[Int(index)].future += 1
     case .deadLetter, .tombstone: break
     }
-  }
-
-  /// Adds what a later batch made of a camera.
-  mutating func add(_ tally: CameraTally, of key: CameraKey) {
-    tallies[Int(index(of: key))] += tally
-  }
-
-  /// The indexes of all cameras but the others, in the order of their keys.
-  var order: [Int32] {
-    (1..<Int32(keys.count)).sorted { keys[Int($0)] < keys[Int($1)] }
   }
 
   /// The tally of a camera that has one of its own.
@@ -152,14 +131,14 @@ public struct CameraTallies: Sendable {
 
   private mutating func grow() {
     table = [Int32](repeating: 0, count: max(256, table.count * 2))
-    // Left to themselves, the arrays would double when they are full.
+    // Without this, the arrays double when they are full.
     let room = min(limit, table.count / 2) + 1
     keys.reserveCapacity(room)
     tallies.reserveCapacity(room)
     for index in keys.indices.dropFirst() { table[slot(of: keys[index])] = Int32(index) }
   }
 
-  /// The slot that holds the camera's index, or the free one where it belongs.
+  /// The slot that holds the camera's index, or the free slot for it.
   private func slot(of key: CameraKey) -> Int {
     var slot = firstSlot(of: key)
     while table[slot] > 0 && keys[Int(table[slot])] != key { slot = (slot + 1) & (table.count - 1) }

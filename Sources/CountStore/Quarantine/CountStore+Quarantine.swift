@@ -32,8 +32,7 @@ extension CountStore {
   /// - Throws: `PostgresError`; to try again is safe.
   public func releaseDueQuarantine(
     at now: AgreedTime,
-    limit: Int,
-    maximumCameras: Int = CameraLedger.defaultLimit
+    limit: Int
   ) throws(PostgresError) -> ReleaseReport {
     let due = try events(
       """
@@ -41,7 +40,7 @@ extension CountStore {
       ORDER BY detected_at LIMIT \(min(limit, Self.readmissionBatch))
       """
     )
-    return try release(due, late: .none, maximumCameras: maximumCameras)
+    return try release(due, late: .none)
   }
 
   /// Releases the next of the events that the filter means: future ones whose time has come, and late ones as told.
@@ -54,8 +53,7 @@ extension CountStore {
     _ filter: QuarantineFilter,
     after: MessagePosition?,
     limit: Int,
-    late: LateRelease,
-    maximumCameras: Int = CameraLedger.defaultLimit
+    late: LateRelease
   ) throws(PostgresError) -> ReleaseReport {
     let due: Query =
       late == .none
@@ -67,12 +65,12 @@ extension CountStore {
       ORDER BY 1, 2, 3 LIMIT \(min(limit, Self.readmissionBatch))
       """
     )
-    var report = try release(events, late: late, maximumCameras: maximumCameras)
+    var report = try release(events, late: late)
     report.last = events.last?.position
     return report
   }
 
-  private func release(_ events: [QuarantinedEvent], late: LateRelease, maximumCameras: Int)
+  private func release(_ events: [QuarantinedEvent], late: LateRelease)
     throws(PostgresError) -> ReleaseReport
   {
     var report = ReleaseReport()
@@ -81,8 +79,7 @@ extension CountStore {
     var uncertain = 0
     let result = try readmit(
       events.map(Readmission.init),
-      from: .quarantine,
-      maximumCameras: maximumCameras
+      from: .quarantine
     ) { message, bounds in
       let time = message.event.detectedAt
       guard message.fate == .late else {

@@ -10,14 +10,12 @@ extension CountStore {
   ///
   /// - Parameters:
   ///   - messages: each position once.
-  ///   - maximumCameras: see `CameraLedger`.
   ///   - verdict: `.counted` lets the constraint decide, `.late` and `.future` quarantine it, nil leaves it.
   /// - Returns: what became of them, and those that the database refuses, with the SQLSTATE.
   /// - Throws: `PostgresError`; what the batches before have changed stays so.
   func readmit(
     _ messages: [Readmission],
     from source: Readmission.Source,
-    maximumCameras: Int,
     verdict: (Readmission, EventTimeBounds) -> Fate?
   ) throws(PostgresError) -> (report: ReadmissionReport, refused: [(MessagePosition, code: String)]) {
     guard !messages.isEmpty else { return (ReadmissionReport(), []) }
@@ -25,7 +23,6 @@ extension CountStore {
       let report = try readmitTogether(
         messages,
         from: source,
-        maximumCameras: maximumCameras,
         verdict: verdict
       )
       return (report, [])
@@ -42,7 +39,6 @@ extension CountStore {
         let result = try readmit(
           Array(half),
           from: source,
-          maximumCameras: maximumCameras,
           verdict: verdict
         )
         sum += result.report
@@ -55,23 +51,20 @@ extension CountStore {
   private func readmitTogether(
     _ messages: [Readmission],
     from source: Readmission.Source,
-    maximumCameras: Int,
     verdict: (Readmission, EventTimeBounds) -> Fate?
   ) throws(PostgresError) -> ReadmissionReport {
     let messages = messages.sorted { $0.position < $1.position }
-    // Both in commits of their own, as before a batch.
+    // In a commit of its own, as before a batch.
     var items = ItemNumbers()
     let numbers = messages.map { items.number(of: $0.event.itemName) }
     let itemIDs = try internItems(items.names)
     var cameras = CameraTallies()
     let cameraIndexes = messages.map { message in
-      cameras.noteArrival(
+      cameras.recordArrival(
         CameraKey(location: message.event.location, camera: message.event.camera),
         skew: nil
       )
     }
-    var ledger = CameraLedger(limit: maximumCameras, interval: .zero)
-    try admit(cameras, to: &ledger)
 
     return try connection.transaction { _ throws(PostgresError) in
       let offsets = try lockOffsets(Set(messages.map(\.position.key)).sorted())
@@ -98,7 +91,7 @@ extension CountStore {
       plan.batch.detections.sort { $0.oid < $1.oid }
       plan.batch.dropRepeats()
 
-      var stored = try store(plan.batch, itemIDs: itemIDs, marks, path: .careful, cameras: &ledger)
+      var stored = try store(plan.batch, itemIDs: itemIDs, marks, path: .careful)
       if source == .deadLetters { stored.queries += Self.quarantine(plan.batch) }
       if !stored.queries.isEmpty { _ = try connection.pipeline(stored.queries) }
       if source == .quarantine { try relabel(plan) }

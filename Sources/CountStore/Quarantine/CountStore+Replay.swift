@@ -6,8 +6,6 @@ import Postgres
 public struct ReplayOptions: Sendable {
   /// How far ahead of the database's clock an event may be.
   public var allowedSkewSeconds: Int64 = 300
-  /// How many cameras have counters of their own.
-  public var maximumCameras = CameraLedger.defaultLimit
   /// Only decode.
   public var isDryRun = false
 
@@ -70,8 +68,7 @@ extension CountStore {
     }
     let result = try readmit(
       read.messages,
-      from: .deadLetters,
-      maximumCameras: options.maximumCameras
+      from: .deadLetters
     ) { message, bounds in
       let skew = message.event.detectedAt.microseconds &- bounds.now.microseconds
       if message.event.detectedAt < bounds.floor { return .late }

@@ -141,13 +141,13 @@ final class Maintenance: @unchecked Sendable {
       if (clock.agreed != nil, clock.complaint != nil) != toldOfClock { tell(clock) }
       var released = ReleaseReport()
       while let now = clock.agreed, !stopping.hasClosed, !isStopping() {
-        let report = try store.releaseDueQuarantine(at: now, limit: .max, maximumCameras: maximumCameras)
+        let report = try store.releaseDueQuarantine(at: now, limit: .max)
         released += report
         // What stays would be found again and again.
         if report.readmitted.fates.total == 0 { break }
       }
       if released.readmitted.fates.total > 0 { observe(.released(released.readmitted)) }
-      try store.addForgottenCameraChanges()
+      while !stopping.hasClosed, !isStopping(), try store.foldCameraChanges(limit: maximumCameras) > 0 {}
       observe(.backgroundSucceeded(.release))
     } catch {
       observe(.maintenanceFailed(error))

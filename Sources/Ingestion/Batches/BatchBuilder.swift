@@ -31,7 +31,7 @@ struct BatchBuilder: ~Copyable {
     decoder = EventDecoder(maximumBytes: options.maximumMessageBytes, timestampUnit: options.timestampUnit)
     recent = RecentDetections(capacity: options.rememberedDetections)
     items = ItemDictionary()
-    cameraLimit = min(options.maximumCameras, CameraTallies.defaultLimit)
+    cameraLimit = options.maximumCameras > 0 ? CameraTallies.defaultLimit : 0
     batch = Batch(itemGeneration: 0, cameraLimit: cameraLimit)
     deadLetterBytes = options.deadLetterBytes
     batchBytes = options.batchBytes
@@ -41,7 +41,7 @@ struct BatchBuilder: ~Copyable {
   private struct Arrival {
     var detection: Batch.Detection
     var camera: CameraKey
-    /// See `CameraTallies.noteArrival`.
+    /// See `CameraTallies.recordArrival`.
     var skew: Int64
   }
 
@@ -103,7 +103,7 @@ struct BatchBuilder: ~Copyable {
     if event.detectedAt < floor || skew > allowedSkew {
       // In the order of their arrival.
       settle()
-      let index = batch.cameras.noteArrival(camera, skew: skew)
+      let index = batch.cameras.recordArrival(camera, skew: skew)
       return putAside(event, event.detectedAt < floor ? .late : .future, message, part: part, camera: index)
     }
     if batch.parts[Int(part)].maximumEventAt.map({ $0 < event.detectedAt }) ?? true {
@@ -137,7 +137,7 @@ struct BatchBuilder: ~Copyable {
       glanced ^= recent.touch(arrival.detection.oid) ^ batch.cameras.touch(arrival.camera)
     }
     for var arrival in arrivals {
-      arrival.detection.camera = batch.cameras.noteArrival(arrival.camera, skew: arrival.skew)
+      arrival.detection.camera = batch.cameras.recordArrival(arrival.camera, skew: arrival.skew)
       let memory = recent.insert(arrival.detection.oid, hash: arrival.detection.payloadHash)
       if memory == .new {
         batch.detections.append(arrival.detection)

@@ -54,12 +54,10 @@ final class Committer: @unchecked Sendable {
   private var itemGeneration = -1
   /// The end of the time that there are partitions for, as far as is known here.
   private var coveredUntil = Timestamp(microseconds: .min)
-  private var cameras: CameraLedger
 
   init(_ options: IngestionOptions, observe: @escaping @Sendable (IngestionObservation) -> Void) {
     self.options = options
     self.observe = observe
-    cameras = CameraLedger(limit: options.maximumCameras)
   }
 
   // MARK: The reading thread's side
@@ -163,10 +161,9 @@ final class Committer: @unchecked Sendable {
     do {
       let store = try store()
       guard try intern(batch, in: store) else { return .outdated }
-      try store.admit(batch.cameras, to: &cameras)
       try coverWindows(of: batch, in: store)
       times.end(.items)
-      let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next, cameras: &cameras)
+      let outcome = try store.apply(batch, itemIDs: itemIDs, path: path.next)
       switch outcome {
       case .committed(let applied):
         times.merge(applied.times)
@@ -225,7 +222,6 @@ final class Committer: @unchecked Sendable {
     connection = nil
     // After a failover an id may mean another name: what was learnt on one connection is forgotten with it.
     itemGeneration = -1
-    cameras.removeAll()
     let fresh = try Connection(options.database)
     connection = fresh
     return CountStore(fresh)

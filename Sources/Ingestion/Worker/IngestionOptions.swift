@@ -43,7 +43,7 @@ public struct IngestionOptions: Sendable {
   public var rememberedDetections = 1 << 21
 
   /// How many cameras have counters of their own; the others share one row.
-  public var maximumCameras = CameraLedger.defaultLimit
+  public var maximumCameras = CountStore.defaultCameraLimit
 
   /// The release that the worker's row in the database tells.
   public var version = ""

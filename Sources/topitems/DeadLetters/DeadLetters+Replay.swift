@@ -34,8 +34,6 @@ extension DeadLetters {
       help: .option("allowed-skew", "How far ahead of the database's clock an event may be.", default: "PT5M")
     )
     var allowedSkew: String?
-    @Option(help: .option("max-cameras", "Cameras with counters of their own.", default: "100000"))
-    var maxCameras: Int?
 
     func run() throws {
       let filter = try filter.filter()
@@ -45,8 +43,6 @@ extension DeadLetters {
       if let skew = try EnvironmentOption.value("allowed-skew", allowedSkew) {
         options.allowedSkewSeconds = try DurationOption.seconds(skew, "allowed-skew", atMost: 366 * 86_400)
       }
-      options.maximumCameras =
-        try NumberOption.value("max-cameras", maxCameras, in: 0...10_000_000) ?? options.maximumCameras
       var decoder = EventDecoder(
         maximumBytes: try NumberOption.value("max-message-bytes", maxMessageBytes, in: 128...64 << 20) ?? 1
           << 20,

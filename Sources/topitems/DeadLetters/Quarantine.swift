@@ -99,14 +99,10 @@ struct Quarantine: ParsableCommand {
     @Option(help: "How many at most.") var limit: Int?
     @Flag(help: "Also late ones that certainly count only once.") var late = false
     @Flag(help: "Also late ones that may have been counted before.") var forceLate = false
-    @Option(help: .option("max-cameras", "Cameras with counters of their own.", default: "100000"))
-    var maxCameras: Int?
 
     func run() throws {
       let filter = try filter.filter(reason: nil)
       let limit = try Pages.limit(limit) ?? .max
-      let cameras =
-        try NumberOption.value("max-cameras", maxCameras, in: 0...10_000_000) ?? CameraLedger.defaultLimit
       let connection = try Connection(
         database.connection(for: "quarantine", statementTimeoutSeconds: 60, writing: true)
       )
@@ -120,8 +116,7 @@ struct Quarantine: ParsableCommand {
               filter,
               after: report.last,
               limit: limit - report.examined,
-              late: forceLate ? .forced : late ? .certain : .none,
-              maximumCameras: cameras
+              late: forceLate ? .forced : late ? .certain : .none
             )
           }
         } while report.last != nil && report.examined < limit

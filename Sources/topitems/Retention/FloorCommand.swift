@@ -56,8 +56,6 @@ struct FloorCommand: ParsableCommand {
     @Flag(help: "Also below events whose identifiers have been purged; needs --reason.")
     var acceptDuplicates = false
     @Option(help: "Why, for the record.") var reason: String?
-    @Option(help: .option("max-cameras", "Cameras with counters of their own.", default: "100000"))
-    var maxCameras: Int?
 
     func validate() throws {
       if acceptDuplicates, (reason ?? "").isEmpty {
@@ -69,8 +67,6 @@ struct FloorCommand: ParsableCommand {
       guard let floor = Timestamp(rfc3339: time) else {
         throw ValidationError("TIME must be an RFC 3339 time like 2026-11-01T00:00:00Z.")
       }
-      let cameras =
-        try NumberOption.value("max-cameras", maxCameras, in: 0...10_000_000) ?? CameraLedger.defaultLimit
       var options = try database.connection(for: "floor", statementTimeoutSeconds: 600, writing: true)
       options.answerTimeout = 615
       let connection = try Connection(options)
@@ -78,7 +74,7 @@ struct FloorCommand: ParsableCommand {
       let store = CountStore(connection)
       // Nil for a repetition after a failure in between: the floor is there, and some events are still to be released.
       if let change = try set(floor, store) { try StandardOutput.write(FloorText.text(change) + "\n") }
-      try StandardOutput.write(FloorText.text(try release(from: floor, store, cameras)) + "\n")
+      try StandardOutput.write(FloorText.text(try release(from: floor, store)) + "\n")
     }
 
     /// Waits for a worker's background work, which takes seconds, and for large batches.
@@ -99,7 +95,7 @@ struct FloorCommand: ParsableCommand {
       }
     }
 
-    private func release(from floor: Timestamp, _ store: CountStore, _ cameras: Int) throws -> ReleaseReport {
+    private func release(from floor: Timestamp, _ store: CountStore) throws -> ReleaseReport {
       var filter = QuarantineFilter()
       filter.reason = .late
       filter.since = floor
@@ -110,8 +106,7 @@ struct FloorCommand: ParsableCommand {
             filter,
             after: report.last,
             limit: .max,
-            late: acceptDuplicates ? .forced : .certain,
-            maximumCameras: cameras
+            late: acceptDuplicates ? .forced : .certain
           )
         }
       } while report.last != nil

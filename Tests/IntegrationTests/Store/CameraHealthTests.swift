@@ -13,7 +13,7 @@ struct CameraHealthTests {
     var batch = fixture.batch(claim, sent.map(\.seen))
     for (index, detection) in batch.detections.enumerated() {
       guard let event = sent.first(where: { $0.oid == detection.oid }) else { continue }
-      batch.detections[index].camera = batch.cameras.noteArrival(
+      batch.detections[index].camera = batch.cameras.recordArrival(
         CameraKey(location: event.location, camera: event.camera),
         skew: event.at - 1000
       )
@@ -32,16 +32,30 @@ struct CameraHealthTests {
   private func apply(
     _ fixture: CountStoreFixture,
     _ batch: Batch,
-    _ ledger: inout CameraLedger,
     path: ApplyPath = .optimistic,
     on connection: Connection? = nil
   ) throws -> PartitionClaim {
     let store = CountStore(connection ?? fixture.connection)
     let ids = try store.internItems(batch.newItems.map(\.name))
-    try store.admit(batch.cameras, to: &ledger)
-    let outcome = try store.apply(batch, itemIDs: ids, path: path, cameras: &ledger)
+    let outcome = try store.apply(batch, itemIDs: ids, path: path)
     #expect(outcome.isCommitted)
     return fixture.after(batch)
+  }
+
+  /// Folds all committed changes.
+  private func fold(_ fixture: CountStoreFixture, limit: Int = 1000) throws {
+    while try fixture.store.foldCameraChanges(limit: limit, olderThanSeconds: 0) > 0 {}
+  }
+
+  /// The counted events in the cameras' rows and in the common row, without changes that are not folded.
+  private func folded(_ fixture: CountStoreFixture) throws -> [Int64] {
+    let result = try fixture.connection.execute(
+      """
+      SELECT coalesce((SELECT sum(counted)::bigint FROM camera_tally), 0),
+             coalesce((SELECT counted FROM camera_overflow), 0), (SELECT count(*) FROM camera_tally)
+      """
+    )
+    return try (0..<3).map { try result.int64(0, $0) }
   }
 
   /// counted, duplicates, conflicts of a camera.
@@ -62,14 +76,13 @@ struct CameraHealthTests {
   func conflicts(path: ApplyPath) throws {
     try CountStoreFixture.with { fixture throws in
       var claim = try #require(try fixture.claim())
-      var ledger = CameraLedger()
       let first = (1...6).map { Sent(oid: Int64($0)) }
-      claim = try apply(fixture, batch(fixture, claim, first), &ledger)
+      claim = try apply(fixture, batch(fixture, claim, first))
       let second = [
         Sent(oid: 1), Sent(oid: 2, item: "other"), Sent(oid: 3, at: 1), Sent(oid: 4, camera: 11),
         Sent(oid: 5, location: 2), Sent(oid: 6, item: "box"), Sent(oid: 7),
       ]
-      claim = try apply(fixture, batch(fixture, claim, second), &ledger, path: path)
+      claim = try apply(fixture, batch(fixture, claim, second), path: path)
       #expect(try tally(fixture, 1, 10) == [7, 4, 2])
       #expect(try tally(fixture, 1, 11) == [0, 1, 1])
       #expect(try tally(fixture, 2, 10) == [0, 1, 1])
@@ -88,11 +101,10 @@ struct CameraHealthTests {
   func withoutHash() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
-      var ledger = CameraLedger()
       _ = try fixture.connection.execute(
         "INSERT INTO detection (detection_oid, detected_at) VALUES (1, now())"
       )
-      _ = try apply(fixture, batch(fixture, claim, [Sent(oid: 1)]), &ledger)
+      _ = try apply(fixture, batch(fixture, claim, [Sent(oid: 1)]))
       #expect(try tally(fixture, 1, 10) == [0, 1, 0])
     }
   }
@@ -101,26 +113,26 @@ struct CameraHealthTests {
   func overflow() throws {
     try CountStoreFixture.with { fixture throws in
       var claim = try #require(try fixture.claim())
-      var ledger = CameraLedger(limit: 5)
-      claim = try apply(fixture, batch(fixture, claim, (0..<3).map { Sent(oid: $0, camera: $0) }), &ledger)
+      claim = try apply(fixture, batch(fixture, claim, (0..<3).map { Sent(oid: $0, camera: $0) }))
+      try fold(fixture, limit: 5)
       for round in 1...3 as ClosedRange<Int64> {
         let hostile =
           (0..<3).map { Sent(oid: round * 1000 + $0, camera: $0) }
           + (10..<500).map { Sent(oid: round * 1000 + $0, camera: round * 1000 + $0) }
-        claim = try apply(fixture, batch(fixture, claim, hostile), &ledger)
+        claim = try apply(fixture, batch(fixture, claim, hostile))
+        try fold(fixture, limit: 5)
       }
       #expect(try fixture.number("SELECT count(*) FROM camera_health") == 5)
       for camera: Int64 in 0..<3 { #expect(try tally(fixture, 1, camera) == [4, 0, 0]) }
       #expect(try fixture.number("SELECT counted FROM camera_overflow") == 3 * 490 - 2)
 
-      // Another worker, which begins when the table is full, still finds those that are known.
-      var late = CameraLedger(limit: 5)
-      claim = try apply(fixture, batch(fixture, claim, [Sent(oid: 9000, camera: 1)]), &late)
+      // A fold that begins when the table is full still finds the cameras that have a row.
+      claim = try apply(fixture, batch(fixture, claim, [Sent(oid: 9000, camera: 1)]))
       claim = try apply(
         fixture,
-        batch(fixture, claim, [Sent(oid: 9001, camera: 2), Sent(oid: 9002, camera: 77)]),
-        &late
+        batch(fixture, claim, [Sent(oid: 9001, camera: 2), Sent(oid: 9002, camera: 77)])
       )
+      try fold(fixture, limit: 5)
       #expect(try tally(fixture, 1, 1) == [5, 0, 0] && tally(fixture, 1, 2) == [5, 0, 0])
       #expect(try tally(fixture, 1, 77) == [])
       #expect(try fixture.violations() == [])
@@ -132,14 +144,32 @@ struct CameraHealthTests {
     }
   }
 
-  @Test("with a limit of 0 no camera has a row, and nothing is lost")
+  @Test("with a limit of 0 no camera gets a row, and nothing is lost")
   func off() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
-      var ledger = CameraLedger(limit: 0)
-      _ = try apply(fixture, batch(fixture, claim, [Sent(oid: 1), Sent(oid: 2, camera: 3)]), &ledger)
+      _ = try apply(fixture, batch(fixture, claim, [Sent(oid: 1), Sent(oid: 2, camera: 3)]))
+      try fold(fixture, limit: 0)
       #expect(try fixture.number("SELECT count(*) FROM camera_health") == 0)
-      #expect(try fixture.number("SELECT counted FROM camera_overflow") == 2)
+      #expect(try folded(fixture) == [0, 2, 0])
+    }
+  }
+
+  @Test("a batch with more cameras than it tallies by themselves counts the others in the common row")
+  func crowdedBatch() throws {
+    try CountStoreFixture.with { fixture throws in
+      let claim = try #require(try fixture.claim())
+      var crowded = fixture.batch(claim, (0..<10).map { Sent(oid: $0, camera: $0).seen })
+      crowded.cameras = CameraTallies(limit: 4)
+      for index in crowded.detections.indices {
+        let key = CameraKey(location: 1, camera: crowded.detections[index].oid)
+        crowded.detections[index].camera = crowded.cameras.recordArrival(key, skew: 1)
+      }
+      _ = try apply(fixture, crowded)
+      #expect(try fixture.number("SELECT count(*) FROM camera_health") == 4)
+      #expect(try folded(fixture) == [0, 6, 0])
+      try fold(fixture)
+      #expect(try folded(fixture) == [4, 6, 4])
     }
   }
 
@@ -150,7 +180,6 @@ struct CameraHealthTests {
       let workers = ([0, 1] as [Int64]).map { (number: Int64) in
         Background { () throws -> Int in
           let other = try CountStoreFixture(url: url)
-          var ledger = CameraLedger(limit: 200)
           guard var claim = try other.claim(Int32(number)) else { return 0 }
           for round in 0..<20 as Range<Int64> {
             let sent = (0..<300).map { (step: Int64) -> Sent in
@@ -159,7 +188,8 @@ struct CameraHealthTests {
               // Half of the identifiers are the other worker's, too.
               return Sent(oid: place % 2 == 0 ? oid : (number + 1) * 100_000 + oid, camera: place)
             }
-            claim = try self.apply(other, self.batch(other, claim, sent), &ledger)
+            claim = try self.apply(other, self.batch(other, claim, sent))
+            _ = try other.store.foldCameraChanges(limit: 200, olderThanSeconds: 0)
           }
           return 20 * 300
         }
@@ -167,6 +197,7 @@ struct CameraHealthTests {
       var messages = 0
       for worker in workers { messages += try worker.value(within: 60) }
       #expect(messages == 12_000)
+      try fold(fixture, limit: 200)
       #expect(try fixture.number("SELECT count(*) FROM camera_health") == 200)
       let sums = try fixture.connection.execute(
         """
@@ -187,78 +218,84 @@ struct CameraHealthTests {
   func rolledBack() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
-      var ledger = CameraLedger()
       let batch = batch(fixture, claim, [Sent(oid: 1)])
       _ = try fixture.claim(mayTake: true)
-      try fixture.store.admit(batch.cameras, to: &ledger)
       let ids = try fixture.store.internItems(batch.newItems.map(\.name))
-      let outcome = try fixture.store.apply(batch, itemIDs: ids, path: .optimistic, cameras: &ledger)
+      let outcome = try fixture.store.apply(batch, itemIDs: ids, path: .optimistic)
       #expect(outcome == .fenced([claim.key]))
-      #expect(try tally(fixture, 1, 10) == [0, 0, 0])
+      #expect(try tally(fixture, 1, 10) == [])
+      #expect(try fixture.number("SELECT count(*) FROM camera_change") == 0)
     }
   }
 
-  @Test("what was noted is added to the rows when it is time, once, and the view is exact all along")
-  func notes() throws {
+  @Test("changes are folded once they are old enough, each once, and the view is exact all along")
+  func folds() throws {
     try CountStoreFixture.with { fixture throws in
       var claim = try #require(try fixture.claim())
-      var ledger = CameraLedger(interval: .seconds(3600))
-      var eager = CameraLedger(interval: .zero)
-      func notes() throws -> Int64 { try fixture.number("SELECT count(*) FROM camera_change") }
-      func row() throws -> Int64 {
-        try fixture.number("SELECT counted FROM camera_tally WHERE video_camera_oid = 10")
+      func changes() throws -> Int64 { try fixture.number("SELECT count(*) FROM camera_change") }
+      for oid in 1...5 as ClosedRange<Int64> {
+        claim = try apply(fixture, batch(fixture, claim, [Sent(oid: oid, at: oid == 3 ? 30 : oid)]))
+        #expect(try changes() == oid && tally(fixture, 1, 10) == [oid, 0, 0])
       }
+      #expect(try fixture.store.foldCameraChanges(limit: 10) == 0, "the oldest is too young")
+      #expect(try fixture.store.foldCameraChanges(limit: 10, olderThanSeconds: 0, size: 2) == 2)
+      #expect(try changes() == 3 && folded(fixture) == [2, 0, 1] && tally(fixture, 1, 10) == [5, 0, 0])
+      #expect(try fixture.store.foldCameraChanges(limit: 10, olderThanSeconds: 0) == 3)
+      #expect(try fixture.store.foldCameraChanges(limit: 10, olderThanSeconds: 0) == 0)
+      #expect(try changes() == 0 && folded(fixture) == [5, 0, 1] && tally(fixture, 1, 10) == [5, 0, 0])
+      let skews = try fixture.connection.execute("SELECT largest_skew_us, latest_skew_us FROM camera_health")
+      #expect(try skews.int64(0, 0) == 30 - 1000 && skews.int64(0, 1) == 5 - 1000)
+    }
+  }
+
+  @Test("a fold leaves what another session holds, and takes what was committed out of order")
+  func sessions() throws {
+    try CountStoreFixture.with { fixture throws in
+      var claim = try #require(try fixture.claim())
       for oid in 1...3 as ClosedRange<Int64> {
-        claim = try apply(fixture, batch(fixture, claim, [Sent(oid: oid, at: oid)]), &ledger)
-        #expect(try notes() == oid && row() == 0)
-        #expect(try tally(fixture, 1, 10) == [oid, 0, 0])
+        claim = try apply(fixture, batch(fixture, claim, [Sent(oid: oid)]))
       }
-      claim = try apply(fixture, batch(fixture, claim, [Sent(oid: 4, at: 2)]), &eager)
-      #expect(try notes() == 3 && row() == 1)
-      #expect(try tally(fixture, 1, 10) == [4, 0, 0])
+      // A worker of an older release folds its own changes: it locks them first.
+      let older = try CountStoreFixture.connect(fixture.url)
+      try older.begin()
+      _ = try older.execute("SELECT FROM camera_change ORDER BY change_id LIMIT 1 FOR UPDATE")
+      #expect(try fixture.store.foldCameraChanges(limit: 10, olderThanSeconds: 0) == 2)
+      #expect(try tally(fixture, 1, 10) == [3, 0, 0])
+      // Its transaction ends only now: the number of its change is lower than those that are folded.
+      older.rollback()
+      #expect(try fixture.store.foldCameraChanges(limit: 10, olderThanSeconds: 0) == 1)
+      #expect(try folded(fixture) == [3, 0, 1])
 
-      // Somebody takes the first worker for dead, and it comes back.
-      #expect(try fixture.store.addForgottenCameraChanges() == 0, "they are too young")
-      #expect(try fixture.store.addForgottenCameraChanges(olderThanSeconds: 0, limit: 2) == 2)
-      #expect(try notes() == 1 && row() == 3)
-      ledger.makeDue()
-      claim = try apply(fixture, batch(fixture, claim, [Sent(oid: 5)]), &ledger)
-      #expect(try notes() == 2 && row() == 3, "its memory is not added again")
-      ledger.makeDue()
-      claim = try apply(fixture, batch(fixture, claim, [Sent(oid: 6)]), &ledger)
-      #expect(try notes() == 1 && row() == 5)
-      #expect(try fixture.store.addForgottenCameraChanges(olderThanSeconds: 0) == 1)
-      #expect(try notes() == 0 && row() == 6)
-      #expect(try tally(fixture, 1, 10) == [6, 0, 0])
-      let skew = try fixture.connection.execute("SELECT largest_skew_us FROM camera_health")
-      #expect(try skew.int64(0, 0) == 3 - 1000)
+      // While one session folds, another does not.
+      try older.begin()
+      _ = try older.execute("SELECT pg_advisory_xact_lock(\(0x746f_7069_0010 as Int64))")
+      claim = try apply(fixture, batch(fixture, claim, [Sent(oid: 4)]))
+      #expect(try fixture.store.foldCameraChanges(limit: 10, olderThanSeconds: 0) == 0)
+      older.rollback()
+      #expect(try fixture.store.foldCameraChanges(limit: 10, olderThanSeconds: 0) == 1)
+      #expect(try folded(fixture) == [4, 0, 1])
     }
   }
 
-  @Test("a worker that is rolled back when it adds its notes has added none, and adds them later")
-  func notesRolledBack() throws {
+  @Test("a fold that fails has folded nothing", arguments: ["camera_tally", "camera_overflow"])
+  func failedFold(table: String) throws {
     try CountStoreFixture.with { fixture throws in
-      var claim = try #require(try fixture.claim())
-      var ledger = CameraLedger(interval: .seconds(3600))
-      claim = try apply(fixture, batch(fixture, claim, [Sent(oid: 1)]), &ledger)
-      let second = batch(fixture, claim, [Sent(oid: 2)])
-      let ids = try fixture.store.internItems(second.newItems.map(\.name))
-      ledger.makeDue()
+      let claim = try #require(try fixture.claim())
+      _ = try apply(fixture, batch(fixture, claim, [Sent(oid: 1), Sent(oid: 2, camera: 11)]))
       try fixture.connection.run(
         script: """
           CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '53100'; END $$;
-          CREATE TRIGGER refuse AFTER INSERT ON revision FOR EACH STATEMENT EXECUTE FUNCTION refuse();
+          CREATE TRIGGER refuse AFTER INSERT ON \(table) FOR EACH STATEMENT EXECUTE FUNCTION refuse();
           """
       )
       #expect(throws: PostgresError.self) {
-        try fixture.store.apply(second, itemIDs: ids, path: .optimistic, cameras: &ledger)
+        try fixture.store.foldCameraChanges(limit: 1, olderThanSeconds: 0)
       }
-      #expect(try tally(fixture, 1, 10) == [1, 0, 0])
-      try fixture.connection.run(script: "DROP TRIGGER refuse ON revision")
-      _ = try apply(fixture, second, &ledger)
-      #expect(try fixture.number("SELECT count(*) FROM camera_change") == 0)
-      #expect(try tally(fixture, 1, 10) == [2, 0, 0])
+      #expect(try folded(fixture) == [0, 0, 0] && tally(fixture, 1, 10) == [1, 0, 0])
+      try fixture.connection.run(script: "DROP TRIGGER refuse ON \(table)")
+      try fold(fixture, limit: 1)
+      #expect(try folded(fixture) == [1, 1, 1])
     }
   }
 

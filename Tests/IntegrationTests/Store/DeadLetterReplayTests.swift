@@ -177,7 +177,7 @@ struct DeadLetterReplayTests {
 
   @Test(
     "a replay that fails leaves all as it was, wherever it fails",
-    arguments: ["detection", "window_count", "camera_tally", "quarantine", "ingest_offset", "revision"]
+    arguments: ["detection", "window_count", "camera_change", "quarantine", "ingest_offset", "revision"]
   )
   func atomic(table: String) throws {
     try CountStoreFixture.with { fixture throws in
@@ -186,7 +186,6 @@ struct DeadLetterReplayTests {
       try fixture.bury(sent.map { $0.payload(fixture.origin) }, claim)
       try fixture.connection.run(
         script: """
-          INSERT INTO camera_tally (geographical_location_oid, video_camera_oid) VALUES (1, 10);
           CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '53100'; END $$;
           CREATE TRIGGER refuse AFTER INSERT OR UPDATE ON \(table) FOR EACH STATEMENT EXECUTE FUNCTION refuse();

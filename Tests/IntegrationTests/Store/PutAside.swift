@@ -59,7 +59,7 @@ extension CountStoreFixture {
   func putAside(_ events: [Sent], _ fate: Fate, _ claim: PartitionClaim) throws -> PartitionClaim {
     var batch = batch(claim, [])
     for (index, event) in events.enumerated() {
-      let camera = batch.cameras.noteArrival(
+      let camera = batch.cameras.recordArrival(
         CameraKey(location: event.location, camera: event.camera),
         skew: event.at
       )
