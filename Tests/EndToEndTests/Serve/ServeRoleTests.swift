@@ -39,9 +39,7 @@ extension EndToEnd {
     }
 
     private func script() throws -> String {
-      let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-      let page = try String(contentsOf: root.appending(path: "docs/operations.md"), encoding: .utf8)
+      let page = try String(contentsOf: Checkout.root.appending(path: "docs/operations.md"), encoding: .utf8)
       let blocks = page.components(separatedBy: "```sql\n").dropFirst().map {
         $0.components(separatedBy: "```")[0]
       }

