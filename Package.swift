@@ -126,7 +126,7 @@ let package = Package(
     ),
     .target(
       name: "TestSupport",
-      dependencies: ["COpenSSL", "Postgres", "Locks"],
+      dependencies: ["COpenSSL", "Counting", "Postgres", "Locks"],
       path: "Tests/TestSupport",
       swiftSettings: swift
     ),

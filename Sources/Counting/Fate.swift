@@ -12,6 +12,19 @@ public enum Fate: String, Sendable, CaseIterable {
   case deadLetter = "dead_letter"
   /// No payload: Kafka's mark of a deleted key.
   case tombstone
+
+  /// The name of its column in every table that has one for each fate, and its key in JSON (`/v1/status`, the simulator's
+  /// truth). The label of the metric is `rawValue`.
+  public var column: StaticString {
+    switch self {
+    case .counted: "counted"
+    case .duplicate: "duplicates"
+    case .late: "late"
+    case .future: "future"
+    case .deadLetter: "dead_letters"
+    case .tombstone: "tombstones"
+    }
+  }
 }
 
 /// How many messages met each fate.

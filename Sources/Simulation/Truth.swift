@@ -66,18 +66,12 @@ public struct Truth: Sendable {
   private func appendSummary(to text: inout [UInt8]) {
     text.append("{\"summary\":{\"messages\":")
     text.append(decimal: Int64(fates.total))
-    text.append(",\"counted\":")
-    text.append(decimal: Int64(fates.counted))
-    text.append(",\"duplicates\":")
-    text.append(decimal: Int64(fates.duplicate))
-    text.append(",\"late\":")
-    text.append(decimal: Int64(fates.late))
-    text.append(",\"future\":")
-    text.append(decimal: Int64(fates.future))
-    text.append(",\"dead_letters\":")
-    text.append(decimal: Int64(fates.deadLetter))
-    text.append(",\"tombstones\":")
-    text.append(decimal: Int64(fates.tombstone))
+    for fate in Fate.allCases {
+      text.append(",\"")
+      text.append(fate.column)
+      text.append("\":")
+      text.append(decimal: Int64(fates[fate]))
+    }
     text.append("}}\n")
   }
 }

@@ -123,7 +123,6 @@ extension CountStore {
   }
 
   private static func advance(_ parts: [Batch.Part]) -> Query {
-    func fates(_ fate: Fate) -> [Int64] { parts.map { Int64($0.fates[fate]) } }
     let maximumEventAt = parts.map { ($0.maximumEventAt ?? .never).microseconds }
     return """
       UPDATE ingest_offset AS stored
@@ -132,16 +131,12 @@ extension CountStore {
                                   nullif(batch.max_event_at, '\(unescaped: Timestamp.neverText)')),
           last_message_at = clock_timestamp(),
           log_end_offset = coalesce(nullif(batch.log_end_offset, -1), stored.log_end_offset),
-          counted = stored.counted + batch.counted, duplicates = stored.duplicates + batch.duplicates,
-          late = stored.late + batch.late, future = stored.future + batch.future,
-          dead_letters = stored.dead_letters + batch.dead_letters, tombstones = stored.tombstones + batch.tombstones
+          \(Fate.sums(of: "stored", and: "batch"))
       FROM unnest(\(parts.map(\.topic))::text[], \(parts.map(\.partition))::integer[],
                   \(parts.map(\.next))::bigint[], \(timestamps: maximumEventAt)::timestamptz[],
-                  \(fates(.counted))::bigint[], \(fates(.duplicate))::bigint[], \(fates(.late))::bigint[],
-                  \(fates(.future))::bigint[], \(fates(.deadLetter))::bigint[], \(fates(.tombstone))::bigint[],
+                  \(Fate.list { fate, _ in "\(parts.map { Int64($0.fates[fate]) })::bigint[]" }),
                   \(parts.map { $0.logEnd ?? -1 })::bigint[])
-        AS batch(topic, partition, next_offset, max_event_at, counted, duplicates, late, future, dead_letters,
-                 tombstones, log_end_offset)
+        AS batch(topic, partition, next_offset, max_event_at, \(Fate.columns), log_end_offset)
       WHERE stored.topic = batch.topic COLLATE "C" AND stored.partition = batch.partition
       """
   }

@@ -11,8 +11,8 @@ extension CountStore {
   public static let defaultCameraLimit = 100_000
   /// How long changes wait at most for the next fold while a worker runs, in seconds.
   public static let cameraFoldInterval: Int64 = 10
-  /// How many cameras' changes one fold reads, give or take one batch: a bound of its time.
-  private static let changesPerFold: Int64 = 1_000_000
+  /// How many cameras' changes one fold reads by default, give or take one batch: a bound of its time.
+  public static let changesPerFold: Int64 = 1_000_000
 
   /// The statements that store a batch's tallies: one row of arrays, which the next fold adds to the cameras' rows. What
   /// the batch has counted for no camera of its own goes to the common row.

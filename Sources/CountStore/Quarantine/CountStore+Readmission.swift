@@ -171,14 +171,11 @@ extension CountStore {
       UPDATE ingest_offset AS stored
       SET max_event_at = coalesce(stored.max_event_at,
                                   nullif(moved.max_event_at, '\(unescaped: Timestamp.neverText)')),
-          counted = stored.counted + moved.counted, duplicates = stored.duplicates + moved.duplicates,
-          late = stored.late + moved.late, future = stored.future + moved.future,
-          dead_letters = stored.dead_letters + moved.dead_letters
+          \(Fate.sums(of: "stored", and: "moved"))
       FROM unnest(\(rows.map(\.key.topic)), \(rows.map(\.key.partition)),
                   \(timestamps: rows.map { ($0.moves.maximumEventAt ?? .never).microseconds }),
-                  \(change(.counted)), \(change(.duplicate)), \(change(.late)), \(change(.future)),
-                  \(change(.deadLetter)))
-        AS moved(topic, partition, max_event_at, counted, duplicates, late, future, dead_letters)
+                  \(Fate.list { fate, _ in "\(change(fate))" }))
+        AS moved(topic, partition, max_event_at, \(Fate.columns))
       WHERE stored.topic = moved.topic COLLATE "C" AND stored.partition = moved.partition
       """
     )
@@ -187,7 +184,7 @@ extension CountStore {
 
   /// What a partition's row says of its messages.
   private struct StoredFates {
-    var fates: [Fate: Int64]
+    var fates: FateCounts
     /// Whether any event was accepted.
     var hasEvent: Bool
   }
@@ -195,7 +192,7 @@ extension CountStore {
   private func storedFates(_ keys: [PartitionKey]) throws(PostgresError) -> [PartitionKey: StoredFates] {
     let result = try connection.execute(
       """
-      SELECT stored.topic, stored.partition, dead_letters, late, future, max_event_at IS NOT NULL
+      SELECT stored.topic, stored.partition, max_event_at IS NOT NULL, \(Fate.columns)
       FROM ingest_offset AS stored
       JOIN unnest(\(keys.map(\.topic)), \(keys.map(\.partition))) AS wanted(topic, partition)
         ON stored.topic = wanted.topic COLLATE "C" AND stored.partition = wanted.partition
@@ -204,11 +201,8 @@ extension CountStore {
     var stored: [PartitionKey: StoredFates] = [:]
     for row in 0..<result.count {
       let key = PartitionKey(topic: try result.string(row, 0), partition: try result.int32(row, 1))
-      let fates: [Fate: Int64] = [
-        .deadLetter: try result.int64(row, 2), .late: try result.int64(row, 3),
-        .future: try result.int64(row, 4),
-      ]
-      stored[key] = StoredFates(fates: fates, hasEvent: try result.bool(row, 5))
+      let fates = try FateCounts(result, row, from: 3)
+      stored[key] = StoredFates(fates: fates, hasEvent: try result.bool(row, 2))
     }
     return stored
   }

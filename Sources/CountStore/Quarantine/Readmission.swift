@@ -49,9 +49,9 @@ struct FateMoves {
     messages += count
   }
 
-  /// Whether a row with these fates can have accounted for the messages. One that was deleted and begun anew
-  /// behind them has not, and no fate may fall below zero for it.
-  func fit(_ stored: [Fate: Int64]) -> Bool {
-    changes.allSatisfy { (stored[$0.key] ?? 0) + $0.value >= 0 }
+  /// Whether a row with these fates can include the messages: no fate may fall below zero. A row that was deleted and
+  /// inserted again after them does not.
+  func fit(_ stored: FateCounts) -> Bool {
+    changes.allSatisfy { Int64(stored[$0.key]) + $0.value >= 0 }
   }
 }

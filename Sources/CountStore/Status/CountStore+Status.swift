@@ -46,7 +46,7 @@ extension CountStore {
     let result = try connection.execute(
       """
       SELECT topic, partition, next_offset, log_end_offset, max_event_at, last_message_at,
-             counted, duplicates, late, future, dead_letters, tombstones
+             \(Fate.columns)
       FROM ingest_offset ORDER BY topic, partition
       """
     )
@@ -59,7 +59,7 @@ extension CountStore {
           logEnd: try result.optionalInt64(row, 3),
           maximumEventAt: try result.optionalTimestamp(row, 4).map(Timestamp.init(microseconds:)),
           lastMessageAt: try result.optionalTimestamp(row, 5).map(Timestamp.init(microseconds:)),
-          fates: try Self.fates(result, row, from: 6)
+          fates: try FateCounts(result, row, from: 6)
         )
       )
     }

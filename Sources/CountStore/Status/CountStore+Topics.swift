@@ -7,7 +7,7 @@ extension CountStore {
   public func forgottenTopics() throws(PostgresError) -> [ForgottenTopic] {
     let result = try connection.execute(
       """
-      SELECT topic, counted, duplicates, late, future, dead_letters, tombstones, partitions, lost, forgotten_at
+      SELECT topic, partitions, lost, forgotten_at, \(Fate.columns)
       FROM forgotten_topic ORDER BY topic
       """
     )
@@ -16,25 +16,14 @@ extension CountStore {
       topics.append(
         ForgottenTopic(
           topic: try result.string(row, 0),
-          fates: try Self.fates(result, row, from: 1),
-          partitions: try result.int64(row, 7),
-          lost: try result.int64(row, 8),
-          forgottenAt: Timestamp(microseconds: try result.timestamp(row, 9))
+          fates: try FateCounts(result, row, from: 4),
+          partitions: try result.int64(row, 1),
+          lost: try result.int64(row, 2),
+          forgottenAt: Timestamp(microseconds: try result.timestamp(row, 3))
         )
       )
     }
     return topics
-  }
-
-  /// The six fates in the order that every table has them in.
-  static func fates(_ result: borrowing QueryResult, _ row: Int, from column: Int) throws(PostgresError)
-    -> FateCounts
-  {
-    var fates = FateCounts()
-    for (index, fate) in [Fate.counted, .duplicate, .late, .future, .deadLetter, .tombstone].enumerated() {
-      fates[fate] = Int(try result.int64(row, column + index))
-    }
-    return fates
   }
 
   /// Where each partition stands, with what is kept of it, and whether a live worker has it.
@@ -133,20 +122,17 @@ extension CountStore {
       let locked = report.partitions.map(\.partition)
       let sums = try connection.execute(
         """
-        SELECT coalesce(sum(counted), 0)::bigint, coalesce(sum(duplicates), 0)::bigint, coalesce(sum(late), 0)::bigint,
-               coalesce(sum(future), 0)::bigint, coalesce(sum(dead_letters), 0)::bigint,
-               coalesce(sum(tombstones), 0)::bigint,
-               (SELECT count(*) FROM dead_letter WHERE \(which)), (SELECT count(*) FROM quarantine WHERE \(which)),
+        SELECT (SELECT count(*) FROM dead_letter WHERE \(which)), (SELECT count(*) FROM quarantine WHERE \(which)),
                (SELECT coalesce(sum(to_offset - from_offset), 0)::bigint FROM offset_gap WHERE \(which)),
-               max(max_event_at)
+               max(max_event_at), \(Fate.list { _, column in "coalesce(sum(\(unescaped: "\(column)")), 0)::bigint" })
         FROM ingest_offset WHERE topic = \(topic) AND partition = ANY(\(locked)::integer[])
         """
       )
-      report.fates = try Self.fates(sums, 0, from: 0)
-      (report.deadLetters, report.quarantined) = (try sums.int64(0, 6), try sums.int64(0, 7))
-      report.lost = try sums.int64(0, 8)
+      (report.deadLetters, report.quarantined) = (try sums.int64(0, 0), try sums.int64(0, 1))
+      report.lost = try sums.int64(0, 2)
+      report.fates = try FateCounts(sums, 0, from: 4)
       guard isConfirmed, report.held.isEmpty, !report.isEmpty else { return report }
-      try keep(report, topic, newestEvent: try sums.optionalTimestamp(0, 9))
+      try keep(report, topic, newestEvent: try sums.optionalTimestamp(0, 3))
       for table in ["quarantine", "dead_letter", "offset_gap"] {
         _ = try connection.execute("DELETE FROM \(unescaped: table) WHERE \(which)")
       }
@@ -169,18 +155,15 @@ extension CountStore {
   }
 
   private func keep(_ report: ForgetReport, _ topic: String, newestEvent: Int64?) throws(PostgresError) {
-    func count(_ fate: Fate) -> Int64 { Int64(report.fates[fate]) }
     _ = try connection.execute(
       """
       INSERT INTO forgotten_topic AS kept
-        (topic, partitions, counted, duplicates, late, future, dead_letters, tombstones, lost, max_event_at)
-      VALUES (\(topic), \(report.partitions.count), \(count(.counted)), \(count(.duplicate)), \(count(.late)),
-              \(count(.future)), \(count(.deadLetter)), \(count(.tombstone)), \(report.lost), \(timestamp: newestEvent))
+        (topic, partitions, \(Fate.columns), lost, max_event_at)
+      VALUES (\(topic), \(report.partitions.count), \(Fate.list { fate, _ in "\(report.fates[fate])" }), \(report.lost),
+              \(timestamp: newestEvent))
       ON CONFLICT (topic) DO UPDATE SET
-        partitions = kept.partitions + excluded.partitions, counted = kept.counted + excluded.counted,
-        duplicates = kept.duplicates + excluded.duplicates, late = kept.late + excluded.late,
-        future = kept.future + excluded.future, dead_letters = kept.dead_letters + excluded.dead_letters,
-        tombstones = kept.tombstones + excluded.tombstones, lost = kept.lost + excluded.lost,
+        partitions = kept.partitions + excluded.partitions, \(Fate.sums(of: "kept", and: "excluded")),
+        lost = kept.lost + excluded.lost,
         max_event_at = greatest(kept.max_event_at, excluded.max_event_at), forgotten_at = excluded.forgotten_at,
         forgotten_by = excluded.forgotten_by
       """

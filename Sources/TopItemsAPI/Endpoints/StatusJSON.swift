@@ -131,11 +131,8 @@ enum StatusJSON {
 
   private static func fates(_ fates: FateCounts, _ json: inout JSONWriter) {
     json.object { json in
-      for (name, fate) in [
-        ("counted", Fate.counted), ("duplicates", .duplicate), ("late", .late), ("future", .future),
-        ("dead_letters", .deadLetter), ("tombstones", .tombstone),
-      ] as [(StaticString, Fate)] {
-        json.name(name)
+      for fate in Fate.allCases {
+        json.name(fate.column)
         json.integer(fates[fate])
       }
     }

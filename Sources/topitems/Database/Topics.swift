@@ -172,20 +172,16 @@ extension ForgottenTopic {
 
 extension FateCounts {
   fileprivate var cells: [String] {
-    [Fate.counted, .duplicate, .late, .future, .deadLetter, .tombstone].map { "\(self[$0])" }
+    Fate.allCases.map { "\(self[$0])" }
   }
 }
 
 extension JSONWriter {
   fileprivate mutating func fates(_ fates: FateCounts) {
-    let names: [(StaticString, Fate)] = [
-      ("counted", .counted), ("duplicates", .duplicate), ("late", .late), ("future", .future),
-      ("dead_letters", .deadLetter), ("tombstones", .tombstone),
-    ]
     name("fates")
     object { json in
-      for (name, fate) in names {
-        json.name(name)
+      for fate in Fate.allCases {
+        json.name(fate.column)
         json.integer(fates[fate])
       }
     }

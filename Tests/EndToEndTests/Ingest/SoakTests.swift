@@ -1,3 +1,4 @@
+import Counting
 import Foundation
 import TestSupport
 import Testing
@@ -17,7 +18,7 @@ struct SoakTests {
     if environment["SOAK_PRINT"] != nil { print(report) }
     let summary = try #require(report.summary)
     #expect(summary.messages >= Int64(plan.seconds * plan.rate / 2), about)
-    #expect(summary.duplicates > summary.messages / 20, about)
+    #expect(summary[.duplicate] > summary.messages / 20, about)
     #expect(report.stops >= Soak.Plan.leastStops, "stopped inside COPY: \(about)")
     #expect(report.sessionsEndedByWorkers >= report.stops, about)
     #expect(report.joins >= plan.leastJoins && report.leaves >= report.joins - 1, about)
@@ -45,9 +46,9 @@ struct SoakReport: Sendable, CustomStringConvertible {
 
   var description: String {
     """
-    soak: \(Int(seconds)) s, \(summary?.messages ?? 0) messages: \(summary?.counted ?? 0) counted, \
-    \(summary?.duplicates ?? 0) duplicates, \(summary?.late ?? 0) late, \(summary?.future ?? 0) future, \
-    \(summary?.dead_letters ?? 0) dead letters, \(summary?.tombstones ?? 0) tombstones
+    soak: \(Int(seconds)) s, \(summary?.messages ?? 0) messages: \(summary?[.counted] ?? 0) counted, \
+    \(summary?[.duplicate] ?? 0) duplicates, \(summary?[.late] ?? 0) late, \(summary?[.future] ?? 0) future, \
+    \(summary?[.deadLetter] ?? 0) dead letters, \(summary?[.tombstone] ?? 0) tombstones
     soak: \(joins) joins, \(leaves) leaves, \(endedSessions) sessions ended, \(stops) workers stopped inside COPY, \
     \(sessionsEndedByWorkers) of their sessions ended by another worker
     soak: no commit for \(longestSilence) s at most, drained in \(Int(drainSeconds)) s; KiB resident \(memory), descriptors \(descriptors)

@@ -87,7 +87,7 @@ private final class Looker: Sendable {
     let result = try connection.execute(
       """
       SELECT topic || '[' || partition || ']', next_offset, epoch,
-             counted + duplicates + late + future + dead_letters + tombstones,
+             \(unescaped: Invariants.fates),
              (SELECT coalesce(sum(item_count), 0)::bigint FROM window_count),
              (SELECT counted FROM fate_total)
       FROM ingest_offset

@@ -1,3 +1,4 @@
+import Counting
 import Postgres
 
 /// The laws of docs/semantics.md, checked on a database that no worker is writing to.
@@ -5,6 +6,9 @@ import Postgres
 /// The numbers follow `shared/semantics.md`: I1 counts = distinct detections, I2 every window equals a recount, I4
 /// everything below a stored offset is accounted for, I5 every message has exactly one fate.
 public enum Invariants {
+  /// The sum of all fates' columns, in SQL.
+  static let fates = Fate.allCases.map(\.column.description).joined(separator: " + ")
+
   /// What is wrong, one line each; empty when all is well.
   ///
   /// - Parameters:
@@ -74,7 +78,7 @@ public enum Invariants {
   {
     let result = try connection.execute(
       """
-      SELECT topic, partition, next_offset, counted + duplicates + late + future + dead_letters + tombstones,
+      SELECT topic, partition, next_offset, \(unescaped: Self.fates),
              (SELECT coalesce(sum(to_offset - from_offset), 0)::bigint FROM offset_gap AS gap
               WHERE gap.topic = stored.topic AND gap.partition = stored.partition)
       FROM ingest_offset AS stored ORDER BY topic, partition

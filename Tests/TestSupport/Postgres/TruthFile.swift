@@ -1,3 +1,4 @@
+public import Counting
 import Foundation
 import Postgres
 
@@ -25,9 +26,28 @@ public struct TruthFile: Sendable {
     }
   }
 
-  /// The messages of each fate.
-  public struct Summary: Codable, Equatable, Sendable {
-    public var messages, counted, duplicates, late, future, dead_letters, tombstones: Int64
+  /// How many messages there are, and how many of each fate.
+  public struct Summary: Decodable, Equatable, Sendable {
+    private let numbers: [String: Int64]
+
+    /// All messages.
+    public var messages: Int64 { numbers["messages", default: 0] }
+
+    /// The messages of one fate.
+    public subscript(fate: Fate) -> Int64 { numbers[fate.column.description, default: 0] }
+
+    /// Reads the object.
+    /// - Throws: `DecodingError` where it has other members than the number of messages and one for each fate.
+    public init(from decoder: any Decoder) throws {
+      let container = try decoder.singleValueContainer()
+      numbers = try container.decode([String: Int64].self)
+      guard Set(numbers.keys) == Set(["messages"] + Fate.allCases.map(\.column.description)) else {
+        throw DecodingError.dataCorruptedError(
+          in: container,
+          debugDescription: "not one member for each fate"
+        )
+      }
+    }
   }
 
   /// What must be counted.
@@ -35,7 +55,7 @@ public struct TruthFile: Sendable {
   /// What was sent.
   public let summary: Summary
 
-  private struct Line: Codable {
+  private struct Line: Decodable {
     var geographical_location_oid: Int64?
     var window_start: String?
     var item_name: String?
@@ -110,7 +130,7 @@ public struct TruthFile: Sendable {
     )
     let (detections, sum) = (try result.int64(0, 0), try result.optionalInt64(0, 1) ?? 0)
     return [("detections", detections), ("sum of the counts", sum)].compactMap { name, value in
-      value == summary.counted ? nil : "\(name): \(value), the truth is \(summary.counted)"
+      value == summary[.counted] ? nil : "\(name): \(value), the truth is \(summary[.counted])"
     }
   }
 
@@ -119,31 +139,27 @@ public struct TruthFile: Sendable {
     let result = try connection.execute(
       """
       SELECT 'messages', sum(next_offset)::bigint FROM ingest_offset
-      UNION ALL SELECT 'counted', counted FROM fate_total
-      UNION ALL SELECT 'duplicates', duplicates FROM fate_total
-      UNION ALL SELECT 'late', late FROM fate_total
-      UNION ALL SELECT 'future', future FROM fate_total
-      UNION ALL SELECT 'dead letters', dead_letters FROM fate_total
-      UNION ALL SELECT 'tombstones', tombstones FROM fate_total
+      UNION ALL SELECT key, value::bigint FROM fate_total, jsonb_each_text(to_jsonb(fate_total))
       UNION ALL SELECT 'rows of dead_letter', count(*) FROM dead_letter
       UNION ALL SELECT 'late rows of quarantine', count(*) FROM quarantine WHERE reason = 'late'
       UNION ALL SELECT 'future rows of quarantine', count(*) FROM quarantine WHERE reason = 'future'
       UNION ALL SELECT 'rows of offset_gap', count(*) FROM offset_gap
       """
     )
-    let wanted = [
-      "messages": summary.messages, "counted": summary.counted, "duplicates": summary.duplicates,
-      "late": summary.late, "future": summary.future, "dead letters": summary.dead_letters,
-      "tombstones": summary.tombstones, "rows of dead_letter": summary.dead_letters,
-      "late rows of quarantine": summary.late, "future rows of quarantine": summary.future,
+    var wanted = [
+      "messages": summary.messages, "rows of dead_letter": summary[.deadLetter],
+      "late rows of quarantine": summary[.late], "future rows of quarantine": summary[.future],
     ]
+    for fate in Fate.allCases { wanted[fate.column.description] = summary[fate] }
+    var missing = Set(wanted.keys)
     var lines: [String] = []
     // In any order: PostgreSQL reads the parts of a large UNION in parallel.
     for row in 0..<result.count {
       let (name, value) = (try result.string(row, 0), try result.optionalInt64(row, 1) ?? 0)
       let truth = wanted[name, default: 0]
+      missing.remove(name)
       if value != truth { lines.append("\(name): \(value), the truth is \(truth)") }
     }
-    return lines
+    return lines + missing.sorted().map { "\($0): not stored" }
   }
 }
