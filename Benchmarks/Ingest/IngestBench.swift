@@ -1,7 +1,8 @@
 import ArgumentParser
 import Glibc
 
-/// The parts of `bench-ingest` that are no shell: what fills a topic, and the floor that the worker is measured against.
+/// The parts of `bench-ingest` that are no shell: what fills a topic, and the floor that the worker is measured
+/// against.
 @main
 struct IngestBench: ParsableCommand {
   static let configuration = CommandConfiguration(

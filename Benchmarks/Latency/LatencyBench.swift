@@ -38,8 +38,8 @@ struct BenchTarget: ParsableArguments {
   /// An oid that nothing else uses in a fresh database.
   static let location = 9_000_000_001
 
-  /// How long other events wait for company on their way, in milliseconds, as at a gateway of cameras; the measured ones
-  /// never wait.
+  /// How long other events wait for company on their way, in milliseconds, as at a gateway of cameras; the measured
+  /// ones never wait.
   static let backgroundLinger = 100
 
   func producer(lingerMilliseconds: Int = 0) throws -> Producer {

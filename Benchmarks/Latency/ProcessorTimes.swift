@@ -2,8 +2,8 @@ import ArgumentParser
 import Foundation
 import Glibc
 
-/// The processor time of the parts of a measurement, in seconds, children included: those that still run, and those that
-/// have ended and were waited for (proc_pid_stat(5)).
+/// The processor time of the parts of a measurement, in seconds, children included: those that still run, and those
+/// that have ended and were waited for (proc_pid_stat(5)).
 struct ProcessorTimes {
   private let parts: [(name: String, pid: Int32)]
   private let start: ContinuousClock.Instant

@@ -32,7 +32,8 @@ let server = Server(
   }
 }
 
-// Waited for by this thread alone: a signal's handler may not do what `stop` does. Blocked first, as threads inherit it.
+// Waited for by this thread alone: a signal's handler may not do what `stop` does. Blocked first, as threads inherit
+// it.
 var signals = sigset_t()
 sigemptyset(&signals)
 for number in [SIGINT, SIGTERM] { sigaddset(&signals, number) }

@@ -14,8 +14,8 @@ extension CountStore {
 
   /// Runs a short transaction while no batch runs.
   ///
-  /// Advisory locks and not row locks: `FOR UPDATE` starves behind a stream of `FOR SHARE`, while whoever waits for an
-  /// exclusive advisory lock is served before the batches that come after.
+  /// Advisory locks and not row locks: `FOR UPDATE` starves behind a stream of `FOR SHARE`, while a session that
+  /// waits for an exclusive advisory lock is served before the batches that come after it.
   /// - Parameter locks: in the order of `Lock`.
   /// - Throws: `PostgresError`; SQLSTATE 55P03 when the batches in flight do not end in time.
   func exclusively<T: ~Copyable>(

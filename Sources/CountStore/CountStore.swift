@@ -15,11 +15,11 @@ public struct CountStore {
   /// The keys of the advisory locks, taken in this order (after the rows of `ingest_offset`): maintenance,
   /// floor, rollup, revision.
   enum Lock {
-    /// Shared by batches while they rely on the deduplication floor; exclusive to whoever raises it.
+    /// Shared by batches while they rely on the deduplication floor; exclusive to the session that raises it.
     static let floor: Int64 = 0x746f_7069_0001
-    /// Shared by batches while they rely on the rollup marks; exclusive to whoever moves one.
+    /// Shared by batches while they rely on the rollup marks; exclusive to the session that moves one.
     static let rollup: Int64 = 0x746f_7069_0003
-    /// Held by whoever makes partitions, so that two workers do not make the same one.
+    /// Held by the session that makes partitions, so that two workers do not make the same one.
     static let partitions: Int64 = 0x746f_7069_0004
     /// Held by a session that folds, drops or purges: one at a time across workers.
     static let maintenance: Int64 = 0x746f_7069_0005
@@ -32,8 +32,8 @@ public struct CountStore {
 }
 
 extension CountStore {
-  /// Commits what batches only refer to, before them, without waiting for the disk: whatever transaction refers to it is
-  /// behind it in the write-ahead log, and its own COMMIT waits for both.
+  /// Commits what batches only refer to, before them, without waiting for the disk: whatever transaction refers to it
+  /// is behind it in the write-ahead log, and its own COMMIT waits for both.
   func commitAhead(_ queries: [Query]) throws(PostgresError) {
     do {
       _ = try connection.begin(running: ["SET LOCAL synchronous_commit = off"])
@@ -75,8 +75,8 @@ extension CountStore {
     ]
   }
 
-  /// Forgets revisions that no reader can still be interested in; the newest always stays. Numbers tell no age: after the
-  /// database's clock was ahead for a while, they stay ahead.
+  /// Deletes revisions that no reader needs any more; the newest always stays. Their numbers do not show their age:
+  /// after the database's clock was ahead for a while, they stay ahead.
   /// - Returns: how many rows went, at most `limit`.
   /// - Throws: `PostgresError`.
   @discardableResult

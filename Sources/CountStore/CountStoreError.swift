@@ -2,7 +2,7 @@ public import Postgres
 
 /// Why a question to the store has no answer.
 public enum CountStoreError: Error, Sendable {
-  /// These `geographical_location_oid`s are no locations, or none that may be seen: the two are not told apart.
+  /// These `geographical_location_oid`s are no locations, or none that may be seen: the error does not say which.
   case unknownLocations([Int64])
   /// PostgreSQL knows no time zone of this name.
   case unknownTimeZone
@@ -22,8 +22,8 @@ extension CountStoreError {
     }
   }
 
-  /// What PostgreSQL's silence means to someone who waits for an answer.
-  public enum Trouble: Sendable, CaseIterable {
+  /// Why PostgreSQL did not answer, for a client that waits.
+  public enum Unavailability: Sendable, CaseIterable {
     /// It cannot be reached, or is starting or stopping.
     case away
     /// It has no connection, memory or lock to spare; soon it may.
@@ -39,7 +39,7 @@ extension CountStoreError {
   /// What is the matter with PostgreSQL; nil when the question was at fault.
   ///
   /// Codes: PostgreSQL documentation, appendix A.
-  public var trouble: Trouble? {
+  public var unavailability: Unavailability? {
     guard case .postgres(let error) = self else { return nil }
     if error.sqlState == .queryCanceled { return .tooSlow }  // statement_timeout
     if error.isNotMigrated { return .notMigrated }

@@ -6,7 +6,7 @@ internal import CSimdjson
 /// does not allocate, except when a message is longer than all before it. A message that fails leaves no
 /// trace.
 ///
-/// All of a message is validated, also the fields that nobody reads: it is a dead letter if any of it is not
+/// All of a message is validated, also fields that are not used: it is a dead letter if any of it is not
 /// JSON or not UTF-8, is nested too deep, or is a number that no 64-bit type holds. Unknown fields are
 /// otherwise ignored, repeated ones too (looking for these would make a long hostile message expensive).
 public struct EventDecoder: ~Copyable {

@@ -13,8 +13,8 @@ public enum Fate: String, Sendable, CaseIterable {
   /// No payload: Kafka's mark of a deleted key.
   case tombstone
 
-  /// The name of its column in every table that has one for each fate, and its key in JSON (`/v1/status`, the simulator's
-  /// truth). The label of the metric is `rawValue`.
+  /// The name of its column in every table that has one for each fate, and its key in JSON (`/v1/status`, the
+  /// simulator's truth). The label of the metric is `rawValue`.
   public var column: StaticString {
     switch self {
     case .counted: "counted"

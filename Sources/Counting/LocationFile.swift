@@ -1,4 +1,4 @@
-/// Reads Dataset B from a file: CSV (RFC 4180) or NDJSON, told apart by the first character that is not white space.
+/// Reads Dataset B from a file: CSV (RFC 4180) or NDJSON, recognised by the first character that is not white space.
 ///
 /// A file is taken whole or not at all: every row that is wrong is reported with its line, up to a limit.
 public struct LocationFile: Sendable {

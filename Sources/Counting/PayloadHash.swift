@@ -3,7 +3,7 @@
 /// It is stored, so it never changes: the words location, camera, time (µs), the name's length and its bytes in
 /// little-endian words of eight (the last one filled up with zeros), one after the other, are each mixed into the
 /// state by wyhash's step: the 128-bit product of both, masked by two constants, folded to its halves' exclusive or.
-/// Whoever chooses the messages can make two collide; all it earns is a conflict that is not counted.
+/// A sender can construct messages that collide; all that it gains is a conflict that is not counted.
 public enum PayloadHash {
   /// "topitems"
   private static let start: UInt64 = 0x746f_7069_7465_6d73

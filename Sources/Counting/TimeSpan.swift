@@ -34,8 +34,8 @@ public struct TimeSpan: Hashable, Sendable {
     self.init(microseconds: total)
   }
 
-  /// The span as ISO 8601 writes it, in whole seconds: `P7D`, `PT36H` as `P1DT12H`. What is less than a second is left out;
-  /// less than one in all is `PT0S`.
+  /// The span as ISO 8601 writes it, in whole seconds: `P7D`, `PT36H` as `P1DT12H`. What is less than a second is
+  /// left out; less than one in all is `PT0S`.
   public var iso8601: String {
     var rest = microseconds / 1_000_000
     let seconds = rest % 60

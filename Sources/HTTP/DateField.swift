@@ -1,4 +1,4 @@
-/// The line `Date: Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7 and §6.6.1), made anew only when the second changes.
+/// The line `Date: Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7 and §6.6.1), formatted once a second.
 public struct DateField: Sendable {
   /// The line with its CRLF.
   public private(set) var line: [UInt8]

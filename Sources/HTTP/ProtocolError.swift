@@ -1,5 +1,4 @@
-/// Why a request cannot be served at the level of the protocol: what the client is told before the connection
-/// closes.
+/// Why a request cannot be served at the level of the protocol: what the client receives before the connection closes.
 public struct ProtocolError: Error, Sendable, Hashable {
   /// The status of the answer.
   public var status: Status

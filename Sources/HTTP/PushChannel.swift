@@ -32,7 +32,7 @@ public final class PushChannel: Sendable {
   private let send: @Sendable (Signal) -> Void
   private let onClose: @Sendable (@escaping @Sendable () -> Void) -> Void
 
-  /// A channel whose signals go to `send`, and which tells through `onClose` when it is over.
+  /// A channel whose signals go to `send`, and which calls `onClose` when it is over.
   public init(
     send: @escaping @Sendable (Signal) -> Void,
     onClose: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void

@@ -7,10 +7,10 @@ public struct RequestLimits: Sendable, Hashable {
   public var fieldBytes = 32 * 1024
   /// The number of field lines, those of a trailer section included; more is a 431.
   public var fieldCount = 100
-  /// The content, transfer coding removed, in bytes; more is a 413, told before the content is read. A server reads
+  /// The content, transfer coding removed, in bytes; more is a 413, sent before the content is read. A server reads
   /// content only for those requests that may have any.
   public var bodyBytes = 1024 * 1024
-  /// All chunk extensions of one request together, in bytes; more is a 400. Nobody uses them but attackers.
+  /// All chunk extensions of one request together, in bytes; more is a 400. Only attackers use them.
   public var chunkExtensionBytes = 4096
 
   /// The defaults.

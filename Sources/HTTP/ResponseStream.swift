@@ -1,6 +1,7 @@
 /// The answer to one request, in pieces; used by the one worker thread that makes it.
 ///
-/// What the client has not read is kept in bounded memory, then in a bounded file; only beyond that does a piece wait for it.
+/// What the client has not read is kept in bounded memory, then in a bounded file; only beyond that does a piece wait
+/// for it.
 public final class ResponseStream: Sendable {
   /// What the server does with the parts. Each waits until there is room.
   public enum Part: Sendable {
@@ -19,7 +20,7 @@ public final class ResponseStream: Sendable {
 
   /// Begins the answer; to be called once, first.
   ///
-  /// - Throws: `StreamBroken.clientGone` when nobody reads any more.
+  /// - Throws: `StreamBroken.clientGone` when the client is gone.
   public func begin(_ head: Response) throws(StreamBroken) {
     guard head.body.count > ResponseStream.longestPiece else { return try send(.head(head)) }
     var first = head
@@ -31,7 +32,7 @@ public final class ResponseStream: Sendable {
   /// Sends some of the body, and waits until there is room for it. Pieces of 16 to 64 KiB suit best; a longer one is
   /// cut.
   ///
-  /// - Throws: `StreamBroken.clientGone` when nobody reads any more.
+  /// - Throws: `StreamBroken.clientGone` when the client is gone.
   public func write(_ piece: [UInt8]) throws(StreamBroken) {
     guard piece.count > ResponseStream.longestPiece else {
       if !piece.isEmpty { try send(.piece(piece)) }
@@ -50,7 +51,7 @@ public final class ResponseStream: Sendable {
 
 /// Why an answer in pieces ends before its end.
 public enum StreamBroken: Error, Sendable {
-  /// The client closed the connection, or was too slow; there is nobody to answer.
+  /// The client closed the connection, or was too slow.
   case clientGone
   /// The rest cannot be made; the connection is broken, so that the client notices.
   case failed

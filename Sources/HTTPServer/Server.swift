@@ -4,10 +4,11 @@ import Locks
 import Sockets
 import TLS
 
-/// A server of HTTP/1.1 and HTTP/2 on raw sockets, in plain text or over TLS: one event loop per core, each with its own
-/// listener at the same port, so that the kernel spreads the connections (SO_REUSEPORT); a connection stays on its loop.
+/// A server of HTTP/1.1 and HTTP/2 on raw sockets, in plain text or over TLS: one event loop per core, each with its
+/// own listener at the same port, so that the kernel spreads the connections (SO_REUSEPORT); a connection stays on
+/// its loop.
 ///
-/// A started server lives until it is stopped, whoever keeps a reference.
+/// A started server lives until it is stopped, also without a reference.
 public final class Server: Sendable {
   private struct Progress: Sendable {
     /// Loops that serve.
@@ -37,8 +38,8 @@ public final class Server: Sendable {
   ///   - limits: what one client, and all together, may use.
   ///   - loops: threads with an event loop each; a loop for each core is best.
   ///   - workers: threads that run `Reply.blocking`, and as many more that run `Reply.streaming`.
-  ///   - observe: is told what happens. It runs on the loops' threads and does not wait.
-  ///   - logsRequests: whether it is told of each request, with `ServerObservation.answered`.
+  ///   - observe: receives observations. It runs on the loops' threads and does not wait.
+  ///   - logsRequests: whether each request is observed, as `ServerObservation.answered`.
   ///   - metrics: where figures are kept; nil: nowhere.
   ///   - route: names the kind of a request, for metrics and logs. There must be few names, whatever clients ask for.
   ///   - errorResponse: makes the answers to what never reaches the handler, from a status and a clause for people.
@@ -130,7 +131,7 @@ public final class Server: Sendable {
     for inbox in inboxes { inbox.post(.stop(instant)) }
   }
 
-  /// Reads the certificate's files anew, and observes what came of it. New connections use the new certificate; those
+  /// Reads the certificate's files again, and observes the result. New connections use the new certificate; those
   /// that are open go on undisturbed. Files that cannot be used change nothing.
   ///
   /// - Parameter always: also when none of the files has changed since they were last read. Without it, asking every
@@ -145,13 +146,14 @@ public final class Server: Sendable {
     }
   }
 
-  /// Runs work on a worker thread that belongs to no client, such as an answer that many wait for; nobody's leaving stops
-  /// it. Returns false when too much waits already; then it is not run.
+  /// Runs work on a worker thread that belongs to no client, such as a response that many wait for; it is not
+  /// cancelled when a client leaves. Returns false when too much waits already; then it is not run.
   public func submit(_ work: @escaping @Sendable () -> Void) -> Bool {
     settings.workers.submit(of: CurrentClient.network, work) != nil
   }
 
-  /// Waits until every loop has ended. Blocks the thread. A worker that is still busy at the deadline is not waited for.
+  /// Waits until every loop has ended. Blocks the thread. A worker that is still busy at the deadline is not waited
+  /// for.
   public func wait() {
     progress.wait { $0.running == 0 ? () : nil }
   }

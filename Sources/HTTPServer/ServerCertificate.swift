@@ -51,8 +51,8 @@ public final class ServerCertificate: Sendable {
 
   var current: TLSContext { state.withLock { $0.context } }
 
-  /// Reads the files anew: always, or if they have changed since they were last looked at. Returns when the new
-  /// certificate expires, nil if it is the old one. Files that cannot be used are told of once.
+  /// Reads the files again: always, or if they have changed since they were last read. Returns when the new certificate
+  /// expires, nil if it is the old one. Files that cannot be used are reported once.
   func reload(always: Bool) throws(TLSError) -> Int64? {
     let stamps = ServerCertificate.stamps(files)
     let isNew = state.withLock { state in

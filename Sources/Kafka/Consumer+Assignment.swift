@@ -24,7 +24,7 @@ extension Consumer {
     if paused { try pause(positions.map(\.0)) }
   }
 
-  /// Begins anew with all assigned partitions, paused: the only way to go on with one that librdkafka has given up
+  /// Restarts all assigned partitions, paused: the only way to go on with one that librdkafka has given up
   /// because its offset was not in the log (with `auto.offset.reset=error`).
   public func restartPaused() throws(KafkaError) {
     let all = try assignment()
@@ -112,7 +112,7 @@ extension Consumer {
     if let failure = list.failure(of: "seek") { throw failure }
   }
 
-  /// Tells the group how far this consumer is; see `ConsumerHandle.commit`.
+  /// Commits this consumer's positions to the group; see `ConsumerHandle.commit`.
   public func commit(_ positions: [(TopicPartition, nextOffset: Int64)]) throws(KafkaError) {
     try handle.commit(positions)
   }

@@ -58,7 +58,7 @@ public final class Consumer {
   }
 
   deinit {
-    // Without leaving the group: nobody is left who could answer the rebalance.
+    // Without leaving the group: nothing is left that could answer the rebalance.
     if !isClosed { end(by: Deadline(milliseconds: 0)) }
     batch.deallocate()
   }
@@ -114,8 +114,8 @@ public final class Consumer {
 
   /// Leaves the group and ends the consumer, within `timeout` whatever the broker does.
   ///
-  /// The handler is called for the partitions that are given up, and not for any that the group gives meanwhile. Time that
-  /// is left goes to librdkafka's threads; what does not end in time is left to end with the process.
+  /// The handler is called for the partitions that are given up, and not for any that the group gives meanwhile. Time
+  /// that is left goes to librdkafka's threads; what does not end in time is left to end with the process.
   public func close(timeout milliseconds: Int32) {
     guard !isClosed else { return }
     requireOpen()
@@ -170,8 +170,9 @@ public final class Consumer {
   private func answerRebalances() {
     while !context.pendingRebalances.isEmpty {
       let next = context.pendingRebalances.removeFirst()
-      // librdkafka waits for no answer to an assignment once it leaves; when the group ends at the moment of the answer,
-      // rd_kafka_assign waits for ever (about 1 of 400 tries with 2.16.0): nothing serves the group's queue any more.
+      // librdkafka waits for no answer to an assignment once it leaves; when the group ends at the moment of the
+      // answer, rd_kafka_assign waits for ever (about 1 of 400 tries with 2.16.0): nothing serves the group's queue
+      // any more.
       if isLeaving, case .assigned = next { continue }
       hasAnsweredRebalance = false
       rebalance(self, next)

@@ -1,7 +1,7 @@
 import CLibrdkafka
 
 extension ConsumerHandle {
-  /// Asks a broker for its metadata, which tells whether one answers.
+  /// Asks a broker for its metadata, which shows whether one answers.
   ///
   /// - Throws: a broker that cannot be reached, or is silent for longer than `timeout` milliseconds.
   public func reachBroker(timeout milliseconds: Int32) throws(KafkaError) {
@@ -16,8 +16,9 @@ extension ConsumerHandle {
 
   /// Asks the leaders of these partitions for the offset that the next message will have, one request for each leader.
   ///
-  /// - Returns: the ends; a partition is missing whose leader refuses to tell.
-  /// - Throws: a leader that is not known, or is silent for longer than `timeout` milliseconds; then no end is returned.
+  /// - Returns: the ends; a partition is missing if its leader refuses to answer.
+  /// - Throws: a leader that is not known, or is silent for longer than `timeout` milliseconds; then no end is
+  ///   returned.
   public func ends(
     of partitions: [TopicPartition],
     timeout milliseconds: Int32

@@ -2,8 +2,8 @@ import CLibrdkafka
 import Locks
 import Synchronization
 
-/// What other threads than the polling one may do with a consumer, also after it has been closed (then nothing): commit,
-/// wake, ask a broker.
+/// What other threads than the polling one may do with a consumer, also after it has been closed (then nothing):
+/// commit, wake, ask a broker.
 public final class ConsumerHandle: Sendable {
   /// Sendable, because librdkafka's functions may be called from any thread; what they must not be is called during
   /// or after its destruction, which is what the lock around this is for.
@@ -13,17 +13,17 @@ public final class ConsumerHandle: Sendable {
   }
 
   private let pointers: Lock<Pointers?>
-  /// Questions that brokers are asked at this moment: the client is not destroyed meanwhile. Not under `pointers`, which
-  /// nothing holds for long.
+  /// Questions that brokers are asked at this moment: the client is not destroyed meanwhile. Not under `pointers`,
+  /// which nothing holds for long.
   private let questions = Monitor(0)
-  /// librdkafka forgets a wake-up that comes while nobody waits; this does not.
+  /// librdkafka forgets a wake-up that comes while no thread waits; this does not.
   private let isWoken = Atomic(false)
 
   init(client: OpaquePointer, queue: OpaquePointer) {
     pointers = Lock(Pointers(client: client, queue: queue))
   }
 
-  /// Tells the group, for tools that show lag, how far this consumer is: each offset is the next one to be read.
+  /// Commits this consumer's positions to the group, for tools that show lag: each offset is the next one to be read.
   ///
   /// Returns at once; a failure, also of the broker, comes as `KafkaObservation.commitFailed`. Offsets of partitions
   /// that the member does not own are refused by the broker.

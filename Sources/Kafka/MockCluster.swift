@@ -44,7 +44,7 @@ public final class MockCluster {
 
   /// Starts `brokers` brokers, numbered from 1.
   public init(brokers: Int) throws(KafkaError) {
-    // Only lends its threads and its log; it connects to nobody.
+    // Only lends its threads and its log; it connects to no broker.
     let context = ClientContext(observe: { _ in })
     let configuration = Configuration(brokers: "127.0.0.1:1")
     client = try NativeClient.make(RD_KAFKA_PRODUCER, configuration, context: context) { conf in
@@ -104,7 +104,7 @@ public final class MockCluster {
     try check(rd_kafka_mock_broker_set_rtt(cluster, broker ?? -1, milliseconds), "set the round trip")
   }
 
-  /// Answers the next requests of a kind with these errors, one each, whoever asks.
+  /// Answers the next requests of a kind with these errors, one each, from any client.
   public func fail(_ request: Request, with errors: [BrokerError]) {
     let codes = errors.map { rd_kafka_resp_err_t(rawValue: $0.rawValue) }
     rd_kafka_mock_push_request_errors_array(cluster, request.rawValue, codes.count, codes)

@@ -30,7 +30,7 @@ public final class Producer {
 
   deinit { close(timeout: 0) }
 
-  /// Messages that a broker has acknowledged, as far as `poll`, `produce` and `flush` have heard of it.
+  /// Messages that a broker has acknowledged, as of the last `poll`, `produce` or `flush`.
   public var delivered: Int { context.delivered }
   /// Messages that were given up.
   public var deliveryFailures: Int { context.failed }
@@ -39,7 +39,7 @@ public final class Producer {
   /// Messages that are neither delivered nor given up.
   public var outstanding: Int { isClosed ? 0 : Int(rd_kafka_outq_len(client)) }
 
-  /// Queues one message; bytes are copied. Whether it arrived is told by `delivered` and `deliveryFailures`.
+  /// Queues one message; bytes are copied. `delivered` and `deliveryFailures` say whether it arrived.
   ///
   /// - Parameters:
   ///   - partition: `nil` lets the key's hash decide (or chance, without a key).
@@ -70,7 +70,7 @@ public final class Producer {
     )
   }
 
-  /// Hears of deliveries, waiting up to `timeout` for the first; for a caller that produces seldom.
+  /// Receives acknowledgements, waiting up to `timeout` for the first; for a caller that produces seldom.
   public func poll(timeout milliseconds: Int32 = 0) {
     precondition(!isClosed, "the producer has been closed")
     producedSincePoll = 0

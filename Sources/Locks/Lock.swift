@@ -6,7 +6,7 @@ public import Glibc
 /// all that is behind one looks like a race. Uncontended, both cost a few nanoseconds.
 ///
 /// `@unchecked Sendable`: `value` is only touched while `mutex` is held, and a mutex is made for use by many threads.
-/// Values enter and leave as `sending`, as with `Mutex`, so nobody keeps a way around the lock.
+/// Values enter and leave as `sending`, as with `Mutex`, so that no reference bypasses the lock.
 public struct Lock<Value>: ~Copyable, @unchecked Sendable {
   /// At addresses of their own, which never move.
   @usableFromInline let mutex: UnsafeMutablePointer<pthread_mutex_t>

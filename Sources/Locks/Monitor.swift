@@ -3,18 +3,18 @@ public import Glibc
 /// A value behind a lock, whose changes threads can wait for.
 ///
 /// `@unchecked Sendable`: lock and condition are made for use by many threads. Of what is not Sendable inside the value
-/// (connections in a pool), its owner sees to it that whoever takes it out is alone with it.
+/// (connections in a pool), the owner ensures that one thread uses it at a time.
 public final class Monitor<Value>: @unchecked Sendable {
   @usableFromInline let lock: Lock<Value>
   @usableFromInline let condition: UnsafeMutablePointer<pthread_cond_t>
 
-  /// Nobody waits yet.
+  /// A monitor of this value.
   public init(_ value: consuming sending Value) {
     lock = Lock(value)
     condition = .allocate(capacity: 1)
     var attributes = pthread_condattr_t()
     pthread_condattr_init(&attributes)
-    // Deadlines must not move when somebody sets the wall clock.
+    // Deadlines must not move when the wall clock is set.
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
     pthread_cond_init(condition, &attributes)
     pthread_condattr_destroy(&attributes)
@@ -25,7 +25,7 @@ public final class Monitor<Value>: @unchecked Sendable {
     condition.deallocate()
   }
 
-  /// Looks at the value, or changes what nobody waits for.
+  /// Reads the value, or changes it without waking waiters.
   @inlinable
   public func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
     // A copy: what is changed is not this object.

@@ -48,7 +48,7 @@ public struct Exposition: Sendable {
       self.init([], value)
     }
 
-    /// A value, told from its siblings by its labels.
+    /// A value; its labels distinguish it from its siblings.
     public init(_ labels: Labels, _ value: Double) {
       self.labels = labels
       self.value = value
@@ -104,7 +104,7 @@ public struct Histogram: Sendable {
     counts = [Int](repeating: 0, count: bounds.count)
   }
 
-  /// Adds the counts of another one with the same bounds.
+  /// Adds the counts of a histogram with the same bounds.
   public mutating func merge(_ other: Histogram) {
     precondition(bounds == other.bounds, "the bounds are the same")
     for bucket in counts.indices { counts[bucket] += other.counts[bucket] }

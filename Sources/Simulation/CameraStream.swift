@@ -109,7 +109,7 @@ public struct CameraStream: ~Copyable {
       }
     return SimulatedEvent(
       detectionOid: oids.next(),
-      // Cameras tell the time in milliseconds.
+      // Cameras send the time in milliseconds.
       detectedAt: Timestamp(microseconds: detectedAt - (detectedAt % 1_000 + 1_000) % 1_000),
       location: Int32(location),
       item: Int32(item),

@@ -17,7 +17,7 @@ extension [UInt8] {
   }
 
   /// Appends `text` as a JSON string with its quotes (RFC 8259 §7): escaped where that is a must, or, with
-  /// `asciiOnly`, everything outside ASCII as `\uXXXX`, as Python's `json.dumps` does unless told otherwise.
+  /// `asciiOnly`, everything outside ASCII as `\uXXXX`, as Python's `json.dumps` does by default.
   mutating func append(jsonString text: String, asciiOnly: Bool) {
     append(UInt8(ascii: "\""))
     for scalar in text.unicodeScalars {

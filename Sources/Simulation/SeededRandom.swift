@@ -18,7 +18,7 @@ struct SeededRandom: RandomNumberGenerator, Sendable {
   }
 
   /// A whole number in `0..<bound`; `bound` is at least 1. The bias of the single multiplication is below
-  /// `bound / 2^64`, far from what anyone could see in a simulation.
+  /// `bound / 2^64`, far from visible in a simulation.
   mutating func below(_ bound: Int) -> Int {
     Int(UInt64(bound).multipliedFullWidth(by: next()).high)
   }

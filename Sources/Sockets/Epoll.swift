@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// What one waits for on a descriptor. Errors and hang-ups are always told.
+/// The events to wait for on a descriptor. Errors and hang-ups are always reported.
 public struct Interest: OptionSet, Sendable, Hashable {
   /// The bits.
   public let rawValue: UInt8
@@ -33,13 +33,13 @@ public struct Readiness: OptionSet, Sendable, Hashable {
   public static let peerFinished = Readiness(rawValue: 8)
 }
 
-/// Who an event is for. The kernel reuses descriptor numbers at once; the id, never used twice in 4 billion, tells an
-/// event of the old owner from one of the new.
+/// The source of an event. The kernel reuses descriptor numbers at once; the id, never used twice in 4 billion,
+/// distinguishes an event of the old owner from one of the new.
 public struct Registration: Hashable, Sendable {
   let id: UInt32
   let descriptor: Int32
 
-  /// Nobody's.
+  /// No source.
   public static let none = Registration(id: 0, descriptor: 0)
 
   var packed: UInt64 { UInt64(id) << 32 | UInt64(UInt32(bitPattern: descriptor)) }
@@ -88,7 +88,7 @@ struct Epoll: ~Copyable {
   /// Waits for events; their number, at most `eventsPerTurn`. -1 waits without an end.
   func wait(milliseconds: Int32) throws(SystemError) -> Int {
     let number = descriptor.rawValue
-    // Not repeated after EINTR: the time to wait has changed by then, and the caller computes it anew.
+    // Not repeated after EINTR: the time to wait has changed by then, and the caller computes it again.
     let count = epoll_wait(number, events.baseAddress, Int32(events.count), milliseconds)
     if count >= 0 { return Int(count) }
     guard errno == EINTR else { throw SystemError(call: "epoll_wait", code: errno) }

@@ -9,7 +9,7 @@ public protocol EventSource: AnyObject {
   func expired()
 }
 
-/// One thread's loop over epoll: tells sources what is ready and which deadlines have passed.
+/// One thread's loop over epoll: calls sources that are ready or whose deadline has passed.
 ///
 /// It belongs to the thread that runs it. Other threads reach it through an `Inbox` only.
 public final class EventLoop {
@@ -75,7 +75,7 @@ public final class EventLoop {
     }
   }
 
-  /// Forgets a source. Events that the kernel has already told of are dropped.
+  /// Removes a source. Events that the kernel has already reported are dropped.
   public func deregister(_ registration: Registration) {
     guard slot(of: registration) != nil else { return }
     slots[Int(registration.descriptor)] = nil
@@ -93,15 +93,15 @@ public final class EventLoop {
 
   /// Runs on this thread until `stop`. Throws only if epoll itself fails.
   public func run() throws(SystemError) {
-    var stint = Stint(at: Instant.now())
+    var slice = TimeSlice(at: Instant.now())
     while !isStopped {
       let begin = Instant.now()
-      if stint.isOver(at: begin) { sched_yield() }
+      if slice.isOver(at: begin) { sched_yield() }
       now = begin
       let timeout = timers.next == .never ? -1 : now.milliseconds(until: timers.next, limit: 60_000)
       let count = try epoll.wait(milliseconds: timeout)
       now = Instant.now()
-      stint.waited(from: begin, until: now)
+      slice.waited(from: begin, until: now)
       onTurn()
       for index in 0..<count {
         let (registration, readiness) = epoll[index]

@@ -3,7 +3,7 @@ import Glibc
 
 /// A TCP socket that takes connections.
 public struct ListeningSocket: ~Copyable, Sendable {
-  /// A connection and who is at its other end.
+  /// A connection and the address of its client.
   public struct Accepted: ~Copyable, Sendable {
     /// The connection.
     public let socket: Socket
@@ -40,7 +40,7 @@ public struct ListeningSocket: ~Copyable, Sendable {
     self.socket = socket
   }
 
-  /// Throws EADDRINUSE when anyone listens at `address`. Sockets that share a port would not notice another process
+  /// Throws EADDRINUSE when a socket listens at `address`. Sockets that share a port would not notice another process
   /// of the same user there, and each would get a part of the connections.
   public static func requireFree(_ address: SocketAddress) throws(SystemError) {
     _ = try bound(to: address, sharesPort: false)

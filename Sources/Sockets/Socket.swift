@@ -73,11 +73,11 @@ public struct Socket: ~Copyable, Sendable {
 
   /// Says that nothing more will be sent; reading goes on.
   public func shutDownSending() {
-    // It fails only for a connection that the other side has already reset, which the next read tells.
+    // It fails only for a connection that the other side has already reset, which the next read reports.
     _ = shutdown(descriptor.rawValue, Int32(SHUT_WR))
   }
 
-  /// Has `close` drop what is not sent, and tell the other side of a broken connection.
+  /// Makes `close` drop what is not sent, and reset the connection.
   public func resetOnClose() {
     var option = linger(l_onoff: 1, l_linger: 0)
     let size = socklen_t(MemoryLayout.size(ofValue: option))

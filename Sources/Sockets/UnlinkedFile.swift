@@ -1,8 +1,8 @@
 import CLinux
 import Glibc
 
-/// A file without a name: nothing of it is left when its owner goes, however the process ends. Threads may use it at the
-/// same time.
+/// A file without a name: nothing of it is left when its owner goes, however the process ends. Threads may use it at
+/// the same time.
 public final class UnlinkedFile: Sendable {
   private let descriptor: FileDescriptor
 

@@ -2,8 +2,8 @@ import COpenSSL
 import Glibc
 
 /// A server's certificate, key and rules, which all its sessions share: TLS 1.2 and 1.3 with the ciphers and groups of
-/// Mozilla's "intermediate" configuration that have forward secrecy by elliptic curves; session tickets; no renegotiation,
-/// no compression.
+/// Mozilla's "intermediate" configuration that have forward secrecy by elliptic curves; session tickets; no
+/// renegotiation, no compression.
 ///
 /// It never changes: a new certificate is a new context, and the sessions that the old one has begun go on.
 ///
@@ -102,8 +102,8 @@ public final class TLSContext: @unchecked Sendable {
   }
 }
 
-/// ALPN (RFC 7301): ours is the choice, HTTP/2 before HTTP/1.1. A client that names neither is refused, as it would take
-/// our answers for those of its own protocol; one without the extension speaks HTTP/1.1.
+/// ALPN (RFC 7301): ours is the choice, HTTP/2 before HTTP/1.1. A client that names neither is refused, as it would
+/// take our answers for those of its own protocol; one without the extension speaks HTTP/1.1.
 private func selectApplicationProtocol(
   _ session: OpaquePointer?,
   _ chosen: UnsafeMutablePointer<UnsafePointer<UInt8>?>?,

@@ -62,8 +62,8 @@ public final class TLSSession {
   /// `TLSv1.3` or `TLSv1.2`; meaningful once established.
   public var version: String { String(cString: SSL_get_version(session)) }
 
-  /// Takes all of the ciphertext. What is to be sent in return (the handshake, alerts) is appended to `output`, also when
-  /// an error is thrown: then it is the alert that tells the other side.
+  /// Takes all of the ciphertext. What is to be sent in return (the handshake, alerts) is appended to `output`, also
+  /// when an error is thrown: then it is the alert for the other side.
   ///
   /// - Parameter plaintext: at least `headroom` larger than the ciphertext.
   /// - Throws: `TLSError.plainHTTP`, `.protocolViolation`. The session is over then.
@@ -85,7 +85,7 @@ public final class TLSSession {
       }
       if result == 1 {
         total += count
-        // To be told that there is nothing more costs as much as to read.
+        // Another read, only to find that there is nothing more, costs as much as a read with data.
         if input.isEmpty, SSL_has_pending(session) == 0 { return .bytes(total) }
         continue
       }

@@ -2,13 +2,16 @@ public import CountStore
 
 /// What is worth knowing about the API beyond its answers; logs and metrics subscribe.
 public enum APIObservation: Sendable {
-  /// The database did not answer a question at this path, or not to its end. The client was told no more than what kind
-  /// of trouble it is.
+  /// The database did not answer a question at this path, or not completely. The client receives only the kind of
+  /// failure.
   case questionFailed(path: String, CountStoreError)
   /// The database did not say whether it is ready.
   case readinessFailed(CountStoreError)
-  /// The database did not tell how the system stands.
+  /// The database did not return the system's status.
   case statusFailed(CountStoreError)
   /// The database did not give the rows of a view.
   case tableFailed(CountStoreError)
 }
+
+/// Receives what happens in the API; called on worker threads.
+public typealias Observe = @Sendable (APIObservation) -> Void

@@ -36,13 +36,13 @@ public struct Backend: Sendable {
     ) throws -> Void
   /// How far a time zone is ahead of UTC at each of these times, in seconds.
   public var offsets: @Sendable (_ zone: String, _ times: [Timestamp]) throws(CountStoreError) -> [Int]
-  /// Reaches for the database and compares its migrations with this binary's. It returns at once, and calls `tell` once,
-  /// on any thread.
+  /// Connects to the database and compares its migrations with this binary's. It returns at once, and calls `tell`
+  /// once, on any thread.
   public typealias Probe =
     @Sendable (_ tell: @escaping @Sendable (Result<Readiness, CountStoreError>) -> Void) -> Void
-  /// Tells whether questions can be answered. It does not wait for those that are.
+  /// Whether questions can be answered. It does not wait for those in progress.
   public var readiness: Probe
-  /// Tells how the whole system stands, from one snapshot.
+  /// The status of the whole system, from one snapshot.
   public var status: @Sendable () throws(CountStoreError) -> SystemStatus
 
   /// Takes each closure.

@@ -7,7 +7,7 @@ struct Route: Sendable {
   var parameters: [String] = []
   /// The path whose answer is pushed at this address, at once and whenever it changes.
   var follows: String?
-  var answer: @Sendable (Asked) throws(APIError) -> Answer.Outcome
+  var answer: @Sendable (RequestContext) throws(APIError) -> EndpointResponse.Outcome
 }
 
 extension Route {
@@ -15,7 +15,7 @@ extension Route {
   static func all(
     backend: Backend,
     maximumRows: Int,
-    kept: KeptResults,
+    kept: ResultSets,
     freshness: @escaping @Sendable () -> FreshnessLabel?,
     timer: @escaping ReadinessEndpoint.After,
     observe: @escaping Observe
@@ -43,16 +43,16 @@ extension Route {
     let items = ItemsEndpoint(backend: backend, maximumRows: maximumRows, kept: kept, observe: observe)
     let readiness = ReadinessEndpoint(ask: backend.readiness, after: timer, observe: observe)
     let status = StatusEndpoint(ask: backend.status, observe: observe)
-    let openAPI = Answer(body: OpenAPIDocument.embedded, isRevalidated: true)
+    let openAPI = EndpointResponse(body: OpenAPIDocument.embedded, isRevalidated: true)
     var routes = [
       "/v1/top-items/stream": Route(parameters: TopItemsParameters.followed, follows: "/v1/top-items") {
-        (asked) throws(APIError) in try topItems.answer(asked, as: .page)
+        (context) throws(APIError) in try topItems.answer(context, as: .page)
       },
       "/v1/status": Route { _ in status.answer() },
       // The database is not asked: restarting this process would not mend it.
       "/healthz": Route { _ in .ready(.status("ok")) },
       "/readyz": Route { _ in readiness.answer() },
-      // Not ready: it is long, and compressed on a worker thread for those who want it so.
+      // Not ready: it is long, and compressed on a worker thread for clients that accept it.
       "/openapi.json": Route { _ in .blocking { openAPI } },
     ]
     routes.add("/v1/top-items", suffixes: true, TopItemsParameters.names, topItems.answer)
@@ -70,15 +70,17 @@ extension [String: Route] {
     _ path: String,
     suffixes: Bool,
     _ parameters: [String],
-    _ answer: @escaping @Sendable (Asked, Format) throws(APIError) -> Answer.Outcome
+    _ answer: @escaping @Sendable (RequestContext, Format) throws(APIError) -> EndpointResponse.Outcome
   ) {
-    self[path] = Route(parameters: parameters + Paging.names) { (asked) throws(APIError) in
-      try answer(asked, try Format.negotiate(asked.accept))
+    self[path] = Route(parameters: parameters + Paging.names) { (context) throws(APIError) in
+      try answer(context, try Format.negotiate(context.accept))
     }
     guard suffixes else { return }
     for (suffix, format) in [(".json", Format.records), (".csv", .csv), (".ndjson", .ndjson)] {
       let known = parameters.filter { $0 != "escape_formulas" || format == .csv }
-      self[path + suffix] = Route(parameters: known) { (asked) throws(APIError) in try answer(asked, format) }
+      self[path + suffix] = Route(parameters: known) { (context) throws(APIError) in
+        try answer(context, format)
+      }
     }
   }
 }

@@ -1,9 +1,6 @@
 import Dispatch
 public import HTTP
 
-/// Receives what happens in the API; called on worker threads.
-public typealias Observe = @Sendable (APIObservation) -> Void
-
 /// The HTTP API: takes a request, returns its response, or the work that makes it. It has no sockets, and no state
 /// besides its routes, the answers that it shares and the results that are being read page by page.
 public struct TopItemsAPI: Sendable {
@@ -24,7 +21,7 @@ public struct TopItemsAPI: Sendable {
 
   let routes: [String: Route]
   let odata: ODataService?
-  let shared: SharedAnswers?
+  let shared: SharedResponses?
   private let settings: Settings
   private static let methods: [Method] = [.get, .head, .options]
 
@@ -33,14 +30,14 @@ public struct TopItemsAPI: Sendable {
 
   /// - Parameters:
   ///   - odata: what answers under `/odata/v4/`; nil for nothing.
-  ///   - shared: answers in memory, and live push; without it every question is asked anew, and nothing is pushed.
+  ///   - shared: shared responses and live push; without it every question is asked again, and nothing is pushed.
   ///   - timer: for what must be answered in time; nil for Dispatch's.
   ///   - observe: receives what happens; it must not block for long.
   public init(
     backend: Backend,
     settings: Settings = Settings(),
     odata: ODataService? = nil,
-    shared: SharedAnswers? = nil,
+    shared: SharedResponses? = nil,
     timer: Timer? = nil,
     observe: @escaping Observe = { _ in }
   ) {
@@ -50,7 +47,7 @@ public struct TopItemsAPI: Sendable {
     routes = Route.all(
       backend: backend,
       maximumRows: settings.maximumRows,
-      kept: KeptResults(capacity: settings.keptBytes),
+      kept: ResultSets(capacity: settings.keptBytes),
       freshness: { shared?.freshness.label },
       timer: timer ?? Self.later,
       observe: observe
@@ -86,18 +83,18 @@ public struct TopItemsAPI: Sendable {
       case .get, .head: break
       default: throw .wrongMethod(allowed: Self.methods)
       }
-      let asked = Asked(
+      let context = RequestContext(
         parameters: try Parameters(try Self.queryItems(request.target), known: route.parameters),
         accept: request.fields["Accept"],
         origin: settings.address.origin(for: request),
         path: path
       )
-      switch try route.answer(asked) {
+      switch try route.answer(context) {
       case .ready(let answer): return .ready(frame.response(answer))
       case .blocking(let work): return Self.blocking(work, frame)
       case .later(let subscribe): return Self.later(subscribe, frame)
       case .shared(let format, let work):
-        return sharedReply(to: request, route, asked, format, frame, work) ?? Self.blocking(work, frame)
+        return sharedReply(to: request, route, context, format, frame, work) ?? Self.blocking(work, frame)
       case .streaming(let work): return Self.streaming(work, frame)
       }
     } catch {
@@ -106,7 +103,7 @@ public struct TopItemsAPI: Sendable {
   }
 
   private static func blocking(
-    _ work: @escaping @Sendable () throws(APIError) -> Answer,
+    _ work: @escaping @Sendable () throws(APIError) -> EndpointResponse,
     _ frame: Frame
   ) -> Reply {
     .blocking {
@@ -119,7 +116,7 @@ public struct TopItemsAPI: Sendable {
   }
 
   private static func later(
-    _ subscribe: @escaping @Sendable (@escaping Answer.Deliver) -> Void,
+    _ subscribe: @escaping @Sendable (@escaping EndpointResponse.Deliver) -> Void,
     _ frame: Frame
   ) -> Reply {
     .push { channel in
@@ -133,11 +130,11 @@ public struct TopItemsAPI: Sendable {
   }
 
   private static func streaming(
-    _ work: @escaping @Sendable (inout AnswerPieces) throws -> Void,
+    _ work: @escaping @Sendable (inout ResponsePieces) throws -> Void,
     _ frame: Frame
   ) -> Reply {
     .streaming { stream throws(StreamBroken) in
-      var pieces = AnswerPieces(stream: stream, isCompressed: frame.acceptsGzip) {
+      var pieces = ResponsePieces(stream: stream, isCompressed: frame.acceptsGzip) {
         frame.pieces(contentType: $0)
       }
       let response: Response
@@ -156,25 +153,25 @@ public struct TopItemsAPI: Sendable {
     }
   }
 
-  /// The reply whose answer serves everybody who asks the same, from memory or pushed when it comes.
+  /// The reply whose response all requests of the same question share, from memory or when it is computed.
   private func sharedReply(
     to request: Request,
     _ route: Route,
-    _ asked: Asked,
+    _ context: RequestContext,
     _ format: Format,
     _ frame: Frame,
-    _ work: @escaping @Sendable () throws(APIError) -> Answer
+    _ work: @escaping @Sendable () throws(APIError) -> EndpointResponse
   ) -> Reply? {
     guard let shared else { return nil }
     let key = Question.Key(
-      path: route.follows ?? asked.path,
+      path: route.follows ?? context.path,
       format: format,
-      parameters: asked.parameters.items
+      parameters: context.parameters.items
     )
     let question = Question(key: key) { () throws(APIError) in
       let frame = Frame()
       let answer = try work()
-      return (frame.response(answer), answer.basis)
+      return (frame.response(answer), answer.dependency)
     }
     let problem = { @Sendable (error: APIError) in frame.response(error) }
     guard route.follows != nil else {

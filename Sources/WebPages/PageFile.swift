@@ -40,7 +40,7 @@ struct PageFile: Sendable {
     return Response(status: .ok, fields: fields, body: gzip)
   }
 
-  /// Whether the field names gzip without a weight, as every browser does; who says more gets the plain bytes.
+  /// Whether the field names gzip without a weight, as every browser does; a longer field gets the plain bytes.
   private static func isGzipNamed(in acceptEncoding: String?) -> Bool {
     (acceptEncoding ?? "").split(separator: ",").contains { $0.filter { $0 != " " && $0 != "\t" } == "gzip" }
   }

@@ -1,7 +1,7 @@
 /// What a page may load and do (CSP Level 3). Item names come from outside: should one ever reach a page as markup,
 /// it still runs nothing, loads nothing, and sends nothing away.
 enum SecurityPolicy: Equatable {
-  /// Only what this server sent, and nobody may put the page into a frame.
+  /// Only what this server sent, and in no frame of other pages.
   case page
   /// As well as Tableau's script, and what it does; Tableau's simulator shows a connector in a frame.
   case connector(ScriptAddress)

@@ -3,7 +3,7 @@ public import HTTP
 /// The pages for people: the live page, the connector for Tableau, the snippets for other tools. They are part of the
 /// binary, hold no data, and take what they show from the API like any other client.
 public struct WebPages: Sendable {
-  /// Where Tableau's own script for web data connectors is loaded from, unless told otherwise.
+  /// Where Tableau's own script for web data connectors is loaded from by default.
   public static let tableauScript = "https://connectors.tableau.com/libs/tableauwdc-2.3.latest.js"
 
   private let files: [String: PageFile]

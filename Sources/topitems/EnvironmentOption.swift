@@ -57,7 +57,7 @@ enum EnvironmentOption {
 }
 
 extension ArgumentHelp {
-  /// The help of the option `name`, which tells its default and its variable, too.
+  /// The help of the option `name`, with its default and its variable.
   static func option(
     _ name: String,
     _ text: String,

@@ -23,7 +23,7 @@ struct TopItemsCommand: ParsableCommand {
 
       Exit status: 0 done, 1 failed, 2 wrong usage.
       """,
-    version: "topitems \(Release.version)",
+    version: "topitems \(ProductVersion.text)",
     subcommands: [
       Migrate.self, Ingest.self, Serve.self, Simulate.self, Locations.self, DeadLetters.self, Quarantine.self,
       RetentionCommand.self, FloorCommand.self, Topics.self,
@@ -60,9 +60,4 @@ struct TopItemsCommand: ParsableCommand {
     fflush(nil)
     _exit(status)
   }
-}
-
-/// What this binary is called.
-enum Release {
-  static let version = "0.1.0"
 }

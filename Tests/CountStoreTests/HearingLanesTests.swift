@@ -25,18 +25,18 @@ struct HearingLanesTests {
 
   @Test("changes that come one by one are told at once, to everybody")
   func quiet() {
-    var lanes = HearingLanes()
+    var lanes = ChangeThrottle()
     for round in 0..<100 {
       let notice = notice([Int64(round % 2)], at: Int64(round))
       let heard = lanes.take([notice], at: start + .milliseconds(70) * round)
-      #expect(heard == HeardRevisions([notice]))
+      #expect(heard == CommittedChanges([notice]))
       #expect(lanes.due(after: start) == nil)
     }
   }
 
   @Test("a busy location is told at most twenty times a second, and one beside it at once")
   func busy() {
-    var lanes = HearingLanes()
+    var lanes = ChangeThrottle()
     var (busy, together): ([ContinuousClock.Instant], [ContinuousClock.Instant]) = ([], [])
     for millisecond in 0..<5000 {
       let now = start + .milliseconds(millisecond)
@@ -54,7 +54,7 @@ struct HearingLanesTests {
   @Test("no change is left out", arguments: 0..<20)
   func law(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
-    var lanes = HearingLanes()
+    var lanes = ChangeThrottle()
     var now = start
     var (alone, together): (Set<Int64>, Set<Int64>) = ([], [])
     var times: [ContinuousClock.Instant] = []
@@ -98,8 +98,8 @@ struct HearingLanesTests {
 
   @Test("more busy locations than have lanes are told together with all")
   func bounded() {
-    var lanes = HearingLanes()
-    let all = (0..<Int64(HearingLanes.limit) + 10).map(\.self)
+    var lanes = ChangeThrottle()
+    let all = (0..<Int64(ChangeThrottle.limit) + 10).map(\.self)
     for round in 0..<20 {
       let heard = lanes.take([notice(all)], at: start + .milliseconds(round))
       #expect(heard.alone.map { Set($0).isDisjoint(with: all.suffix(10)) } == (heard.together == []))

@@ -1,8 +1,8 @@
 import Foundation
 
-/// Inputs that are worth changing: connections of HTTP/1.1 (`*.http`), targets (`targets.txt`), frames of HTTP/2 (`*.h2`,
-/// after the preface and the SETTINGS that every connection begins with), questions to the API (`questions.txt`) and
-/// messages of the topic (`events.txt`).
+/// Inputs that are worth changing: connections of HTTP/1.1 (`*.http`), targets (`targets.txt`), frames of HTTP/2
+/// (`*.h2`, after the preface and the SETTINGS that every connection begins with), questions to the API
+/// (`questions.txt`) and messages of the topic (`events.txt`).
 struct Corpus {
   let requests: [[UInt8]]
   let targets: [[UInt8]]

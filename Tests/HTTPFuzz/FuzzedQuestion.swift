@@ -19,7 +19,7 @@ struct FuzzedQuestion: Fuzzed {
   private static let api = TopItemsAPI(
     backend: .empty,
     odata: ODataService(read: { _, body in body(BIRows(count: 0) { nil }) }),
-    shared: SharedAnswers(
+    shared: SharedResponses(
       bytes: 1 << 20,
       run: { work in
         work()

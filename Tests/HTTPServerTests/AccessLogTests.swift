@@ -8,10 +8,10 @@ import Testing
 @Suite("the access log")
 struct AccessLogTests {
   private func request(_ target: String?, agent: String? = nil, peer: String = "127.0.0.1:5000")
-    -> AnsweredRequest?
+    -> CompletedRequest?
   {
     SocketAddress(peer).map {
-      AnsweredRequest(
+      CompletedRequest(
         peer: $0,
         method: target == nil ? nil : .get,
         target: target,
@@ -166,7 +166,7 @@ struct AccessLogTests {
   }
 }
 
-extension AnsweredRequest {
+extension CompletedRequest {
   fileprivate func formatted(_ format: AccessLogFormat) -> String { format.line(self, second: 784_111_777) }
 }
 

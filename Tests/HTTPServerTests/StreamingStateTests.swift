@@ -6,7 +6,7 @@ import Testing
 struct StreamingStateTests {
   @Test("bytes that the loop has taken are not kept, although the list never runs empty")
   func taken() {
-    var state = StreamingAnswer.State()
+    var state = StreamingResponse.State()
     var sent = 0
     for round in 0..<10_000 {
       state.steps.append(.piece([UInt8](repeating: UInt8(truncatingIfNeeded: round), count: 100)))

@@ -132,9 +132,9 @@ struct IngestionHealthTests {
 
   @Test(
     "partitions of which none is claimed for a minute are not ready",
-    arguments: [WorkerTurn.Partition.Standing.unclaimed, .fenced]
+    arguments: [WorkerTurn.Partition.ClaimState.unclaimed, .fenced]
   )
-  func claimless(standing: WorkerTurn.Partition.Standing) {
+  func claimless(standing: WorkerTurn.Partition.ClaimState) {
     let health = health(until: 61) { $1.partitions[0].standing = standing }
     #expect(health.unreadiness(at: at(60)) == [])
     #expect(health.unreadiness(at: at(61)) == [.claimless(.seconds(61))])

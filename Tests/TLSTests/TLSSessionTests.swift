@@ -120,9 +120,9 @@ struct TLSSessionTests {
 
   @Test("refuses garbage, and a record that was changed on its way")
   func garbage() throws {
-    let deaf = TLSServer(context)
-    _ = deaf.receive([0x16, 0x03, 0x01, 0xFF, 0xFF] + [UInt8](repeating: 7, count: 70_000), pieces: 1000)
-    #expect(deaf.failure != nil)
+    let blocked = TLSServer(context)
+    _ = blocked.receive([0x16, 0x03, 0x01, 0xFF, 0xFF] + [UInt8](repeating: 7, count: 70_000), pieces: 1000)
+    #expect(blocked.failure != nil)
 
     let client = TLSClient()
     let server = TLSServer(context)

@@ -3,7 +3,8 @@ import Glibc
 
 /// A file system of a few megabytes, to see what a full disk does. Its owner is the user that PostgreSQL runs as.
 ///
-/// It is a tmpfs, which only root may mount. A test that needs it fails elsewhere, unless `FAULT_MOUNT=0` leaves it out.
+/// It is a tmpfs, which only root may mount. A test that needs it fails elsewhere, unless `FAULT_MOUNT=0` leaves it
+/// out.
 public final class SmallVolume {
   /// Where it is mounted.
   public let folder: String

@@ -5,7 +5,7 @@ import Foundation
 /// The machine's load decides how fast things go, not whether they go. So the limit starts again with each change of
 /// what is seen, and time counts only as far as this thread gets to look: a wait that itself is kept from running has
 /// not waited. Six times the limit, by the clock, is the end of it whatever happens.
-public struct Patience {
+public struct WriteBudget {
   /// How much one look may count of the limit.
   private static let longestLook = Duration.milliseconds(250)
   private let limit: Duration
@@ -62,7 +62,7 @@ public func waitUntil(
   seen: () throws -> String = { "" },
   _ condition: () throws -> Bool
 ) throws {
-  var patience = Patience(limit)
+  var patience = WriteBudget(limit)
   while try !condition() {
     patience.look(try seen())
     guard !patience.isOver else { throw TestSupportError("not happened: \(what); \(patience.verdict)") }
@@ -103,7 +103,7 @@ public final class Background<Value: Sendable>: @unchecked Sendable {
   /// - Parameters:
   ///   - seconds: how long nothing may change of what is `seen` (see ``Patience``).
   public func value(within seconds: Double = 30, seen: () -> String = { "" }) throws -> Value {
-    var patience = Patience(.seconds(seconds))
+    var patience = WriteBudget(.seconds(seconds))
     while group.wait(timeout: .now() + 0.05) != .success {
       patience.look(seen())
       guard !patience.isOver else {

@@ -20,7 +20,7 @@ struct AcceptTests {
   )
   func allowed(field: String?) throws {
     let fields: Fields = field.map { ["Accept": $0] } ?? [:]
-    #expect(try Asking().response("/v1/top-items", fields: fields).status == .ok)
+    #expect(try TestAPI().response("/v1/top-items", fields: fields).status == .ok)
   }
 
   @Test(
@@ -30,7 +30,7 @@ struct AcceptTests {
     ]
   )
   func refused(field: String) throws {
-    let asking = Asking()
+    let asking = TestAPI()
     for path in ["/v1/top-items", "/v1/top-items/series", "/v1/locations", "/v1/items"] {
       let response = try asking.response(path, fields: ["Accept": field])
       #expect(response.status == .notAcceptable)
@@ -38,7 +38,7 @@ struct AcceptTests {
         try JSON(parsing: response.body)["detail"]?.string?.contains("application/json, text/csv") == true
       )
     }
-    #expect(asking.asked.all.isEmpty)
+    #expect(asking.questions.all.isEmpty)
     for path in [
       "/v1/top-items.json", "/v1/top-items.csv", "/v1/locations.ndjson", "/healthz", "/openapi.json",
     ] {
@@ -60,7 +60,7 @@ struct AcceptTests {
     ]
   )
   func preferred(field: String, contentType: String) throws {
-    let response = try Asking().response("/v1/top-items", fields: ["Accept": field])
+    let response = try TestAPI().response("/v1/top-items", fields: ["Accept": field])
     #expect(response.fields["Content-Type"] == contentType)
     #expect(response.fields["Vary"]?.contains("Accept,") == true)
   }

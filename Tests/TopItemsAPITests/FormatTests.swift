@@ -7,12 +7,12 @@ import Testing
 
 @Suite("Formats of rows")
 struct FormatTests {
-  private func text(_ target: String, _ asking: Asking = Asking(), fields: Fields = [:]) throws -> String {
+  private func text(_ target: String, _ asking: TestAPI = TestAPI(), fields: Fields = [:]) throws -> String {
     String(decoding: try asking.response(target, fields: fields).body, as: UTF8.self)
   }
 
-  private func named(_ name: String) -> Asking {
-    Asking(
+  private func named(_ name: String) -> TestAPI {
+    TestAPI(
       .success(
         .with([TopItems.Row(locationOid: 1, locationName: name, rank: 1, itemName: name, count: 1 << 53 + 1)])
       )
@@ -32,7 +32,7 @@ struct FormatTests {
     )
     #expect(try text("/v1/locations.csv").hasSuffix("9007199254740993,\r\n"))
     #expect(
-      try text("/v1/top-items.csv", Asking(.success(.nothing)))
+      try text("/v1/top-items.csv", TestAPI(.success(.nothing)))
         == "geographical_location_oid,geographical_location,window_start,window_end,item_rank,item_name,item_count\r\n"
     )
   }
@@ -41,7 +41,7 @@ struct FormatTests {
   func ndjson() throws {
     let lines = try text("/v1/top-items.ndjson").split(separator: "\n", omittingEmptySubsequences: false)
     #expect(lines.count == 4 && lines.last == "")
-    let rows = try Asking().json("/v1/top-items")["data"]?.array
+    let rows = try TestAPI().json("/v1/top-items")["data"]?.array
     #expect(try lines.dropLast().map { try JSON(parsing: Array($0.utf8)) } == rows)
     for (path, accept) in [("/v1/top-items", "text/csv"), ("/v1/locations", "application/x-ndjson")] {
       let suffix = accept == "text/csv" ? ".csv" : ".ndjson"
@@ -83,7 +83,7 @@ struct FormatTests {
 
   @Test("shares, comparison, what dropped out and the rest are told in every format")
   func additions() throws {
-    let asking = Asking(.success(.compared))
+    let asking = TestAPI(.success(.compared))
     let query = "?share=true&compare=previous&others=true"
     let page = try asking.json("/v1/top-items" + query)
     #expect(page["meta"]?["tie_at_cutoff"] == .bool(true))
@@ -99,8 +99,8 @@ struct FormatTests {
     #expect(csv[0].hasSuffix("item_count,share,previous_rank,previous_count,delta,change"))
     #expect(csv[1].hasSuffix(",forklift,60,0.6,2,50,10,up"))
     #expect(csv[4].hasSuffix(",,,10,0.1,,,,"))
-    let asked = try #require(asking.asked.all.last)
-    #expect(asked.hasShare && asked.hasOthers && asked.comparesPrevious && asked.maximumRows == .max)
+    let context = try #require(asking.questions.all.last)
+    #expect(context.hasShare && context.hasOthers && context.comparesPrevious && context.maximumRows == .max)
   }
 
   @Test(
@@ -119,18 +119,18 @@ struct FormatTests {
       count: count,
       total: total
     )
-    let line = try text("/v1/top-items.csv?share=true", Asking(.success(.with([row]))))
+    let line = try text("/v1/top-items.csv?share=true", TestAPI(.success(.with([row]))))
     #expect(line.hasSuffix(",\(count),\(expected)\r\n"))
   }
 
   @Test("times are shown in the zone that is asked for, and mean the same")
   func timeZone() throws {
-    let row = try Asking().json("/v1/top-items?tz=Europe/Berlin")
+    let row = try TestAPI().json("/v1/top-items?tz=Europe/Berlin")
     #expect(row["meta"]?["from"]?.string == "2026-11-01T01:00:00+01:00")
     #expect(row["data"]?[0]?["window_end"]?.string == "2026-11-02T01:00:00+01:00")
-    let west = try text("/v1/top-items.csv?tz=America/St_Johns", Asking(offsets: .success(-12_600)))
+    let west = try text("/v1/top-items.csv?tz=America/St_Johns", TestAPI(offsets: .success(-12_600)))
     #expect(west.contains(",2026-10-31T20:30:00-03:30,"))
-    let unknown = Asking(offsets: .failure(.unknownTimeZone))
+    let unknown = TestAPI(offsets: .failure(.unknownTimeZone))
     for path in ["/v1/top-items", "/v1/top-items.ndjson", "/v1/top-items/series"] {
       let problem = try unknown.json(path + "?tz=Europe/Atlantis")
       #expect(problem["param"]?.string == "tz" && problem["status"]?.integer == 400)
@@ -140,12 +140,14 @@ struct FormatTests {
 
   @Test("a series has a row for each item and bucket, and tells the bucket that was used")
   func series() throws {
-    let asking = Asking()
+    let asking = TestAPI()
     let page = try asking.json("/v1/top-items/series?bucket=1h&n=1")
     #expect(page["meta"]?["bucket"]?.string == "1m")
     #expect(page["data"]?.array?.map { $0["item_count"] } == [.integer(5), .integer(0)])
     #expect(page["data"]?[1]?["window_start"]?.string == "2026-11-01T00:01:00Z")
-    #expect(asking.asked.allSeries.last?.bucket == .hour && asking.asked.allSeries.last?.topItems.n == 1)
+    #expect(
+      asking.questions.allSeries.last?.bucket == .hour && asking.questions.allSeries.last?.topItems.n == 1
+    )
     #expect(try asking.json("/v1/top-items/series?bucket=2m")["param"]?.string == "bucket")
   }
 
@@ -157,12 +159,12 @@ struct FormatTests {
     }
     for (path, count) in [(".json", 5000), (".csv", 5001), (".ndjson", 5000)] {
       let target = try Target("/v1/top-items\(path)")
-      guard case .streaming(let work) = Asking(.success(.with(rows))).api.handle(Request(target: target))
+      guard case .streaming(let work) = TestAPI(.success(.with(rows))).api.handle(Request(target: target))
       else {
         Issue.record("not in pieces")
         return
       }
-      let received = Asking.Received()
+      let received = TestAPI.Received()
       try work(received.stream)
       let response = try received.response()
       #expect(received.pieces.count > 10 && received.pieces.dropFirst().allSatisfy { $0.count < 70_000 })
@@ -180,13 +182,13 @@ struct FormatTests {
   func failsMidway() throws {
     let broken = CountStoreError.tooManyRows(limit: 1)
     for rows in [0, 10, 5000] {
-      let asking = Asking(failingAfter: rows, with: broken)
+      let asking = TestAPI(failingAfter: rows, with: broken)
       guard case .streaming(let work) = asking.api.handle(Request(target: try Target("/v1/top-items.csv")))
       else {
         Issue.record("not in pieces")
         return
       }
-      let received = Asking.Received()
+      let received = TestAPI.Received()
       if rows == 5000 {
         #expect(throws: StreamBroken.self) { try work(received.stream) }
         #expect(!received.pieces.isEmpty)

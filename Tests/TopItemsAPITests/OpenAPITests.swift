@@ -13,7 +13,7 @@ struct OpenAPITests {
   var schema: Schema { Schema(document: document) }
 
   init() throws {
-    document = try JSON(parsing: try Asking().response("/openapi.json").body)
+    document = try JSON(parsing: try TestAPI().response("/openapi.json").body)
   }
 
   /// A request that must be answered by this status, as the document says.
@@ -22,13 +22,13 @@ struct OpenAPITests {
     var target: String
     var method = Method.get
     var fields: Fields = [:]
-    var asking = Asking()
+    var asking = TestAPI()
     var testDescription: String { "\(status) \(method.rawValue) \(target)" }
 
     /// For each path of the document, one for each of its statuses.
     static func all(for path: String) -> [Example] {
-      func failing(_ error: PostgresError) -> Asking {
-        Asking(
+      func failing(_ error: PostgresError) -> TestAPI {
+        TestAPI(
           .failure(.postgres(error)),
           series: .failure(.postgres(error)),
           locations: .failure(.postgres(error)),
@@ -46,7 +46,7 @@ struct OpenAPITests {
         Example(
           status: 404,
           target: "\(path)?location=43",
-          asking: Asking(.failure(.unknownLocations([43])), series: .failure(.unknownLocations([43])))
+          asking: TestAPI(.failure(.unknownLocations([43])), series: .failure(.unknownLocations([43])))
         ),
         Example(status: 405, target: path, method: .delete),
         Example(status: 200, target: path, fields: ["Accept": "text/csv"]),
@@ -73,7 +73,7 @@ struct OpenAPITests {
 
   @Test("the paths of the document are the routes, and their query parameters are those that the routes take")
   func routes() throws {
-    let routes = Asking().api.routes
+    let routes = TestAPI().api.routes
     let paths = try #require(document["paths"]?.object)
     #expect(Set(paths.keys) == Set(routes.keys))
     for (path, route) in routes {
@@ -86,7 +86,7 @@ struct OpenAPITests {
 
   @Test("each documented status of each path is answered as documented, and no other status comes")
   func statuses() throws {
-    for path in Asking().api.routes.keys {
+    for path in TestAPI().api.routes.keys {
       let documented = try #require(operation(path)?["responses"]?.object)
       var answered: Set<String> = []
       for example in Example.all(for: path) {
@@ -152,7 +152,9 @@ struct OpenAPITests {
     let all = TopItems.with([
       TopItems.Row(locationOid: nil, locationName: nil, rank: 1, itemName: "x", count: 1)
     ])
-    for asking in [Asking(), Asking(.success(.nothing)), Asking(.success(all)), Asking(.success(.compared))] {
+    for asking in [
+      TestAPI(), TestAPI(.success(.nothing)), TestAPI(.success(all)), TestAPI(.success(.compared)),
+    ] {
       for path in ["/v1/top-items", "/v1/top-items.json"] {
         let content = operation(path)?["responses"]?["200"]?["content"]?["application/json"]
         for query in [
@@ -190,17 +192,17 @@ struct OpenAPITests {
       var text = value.string ?? "\(value.integer ?? 0)"
       if case .bool(let flag) = value { text = "\(flag)" }
       let path = name == "bucket" ? "/v1/top-items/series" : "/v1/top-items"
-      let (given, absent) = (Asking(), Asking())
+      let (given, absent) = (TestAPI(), TestAPI())
       let explicit = try given.query("\(path)?\(name)=\(text)")
       #expect(try absent.query(path) == explicit, "\(name)")
-      #expect(given.asked.allSeries == absent.asked.allSeries, "\(name)")
+      #expect(given.questions.allSeries == absent.questions.allSeries, "\(name)")
       #expect(
         try given.response("\(path).csv?\(name)=\(text)").body == absent.response("\(path).csv").body,
         "\(name)"
       )
     }
     #expect(
-      try Asking().response("/v1/top-items?int64=string").body == Asking().response("/v1/top-items").body
+      try TestAPI().response("/v1/top-items?int64=string").body == TestAPI().response("/v1/top-items").body
     )
   }
 
@@ -254,7 +256,7 @@ struct OpenAPITests {
   func embedded() throws {
     let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../openapi.yaml")
     let yaml = String(decoding: try Data(contentsOf: file.standardizedFileURL), as: UTF8.self)
-    #expect(try Asking().response("/openapi.json").body == OpenAPIDocument.json(yaml: yaml))
+    #expect(try TestAPI().response("/openapi.json").body == OpenAPIDocument.json(yaml: yaml))
   }
 
   @Test("YAML becomes JSON by the rules of YAML 1.2: times, yes and quoted numbers stay strings")

@@ -43,7 +43,7 @@ struct ParameterTests {
     ]
   )
   func bad(path: String, example: (query: String, parameter: String)) throws {
-    let asking = Asking()
+    let asking = TestAPI()
     let response = try asking.response("\(path)?\(example.query)")
     #expect(response.status == .badRequest)
     #expect(response.fields["Content-Type"] == "application/problem+json")
@@ -51,12 +51,12 @@ struct ParameterTests {
     #expect(problem["param"]?.string == example.parameter)
     #expect(problem["status"]?.integer == 400)
     #expect(problem["instance"]?.string == path)
-    #expect(asking.asked.all.isEmpty)
+    #expect(asking.questions.all.isEmpty)
   }
 
   @Test("a name that cannot be read, and thousands of parameters, are 400s that say so")
   func unreadable() throws {
-    let asking = Asking()
+    let asking = TestAPI()
     let many = (0..<5000).map { "location=\($0)" }.joined(separator: "&")
     for query in ["%zz=1", "%ff", many] {
       let response = try asking.response("/v1/top-items?\(query)")
@@ -64,19 +64,19 @@ struct ParameterTests {
       #expect(try JSON(parsing: response.body)["type"]?.string == "urn:topitems:problem:malformed-query")
       #expect(response.body.count < 1000)
     }
-    #expect(asking.asked.all.isEmpty)
+    #expect(asking.questions.all.isEmpty)
   }
 
   @Test("an offset's plus sign sent unencoded is explained")
   func plusSign() throws {
-    let problem = try Asking().json("/v1/top-items?from=2026-11-01T00:00:00+01:00")
+    let problem = try TestAPI().json("/v1/top-items?from=2026-11-01T00:00:00+01:00")
     #expect(problem["detail"]?.string?.contains("%2B") == true)
   }
 
   @Test("without parameters, the hour up to the newest window is asked for every location, 10 items each")
   func defaults() throws {
     for path in Self.paths + ["/v1/top-items?", "/v1/top-items?&&", "/v1/top%2Ditems"] {
-      let query = try Asking().query(path)
+      let query = try TestAPI().query(path)
       #expect(query.locations.isEmpty)
       #expect(query.n == 10)
       #expect(query.range == .newest(try #require(TimeSpan(iso8601: "PT1H"))))
@@ -88,7 +88,7 @@ struct ParameterTests {
 
   @Test("locations may be repeated; each counts once, over all of 64 bits")
   func locations() throws {
-    let query = try Asking().query(
+    let query = try TestAPI().query(
       "/v1/top-items?location=9223372036854775807&location=0&location=-9223372036854775808&location=0&n=1000"
     )
     #expect(query.locations == [.min, 0, .max])
@@ -100,27 +100,27 @@ struct ParameterTests {
     let from = try #require(Timestamp(rfc3339: "2026-11-01T00:00:00Z"))
     let to = try #require(Timestamp(rfc3339: "2026-11-02T00:00:00.5Z"))
     let path = "/v1/top-items"
-    #expect(try Asking().query("\(path)?from=2026-11-01T01:00:00%2B01:00").range == .between(from, nil))
-    #expect(try Asking().query("\(path)?to=2026-11-02T00:00:00.5Z").range == .between(nil, to))
+    #expect(try TestAPI().query("\(path)?from=2026-11-01T01:00:00%2B01:00").range == .between(from, nil))
+    #expect(try TestAPI().query("\(path)?to=2026-11-02T00:00:00.5Z").range == .between(nil, to))
     #expect(
-      try Asking().query("\(path)?to=2026-11-02T00%3A00:00.500Z&from=2026-10-31T23:00:00-01:00").range
+      try TestAPI().query("\(path)?to=2026-11-02T00%3A00:00.500Z&from=2026-10-31T23:00:00-01:00").range
         == .between(from, to)
     )
     #expect(
-      try Asking().query("\(path)?window=P1DT12H").range == .newest(try #require(TimeSpan(iso8601: "PT36H")))
+      try TestAPI().query("\(path)?window=P1DT12H").range == .newest(try #require(TimeSpan(iso8601: "PT36H")))
     )
   }
 
   @Test("group=all asks for one ranking")
   func grouping() throws {
-    #expect(try Asking().query("/v1/top-items?group=all").grouping == .all)
-    #expect(try Asking().query("/v1/top-items?group=location").grouping == .location)
+    #expect(try TestAPI().query("/v1/top-items?group=all").grouping == .all)
+    #expect(try TestAPI().query("/v1/top-items?group=location").grouping == .location)
   }
 
   @Test("addresses without parameters refuse every one")
   func parameterless() throws {
     for path in ["/healthz", "/readyz", "/openapi.json"] {
-      let problem = try Asking().json("\(path)?n=5")
+      let problem = try TestAPI().json("\(path)?n=5")
       #expect(problem["status"]?.integer == 400)
       #expect(problem["param"]?.string == "n")
     }

@@ -17,7 +17,7 @@ struct ProblemTests {
   )
   func unknownPath(path: String) throws {
     for method: Method in [.get, .head, .options, .post, .delete] {
-      let response = try Asking().response(path, method: method)
+      let response = try TestAPI().response(path, method: method)
       #expect(response.status == .notFound)
       let problem = try JSON(parsing: response.body)
       #expect(problem["type"]?.string == "urn:topitems:problem:unknown-path")
@@ -30,18 +30,18 @@ struct ProblemTests {
     arguments: [Method.post, .put, .patch, .delete, .trace]
   )
   func wrongMethod(method: Method) throws {
-    for path in Asking().api.routes.keys {
-      let asking = Asking()
+    for path in TestAPI().api.routes.keys {
+      let asking = TestAPI()
       let response = try asking.response(path, method: method)
       #expect(response.status == .methodNotAllowed)
       #expect(response.fields["Allow"] == "GET, HEAD, OPTIONS")
-      #expect(asking.asked.all.isEmpty)
+      #expect(asking.questions.all.isEmpty)
     }
   }
 
   @Test("an unknown location is a 404 that blames the parameter; a long list is not repeated whole")
   func unknownLocation() throws {
-    let one = Asking(.failure(.unknownLocations([43])))
+    let one = TestAPI(.failure(.unknownLocations([43])))
     let response = try one.response("/v1/top-items?location=43")
     #expect(response.status == .notFound)
     #expect(
@@ -50,13 +50,13 @@ struct ProblemTests {
         "detail":"Not a location that you may see: 43.","instance":"/v1/top-items","param":"location"}
         """
     )
-    let many = try Asking(.failure(.unknownLocations(Array(0..<100)))).json("/v1/top-items?location=0")
+    let many = try TestAPI(.failure(.unknownLocations(Array(0..<100)))).json("/v1/top-items?location=0")
     #expect(many["detail"]?.string?.hasSuffix(": 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ….") == true)
   }
 
   @Test("an answer of too many rows is a 400 that says how to narrow it")
   func tooManyRows() throws {
-    let problem = try Asking(.failure(.tooManyRows(limit: 100_000))).json("/v1/top-items?n=1000")
+    let problem = try TestAPI(.failure(.tooManyRows(limit: 100_000))).json("/v1/top-items?n=1000")
     #expect(problem["status"]?.integer == 400)
     #expect(problem["param"]?.string == "n")
     for word in ["100000", "location", "group=all"] {
@@ -91,7 +91,7 @@ struct ProblemTests {
   func postgres(error: PostgresError, status: Int, type: String) throws {
     let failing = CountStoreError.postgres(error)
     let seen = Counter()
-    let asking = Asking(.failure(failing), readiness: .failure(failing)) { _ in seen.increment() }
+    let asking = TestAPI(.failure(failing), readiness: .failure(failing)) { _ in seen.increment() }
     for path in ["/v1/top-items", "/v1/top-items.json", "/readyz"] {
       let response = try asking.response(path)
       #expect(response.status.rawValue == status)
@@ -115,14 +115,14 @@ struct ProblemTests {
   func unobserved() throws {
     let seen = Counter()
     for error: CountStoreError in [.unknownLocations([1]), .tooManyRows(limit: 5)] {
-      _ = try Asking(.failure(error)) { _ in seen.increment() }.response("/v1/top-items")
+      _ = try TestAPI(.failure(error)) { _ in seen.increment() }.response("/v1/top-items")
     }
     #expect(seen.count == 0)
   }
 
   @Test("a database that is not migrated is not ready, and the answer lists what is missing")
   func migrationsPending() throws {
-    let asking = Asking(readiness: .success(.migrationsPending(["0002_x.sql", "0003_y.sql"])))
+    let asking = TestAPI(readiness: .success(.migrationsPending(["0002_x.sql", "0003_y.sql"])))
     let response = try asking.response("/readyz")
     #expect(response.status == .serviceUnavailable)
     #expect(response.fields["Retry-After"] == "10")
@@ -137,7 +137,7 @@ struct ProblemTests {
       "/v1/top-items?location=\(Self.secret)&location=1", "/nowhere?key=\(Self.secret)",
       "/v1/top-items?n=5&n=\(Self.secret)", "http://\(Self.secret).example/v1/top-items?n=0",
     ] {
-      let response = try Asking().response(target, fields: ["Authorization": "Bearer \(Self.secret)"])
+      let response = try TestAPI().response(target, fields: ["Authorization": "Bearer \(Self.secret)"])
       #expect(response.status.rawValue >= 400)
       #expect(!String(decoding: response.body, as: UTF8.self).contains(Self.secret), "\(target)")
       #expect(!response.fields.contains { $0.value.contains(Self.secret) })
@@ -146,10 +146,10 @@ struct ProblemTests {
 
   @Test("a hostile parameter name is escaped, and cut when it is long")
   func hostileName() throws {
-    let hostile = try Asking().response("/v1/top-items?%3Cscript%3E%22%0D%0A%1B=1")
+    let hostile = try TestAPI().response("/v1/top-items?%3Cscript%3E%22%0D%0A%1B=1")
     #expect(!hostile.body.contains { $0 < 0x20 || $0 == UInt8(ascii: "<") })
     #expect(try JSON(parsing: hostile.body)["param"]?.string == "<script>\"\r\n\u{1B}")
-    let long = try Asking().json("/v1/top-items?" + String(repeating: "x", count: 5000) + "=1")
+    let long = try TestAPI().json("/v1/top-items?" + String(repeating: "x", count: 5000) + "=1")
     #expect(long["param"]?.string == String(repeating: "x", count: 64) + "…")
   }
 

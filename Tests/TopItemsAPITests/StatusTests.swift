@@ -13,7 +13,7 @@ struct StatusTests {
     "tells watermark, revision, fates and lag of each partition and in all, and the cameras with problems"
   )
   func busy() throws {
-    let json = try Asking().json("/v1/status")
+    let json = try TestAPI().json("/v1/status")
     #expect(json["revision"]?.integer == 88121)
     #expect(json["watermark"]?.string == "2026-11-02T08:15:30.25Z")
     #expect(json["fates"]?["counted"]?.integer == 30 + 7 && json["fates"]?["dead_letters"]?.integer == 1)
@@ -35,7 +35,7 @@ struct StatusTests {
 
   @Test("of a system that has counted nothing is nulls and zeros")
   func nothing() throws {
-    let json = try Asking(status: .success(.nothing)).json("/v1/status")
+    let json = try TestAPI(status: .success(.nothing)).json("/v1/status")
     #expect(json["watermark"] == .null)
     #expect(json["lag"] == .null, "no worker has told")
     #expect(json["freshness"]?["state"]?.string == "stopped" && json["freshness"]?["since"] == .null)
@@ -47,7 +47,7 @@ struct StatusTests {
     var status = SystemStatus.busy
     status.workers.workers[0].lags[1] = nil
     status.workers.workers[0].lag = nil
-    let json = try Asking(status: .success(status)).json("/v1/status")
+    let json = try TestAPI(status: .success(status)).json("/v1/status")
     #expect(json["lag"] == .null)
     #expect(json["partitions"]?.array?[1]["lag"] == .null)
   }
@@ -56,14 +56,14 @@ struct StatusTests {
   func deadWorker() throws {
     var status = SystemStatus.busy
     status.workers.now = Timestamp(microseconds: status.workers.now.microseconds + Freshness.silence)
-    let json = try Asking(status: .success(status)).json("/v1/status")
+    let json = try TestAPI(status: .success(status)).json("/v1/status")
     #expect(json["lag"] == .null && json["freshness"]?["state"]?.string == "stopped")
     #expect(json["partitions"]?.array?.map { $0["lag"] } == [.null, .null])
   }
 
   @Test("keeps every answer within the schema of openapi.yaml", arguments: [SystemStatus.busy, .nothing])
   func schema(status: SystemStatus) throws {
-    let asking = Asking(status: .success(status))
+    let asking = TestAPI(status: .success(status))
     let document = try asking.json("/openapi.json")
     let complaints = Schema(document: document).complaints(
       about: try asking.json("/v1/status"),
@@ -74,9 +74,9 @@ struct StatusTests {
 
   @Test("takes no parameters, tells a failing database, and lets the log know")
   func failure() throws {
-    #expect(try Asking().response("/v1/status?n=1").status == .badRequest)
+    #expect(try TestAPI().response("/v1/status?n=1").status == .badRequest)
     let failures = Lock(0)
-    let asking = Asking(status: .failure(.postgres(PostgresError(.connection, "x")))) { observation in
+    let asking = TestAPI(status: .failure(.postgres(PostgresError(.connection, "x")))) { observation in
       if case .statusFailed = observation { failures.withLock { $0 += 1 } }
     }
     #expect(try asking.response("/v1/status").status == .serviceUnavailable)

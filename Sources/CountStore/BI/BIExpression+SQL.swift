@@ -93,8 +93,8 @@ extension BIExpression {
 }
 
 extension BIValue {
-  /// With its type, which PostgreSQL cannot always tell from where it stands. (`null` alone has none: it takes that
-  /// of the other side.)
+  /// With its type, which PostgreSQL cannot always infer from the context. (`null` alone has none: it takes that of the
+  /// other side.)
   fileprivate var sql: Query {
     switch self {
     case .null: "NULL"

@@ -40,7 +40,7 @@ public enum BIComparison: Sendable, Hashable, CaseIterable {
   case greaterOrEqual
 }
 
-/// Where a text is looked for in another one.
+/// Where in a text another text must occur.
 public enum BITextMatch: Sendable, Hashable, CaseIterable {
   case contains
   case startsWith

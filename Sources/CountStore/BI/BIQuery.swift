@@ -6,8 +6,8 @@ public struct BIQuery: Sendable, Hashable {
     case filter(BIExpression)
     /// One row for each combination of the columns' values; without columns one row for all.
     case group(by: [BIColumn], [BIAggregate])
-    /// The `limit` rows with the largest values of a column, among all or among those that agree in `within`; what ties is
-    /// decided by the `key`.
+    /// The `limit` rows with the largest values of a column, among all or among those that agree in `within`; what
+    /// ties is decided by the `key`.
     case top(Int64, by: BIColumn, within: [BIColumn], key: [BIColumn])
   }
 
@@ -29,7 +29,7 @@ public struct BIQuery: Sendable, Hashable {
   public var view: BIView
   /// Taken in this order.
   public var steps: [Step]
-  /// Must end with columns that tell every two rows apart, if the order is to be the same each time.
+  /// Must end with columns that are unique together, if the order is to be the same each time.
   public var order: [Order]
   /// How many rows are left out at the start.
   public var skip: Int64
@@ -37,7 +37,7 @@ public struct BIQuery: Sendable, Hashable {
   public var limit: Int64?
   /// What is shown.
   public var columns: [BIColumn]
-  /// Whether to tell how many rows there are before `skip` and `limit`.
+  /// Whether to return how many rows there are before `skip` and `limit`.
   public var isCounted: Bool
 
   /// All columns of all rows, in the order of the view's key.

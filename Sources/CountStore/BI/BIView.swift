@@ -60,7 +60,7 @@ public enum BIView: String, Sendable, CaseIterable {
     }
   }
 
-  /// The columns that tell one row from all others.
+  /// The columns that identify a row.
   public var key: [BIColumn] {
     switch self {
     case .locations: [.locationOid]

@@ -43,7 +43,7 @@ public struct Batch: Sendable {
     }
   }
 
-  /// The stretch of one partition that the batch covers, and what became of its messages.
+  /// The offset range of one partition that the batch covers, and the fates of its messages.
   public struct Part: Sendable {
     /// The topic's name.
     public var topic: String
@@ -51,18 +51,18 @@ public struct Batch: Sendable {
     public var partition: Int32
     /// The claim under which the messages were read.
     public var epoch: Int64
-    /// Where the stretch begins: the partition's stored offset, or nothing of this batch is written.
+    /// The first offset of the range. The batch is refused unless it is the partition's stored offset.
     public var base: Int64
     /// The last seen offset + 1; never base + count, as compaction and transaction markers leave gaps.
     public var next: Int64
     /// The largest event time that was accepted, if any was.
     public var maximumEventAt: Timestamp?
-    /// What became of the stretch's messages.
+    /// The fates of the range's messages.
     public var fates: FateCounts
     /// The end of the partition's log as it was last seen.
     public var logEnd: Int64?
 
-    /// A stretch that has no messages yet.
+    /// An empty range.
     public init(topic: String, partition: Int32, epoch: Int64, base: Int64) {
       self.topic = topic
       self.partition = partition
@@ -87,7 +87,7 @@ public struct Batch: Sendable {
     }
   }
 
-  /// An event put aside for its time (`fate` is `.late` or `.future`), with its position.
+  /// An event that is quarantined because of its time (`fate` is `.late` or `.future`), with its position.
   public struct QuarantinedEvent: Sendable {
     /// Which of the batch's parts it came in.
     public var part: Int32
@@ -201,7 +201,7 @@ public struct Batch: Sendable {
   public var cameras: CameraTallies
 
   /// A batch without messages.
-  /// - Parameter cameraLimit: how many cameras are told apart.
+  /// - Parameter cameraLimit: how many cameras have a tally of their own.
   public init(itemGeneration: Int, cameraLimit: Int = CameraTallies.defaultLimit) {
     self.itemGeneration = itemGeneration
     cameras = CameraTallies(limit: cameraLimit)

@@ -21,11 +21,12 @@ public enum ApplyPath: Sendable {
 }
 
 extension CountStore {
-  /// Writes a batch in one transaction: detections, counts, put-aside and dead messages, offsets, revision, NOTIFY.
+  /// Writes a batch in one transaction: detections, counts, quarantined events, dead letters, offsets, revision,
+  /// NOTIFY.
   ///
   /// - Parameter itemIDs: the stored id of each dictionary index that the batch refers to.
   /// - Throws: `PostgresError`; `.commitUnknown` when the connection was lost during COMMIT, so that only a later
-  ///   `claim` can tell whether the batch is stored.
+  ///   `claim` can find out whether the batch is stored.
   public func apply(_ batch: Batch, itemIDs: [Int64], path: ApplyPath) throws(PostgresError) -> ApplyOutcome {
     do {
       return try attempt(batch, itemIDs: itemIDs, path: path)
@@ -56,7 +57,7 @@ extension CountStore {
 
       var stored = try store(batch, itemIDs: itemIDs, marks, path: path)
       times.end(.copy)
-      stored.queries += Self.quarantine(batch) + Self.bury(batch) + [Self.advance(stored.parts)]
+      stored.queries += Self.quarantine(batch) + Self.insertDeadLetters(batch) + [Self.advance(stored.parts)]
       stored.queries += Self.revisionQueries(
         locations: stored.changedLocations,
         newestEvent: stored.parts.compactMap(\.maximumEventAt).max()
@@ -78,8 +79,8 @@ extension CountStore {
     }
   }
 
-  /// Takes the locks under which neither the floor nor the marks of the rollup move before the transaction's end, and no
-  /// key is purged, and reads them.
+  /// Takes the locks under which neither the floor nor the marks of the rollup move before the transaction's end, and
+  /// no key is purged, and reads them.
   func lockedBounds() throws(PostgresError) -> (EventTimeBounds, RollupMarks) {
     let results = try connection.pipeline([
       Self.boundsLock, EventTimeBounds.queryBlockingPurges, RollupMarks.query,
@@ -94,7 +95,7 @@ extension CountStore {
     /// nil when they are too many to be named.
     var changedLocations: [Int64]?
     var usedCarefulPath: Bool
-    /// What is left to be run, so that all of it takes one way there and back.
+    /// The statements that remain, so that all of them take one round trip.
     var queries: [Query]
   }
 
@@ -152,7 +153,7 @@ extension Batch {
 }
 
 extension Batch.Part {
-  /// The partition that the part is a stretch of.
+  /// The partition of the range.
   public var key: PartitionKey { PartitionKey(topic: topic, partition: partition) }
 }
 

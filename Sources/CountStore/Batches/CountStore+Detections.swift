@@ -9,18 +9,18 @@ enum DetectionVerdict: Equatable {
 }
 
 extension CountStore {
-  /// So many detections are worth a COPY, which takes three more ways there and back than an INSERT that goes along with
-  /// the statements behind it.
+  /// From so many detections on, COPY is faster. It takes three round trips more than an INSERT that is sent together
+  /// with the statements after it.
   static let copiedAtLeast = 500
 
   /// Stores the detections that the unique constraint lets in.
   ///
   /// - Parameters:
   ///   - detections: sorted by oid, without repeats.
-  ///   - queries: gets what is left to be run. If that meets the unique constraint, the transaction is over, and the careful
-  ///     path is to be taken.
-  ///   - conclude: told what becomes of each, by position (nil: all are new), while the server is still busy with them:
-  ///     what follows from it takes no time then. Only the last call holds.
+  ///   - queries: receives the statements that remain. If one of them violates the unique constraint, the transaction
+  ///     is over, and the careful path must be taken.
+  ///   - conclude: called with the verdict on each detection, by position (nil: all are new), while the server is
+  ///     still busy with them, so that the work that follows takes no time of its own. Only the last call holds.
   /// - Returns: whether the careful path was taken.
   func storeDetections(
     _ detections: [Batch.Detection],
@@ -179,7 +179,7 @@ extension CountStore {
   }
 
   /// What keeps the messages that can never be an event. A replay finds its row already there.
-  static func bury(_ batch: Batch) -> [Query] {
+  static func insertDeadLetters(_ batch: Batch) -> [Query] {
     let dead = batch.deadLetters
     guard !dead.isEmpty else { return [] }
     return [

@@ -1,4 +1,4 @@
-/// Where a message stands in Kafka: the key of what is put aside of it.
+/// The position of a message in Kafka: the key of dead letters and quarantined events.
 public struct MessagePosition: Hashable, Comparable, Sendable {
   /// Its partition.
   public var key: PartitionKey

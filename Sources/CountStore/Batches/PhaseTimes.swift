@@ -1,6 +1,6 @@
 private import Locks
 
-/// A part of a batch's way from Kafka into the database, for those who ask where its time goes.
+/// A phase of writing a batch, for measurements of where its time goes.
 public enum BatchPhase: String, Sendable, CaseIterable {
   /// Reading and judging its messages, while an earlier batch is written.
   case decode
@@ -12,8 +12,8 @@ public enum BatchPhase: String, Sendable, CaseIterable {
   case lock
   /// Storing the detections, where they are many; meanwhile they are summed up.
   case copy
-  /// All that follows, in one way there and back: few detections, the counts of windows and cameras, put-aside messages,
-  /// offsets, the revision and COMMIT.
+  /// All that follows, in one round trip: few detections, the counts of windows and cameras, quarantined events, dead
+  /// letters, offsets, the revision and COMMIT.
   case commit
 }
 

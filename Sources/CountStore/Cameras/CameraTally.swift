@@ -89,8 +89,8 @@ public struct CameraTallies: Sendable {
     return index
   }
 
-  /// Reads what `recordArrival` will read, which is seldom in the processor's nearest caches. Called for many cameras in a
-  /// row, their cache misses overlap.
+  /// Reads what `recordArrival` will read, which is seldom in the processor's nearest caches. Called for many cameras
+  /// in a row, their cache misses overlap.
   /// - Returns: a value that depends on what was read, so that the compiler keeps the read.
   public func touch(_ key: CameraKey) -> Int64 {
     guard !table.isEmpty else { return 0 }

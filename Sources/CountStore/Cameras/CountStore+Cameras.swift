@@ -14,8 +14,8 @@ extension CountStore {
   /// How many cameras' changes one fold reads by default, give or take one batch: a bound of its time.
   public static let changesPerFold: Int64 = 1_000_000
 
-  /// The statements that store a batch's tallies: one row of arrays, which the next fold adds to the cameras' rows. What
-  /// the batch has counted for no camera of its own goes to the common row.
+  /// The statements that store a batch's tallies: one row of arrays, which the next fold adds to the cameras' rows.
+  /// What the batch has counted for no camera of its own goes to the common row.
   static func additions(of cameras: CameraTallies) -> [Query] {
     var queries: [Query] = []
     let changed = cameras.tallies.indices.dropFirst().filter { cameras.tallies[$0] != CameraTally() }
@@ -66,8 +66,8 @@ extension CountStore {
   /// Adds committed changes to the cameras' rows and deletes them, in one transaction.
   ///
   /// A camera without a row gets one while there is room; else its changes go to the common row. It does nothing while
-  /// another session folds, and until the oldest change is `age` old. Changes that another session has locked are left to
-  /// it: a worker of an older release folds its own.
+  /// another session folds, and until the oldest change is `age` old. Changes that another session has locked are
+  /// left to it: a worker of an older release folds its own.
   ///
   /// - Parameters:
   ///   - limit: how many cameras have a row of their own.

@@ -56,8 +56,8 @@ extension CountStore {
     }
   }
 
-  /// Takes the database's clock for right, because an operator says so. Every earlier agreement is forgotten: workers on
-  /// other machines compare their wall clocks again.
+  /// Takes the database's clock for right, because an operator says so. Every earlier agreement is forgotten: workers
+  /// on other machines compare their wall clocks again.
   /// - Throws: `PostgresError`.
   public func believeClock(_ host: HostClock = .system) throws(PostgresError) -> AgreedTime {
     let (reading, _, _) = try readClock(host)

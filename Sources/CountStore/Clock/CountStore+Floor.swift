@@ -97,12 +97,12 @@ extension CountStore {
     return .changed(change)
   }
 
-  /// Moves the marks, and from when each level is kept, down to the end of the newest unit that has rows; a wrong clock has
-  /// moved them ahead, where every batch is added to every level and no answer is by the minute.
+  /// Moves the marks, and from when each level is kept, down to the end of the newest unit that has rows; a wrong
+  /// clock has moved them ahead, where every batch is added to every level and no answer is by the minute.
   ///
-  /// Never lower: a fold sums the finer rows again, which may be gone. Between the new and the old mark no level has rows,
-  /// so that there is nothing that the finer ones do not have. The marks keep their order (month ≤ day ≤ hour), on which
-  /// questions rely: none falls below a coarser one. Under the exclusive locks, while no fold is under way.
+  /// Never lower: a fold sums the finer rows again, which may be gone. Between the new and the old mark no level has
+  /// rows, so that there is nothing that the finer ones do not have. The marks keep their order (month ≤ day ≤ hour),
+  /// on which questions rely: none falls below a coarser one. Under the exclusive locks, while no fold is under way.
   private func moveLevelsBack() throws(PostgresError) {
     let marks = try rollupMarks()
     let month = try endOfRows(.month, below: marks.month.foldedUntil)
@@ -150,8 +150,8 @@ extension CountStore {
     return try result.optionalTimestamp(0, 0).map(Timestamp.init(microseconds:)) ?? .never
   }
 
-  /// How many detections were counted from a time on whose key is gone: the counts, by the finest level that is kept of each
-  /// span of time, less the keys. The unit that the time lies in is taken as a whole.
+  /// How many detections were counted from a time on whose key is gone: the counts, by the finest level that is kept
+  /// of each span of time, less the keys. The unit that the time lies in is taken as a whole.
   private func missingKeys(from time: Timestamp) throws(PostgresError) -> Int64 {
     let result = try connection.execute(
       """

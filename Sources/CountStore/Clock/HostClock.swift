@@ -34,7 +34,7 @@ public struct HostClock: Sendable {
   }
 
   /// The boot and, as a time namespace has a monotonic clock of its own, its offsets (time_namespaces(7)). Where the
-  /// system does not tell, a name that only this process has: then no agreement outlives it.
+  /// system does not say, a name that only this process has: then no agreement outlives it.
   private static func systemID() -> String {
     guard let boot = firstLine(of: "/proc/sys/kernel/random/boot_id"), !boot.isEmpty else {
       return "process \(UInt64.random(in: 0 ... .max))"

@@ -61,7 +61,7 @@ public struct ClockReading: Sendable, Equatable {
   }
 }
 
-/// An earlier agreement, from which a monotonic clock tells the time.
+/// An earlier agreement, from which a monotonic clock measures the time.
 public struct ClockAnchor: Sendable, Equatable {
   /// See `ClockReading.clockID`.
   public var clockID: String
@@ -104,14 +104,15 @@ public struct ClockDisagreement: Error, Sendable, Equatable {
 
 /// The rule by which the database's clock is believed. It does no I/O; docs/decisions/clocks.md has the reasons.
 ///
-/// 1. Where a monotonic clock links the reading to an earlier agreement, it alone decides: the database's clock must have
+/// 1. Where a monotonic clock links the reading to an earlier agreement, it alone decides: the database's clock must
+/// have
 ///    gone as far as the monotonic one, within ``tolerance`` and ``driftPerMillion``.
 /// 2. Where nothing links them (another machine, or it was restarted), the worker's wall clock or a broker's time must
 ///    agree with the database's clock within ``tolerance``.
 /// 3. Otherwise only an operator can say that it is right.
 public enum TrustedClock {
-  /// How far two clocks may be apart, in microseconds: five minutes, the usual allowed skew of cameras. It does not follow
-  /// `--allowed-skew`, which some must set to days for the sake of a camera.
+  /// How far two clocks may be apart, in microseconds: five minutes, the usual allowed skew of cameras. It does not
+  /// follow `--allowed-skew`, which some must set to days for the sake of a camera.
   public static let tolerance: Int64 = 300_000_000
   /// How much faster or slower than the monotonic clock the database's may run: what NTP slews at most.
   public static let driftPerMillion: Int64 = 500
@@ -159,7 +160,7 @@ public enum TrustedClock {
     return ClockAnchor(clockID: reading.clockID, monotonic: reading.monotonic, database: reading.database)
   }
 
-  /// A clock that has run backwards is another one, whatever it is called.
+  /// A clock that has run backwards is a different clock, whatever its name.
   private static func links(_ anchor: ClockAnchor, _ reading: ClockReading) -> Bool {
     anchor.clockID == reading.clockID && anchor.monotonic <= reading.monotonic
   }
@@ -190,7 +191,7 @@ extension ClockDisagreement: CustomStringConvertible {
     let other =
       switch source {
       case .monotonic: "what has passed on this machine's monotonic clock since the clocks last agreed"
-      case .wallClock: "this machine's clock, and nothing else tells which of them is right"
+      case .wallClock: "this machine's clock, and no third source shows which of them is right"
       case .broker: "the brokers' clock"
       case .operatorsWord: "what the operator says"
       }

@@ -102,7 +102,7 @@ extension CountStore {
     )
   }
 
-  /// The first three columns of what is put aside.
+  /// The first three columns of dead letters and quarantined events.
   static func position(_ result: borrowing QueryResult, _ row: Int) throws(PostgresError) -> MessagePosition {
     let key = PartitionKey(topic: try result.string(row, 0), partition: try result.int32(row, 1))
     return MessagePosition(key: key, offset: try result.int64(row, 2))

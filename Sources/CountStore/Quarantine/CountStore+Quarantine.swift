@@ -27,7 +27,8 @@ extension CountStore {
   /// when there is none, and safe on any number of connections at once: meant to be called every few seconds.
   ///
   /// - Parameters:
-  ///   - now: the time that must have come. What is counted cannot be quarantined again, so a wrong clock must not do it.
+  ///   - now: the time that must have come. What is counted cannot be quarantined again, so a wrong clock must not do
+  ///     it.
   ///   - limit: how many at most; one transaction takes 200.
   /// - Throws: `PostgresError`; to try again is safe.
   public func releaseDueQuarantine(
@@ -43,12 +44,12 @@ extension CountStore {
     return try release(due, late: .none)
   }
 
-  /// Releases the next of the events that the filter means: future ones whose time has come, and late ones as told.
+  /// Releases the next events of a filter: future ones whose time has come, and late ones as `late` says.
   ///
   /// - Parameters:
-  ///   - after: where the last stretch ended.
+  ///   - after: the last position of the previous call.
   ///   - limit: how many at most; one transaction takes 200.
-  /// - Throws: `PostgresError`; to try the same stretch again is safe.
+  /// - Throws: `PostgresError`; it is safe to repeat the call.
   public func releaseQuarantine(
     _ filter: QuarantineFilter,
     after: MessagePosition?,

@@ -5,8 +5,8 @@ extension CountStore {
   /// How many messages one readmitting transaction takes: it keeps their partitions' workers waiting meanwhile.
   static let readmissionBatch = 200
 
-  /// Gives messages that were put aside another fate, through the same path as a batch and exactly once: their rows
-  /// are locked, judged by the locked floor, and gone (or relabelled) in the transaction that counts them.
+  /// Gives dead letters or quarantined events another fate, through the same path as a batch and exactly once: their
+  /// rows are locked, judged by the locked floor, and deleted (or relabelled) in the transaction that counts them.
   ///
   /// - Parameters:
   ///   - messages: each position once.
@@ -102,7 +102,7 @@ extension CountStore {
     }
   }
 
-  /// Locks what is still there, with that fate; what somebody else has locked is theirs.
+  /// Locks the rows that still exist with that fate; rows that another session has locked are left to it.
   private func lock(_ positions: [MessagePosition], in source: Readmission.Source, asFate fates: [Fate])
     throws(PostgresError) -> Set<MessagePosition>
   {

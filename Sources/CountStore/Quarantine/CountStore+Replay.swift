@@ -13,7 +13,7 @@ public struct ReplayOptions: Sendable {
   public init() {}
 }
 
-/// What became of a stretch of dead letters.
+/// The result of replaying some dead letters.
 public struct ReplayReport: Sendable, Equatable {
   /// Dead letters that were looked at.
   public var examined = 0
@@ -25,13 +25,13 @@ public struct ReplayReport: Sendable, Equatable {
   public var failed: [String: Int] = [:]
   /// Those of which not all bytes are kept.
   public var truncated = 0
-  /// Where the next stretch begins; nil when there is none.
+  /// The position to continue after; nil at the end.
   public var last: MessagePosition?
 
   /// Nothing yet.
   public init() {}
 
-  /// Adds the report of the next stretch.
+  /// Adds the report of the next call.
   public static func += (report: inout ReplayReport, next: ReplayReport) {
     report.examined += next.examined
     report.readmitted += next.readmitted
@@ -43,16 +43,16 @@ public struct ReplayReport: Sendable, Equatable {
 }
 
 extension CountStore {
-  /// What one stretch of dead letters may hold in memory.
+  /// How many bytes of dead letters one call holds in memory.
   private static let replayBytes: Int64 = 16 << 20
 
   /// Decodes the next dead letters again. Those that are events now get the fate that they would have had, exactly
   /// once, and are dead letters no longer; the others stay, with the reason that is found now.
   ///
   /// - Parameters:
-  ///   - after: where the last stretch ended.
+  ///   - after: the last position of the previous call.
   ///   - limit: how many at most; one transaction takes 200.
-  /// - Throws: `PostgresError`; to try the same stretch again is safe.
+  /// - Throws: `PostgresError`; it is safe to repeat the call.
   public func replayDeadLetters(
     _ filter: DeadLetterFilter,
     after: MessagePosition?,
@@ -97,7 +97,7 @@ extension CountStore {
     decoder: inout EventDecoder,
     report: inout ReplayReport
   ) throws(PostgresError) -> (messages: [Readmission], failures: [Failure]) {
-    // The bytes before each row, so that a stretch of large payloads is a short one; the first row always comes.
+    // The bytes before each row, so that a call takes few large payloads; the first row always comes.
     let result = try connection.execute(
       """
       SELECT topic, partition, "offset", payload_bytes, payload FROM (
@@ -140,7 +140,7 @@ extension CountStore {
     return (messages, failures)
   }
 
-  /// Notes why these still are no events; rows that somebody else is at are left.
+  /// Stores the reason why these are still no events; rows that another session has locked are left.
   private func relabel(_ failures: [Failure]) throws(PostgresError) {
     guard !failures.isEmpty else { return }
     _ = try connection.execute(

@@ -14,7 +14,7 @@ public struct DeadLetter: Sendable, Equatable {
   public var keptBytes: Int64
   /// Kafka's timestamp of the message, where it has one.
   public var messageAt: Timestamp?
-  /// When it was put aside, by the database's clock.
+  /// When it was stored, by the database's clock.
   public var recordedAt: Timestamp
 
   /// Whether its end is lost.
@@ -29,9 +29,9 @@ public struct DeadLetterFilter: Sendable, Equatable {
   public var partition: Int32?
   /// The reason, whole.
   public var reason: String?
-  /// Put aside at this time of the database's clock or later.
+  /// Stored at this time of the database's clock or later.
   public var since: Timestamp?
-  /// Put aside before this time.
+  /// Stored before this time.
   public var until: Timestamp?
 
   /// All dead letters.

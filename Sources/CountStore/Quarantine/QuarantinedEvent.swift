@@ -1,6 +1,6 @@
 public import Counting
 
-/// An event that was put aside for its time, as it is kept.
+/// A stored event that is not counted because of its event time.
 public struct QuarantinedEvent: Sendable, Equatable {
   /// Where its message stands in Kafka.
   public var position: MessagePosition
@@ -16,7 +16,7 @@ public struct QuarantinedEvent: Sendable, Equatable {
   public var itemName: String
   /// `timestamp_detected`
   public var detectedAt: Timestamp
-  /// When it was put aside, by the database's clock.
+  /// When it was quarantined, by the database's clock.
   public var recordedAt: Timestamp
 }
 
@@ -37,7 +37,7 @@ public struct QuarantineFilter: Sendable, Equatable {
   public init() {}
 }
 
-/// Whether late events are released; docs/decisions/quarantine.md tells why it is a question.
+/// Whether late events are released; docs/decisions/quarantine.md says why this is a choice.
 public enum LateRelease: Sendable, CaseIterable {
   /// None is.
   case none
@@ -47,7 +47,7 @@ public enum LateRelease: Sendable, CaseIterable {
   case forced
 }
 
-/// What became of a stretch of the quarantine.
+/// The result of releasing some quarantined events.
 public struct ReleaseReport: Sendable, Equatable {
   /// Events that were looked at.
   public var examined = 0
@@ -57,13 +57,13 @@ public struct ReleaseReport: Sendable, Equatable {
   public var uncertain = 0
   /// Those that the database refuses: they stay.
   public var refused = 0
-  /// Where the next stretch begins; nil when there is none.
+  /// The position to continue after; nil at the end.
   public var last: MessagePosition?
 
   /// Nothing yet.
   public init() {}
 
-  /// Adds the report of the next stretch.
+  /// Adds the report of the next call.
   public static func += (report: inout ReleaseReport, next: ReleaseReport) {
     report.examined += next.examined
     report.readmitted += next.readmitted

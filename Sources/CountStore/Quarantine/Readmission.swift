@@ -1,6 +1,6 @@
 import Counting
 
-/// A message that was put aside, and the event that it is.
+/// A dead letter or a quarantined event, with the event that it is.
 struct Readmission: Sendable {
   var position: MessagePosition
   /// What became of it so far: a dead letter, late or future.
@@ -14,11 +14,11 @@ struct Readmission: Sendable {
   }
 }
 
-/// What became of messages that had been put aside.
+/// How many dead letters or quarantined events got which fate.
 public struct ReadmissionReport: Sendable, Equatable {
   /// Their new fates. One that is quarantined again for the same reason, or is still no event, is not among them.
   public var fates = FateCounts()
-  /// Left where they are: somebody else is at them, or their time has not come.
+  /// Left as they are: another session has locked them, or their time has not come.
   public var left = 0
   /// Of those with a new fate, how many no partition's fates had accounted for: the row of `ingest_offset` was deleted
   /// since, and is missing or will come to them again.

@@ -1,8 +1,8 @@
 import Counting
 
-/// A readmitting transaction's batch, and who is who in it.
+/// The batch of a readmitting transaction, with the old fate and position of each message.
 struct ReadmissionPlan {
-  /// Messages of one part share all this, so that the part's fates tell what became of them.
+  /// Messages of one part share all this, so that the part's fates are the fates of exactly these messages.
   private struct Group: Hashable {
     var key: PartitionKey
     var oldFate: Fate

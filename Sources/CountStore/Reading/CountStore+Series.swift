@@ -16,7 +16,7 @@ extension CountStore {
       }
       let width = try result.int64(0, 7)
       var answer = Series(
-        labels: AnswerLabels(
+        labels: ResultLabels(
           from: try result.optionalTimestamp(0, 0).map(Timestamp.init(microseconds:)),
           to: try result.optionalTimestamp(0, 1).map(Timestamp.init(microseconds:)),
           revision: try result.int64(0, 2),

@@ -96,9 +96,9 @@ enum Label {
   /// One row: revision, watermark, newest_window_end (NULL before the first event), lag (NULL where
   /// one is not known).
   ///
-  /// A silent partition with messages that are not counted yet is not idle: its worker is away. (One offset of lag is none:
-  /// behind a transaction's last message stands its marker.) A forgotten topic is not waited for, but no window that
-  /// answers have begun at moves back for it.
+  /// A silent partition with messages that are not counted yet is not idle: its worker is away. (One offset of lag is
+  /// none: behind a transaction's last message stands its marker.) A forgotten topic is not waited for, but no window
+  /// that answers have begun at moves back for it.
   static let sql = """
     SELECT coalesce((SELECT max(revision) FROM revision), 0) AS revision,
            coalesce(min(max_event_at) FILTER (WHERE last_message_at > now() - interval '\(idleSeconds) seconds'

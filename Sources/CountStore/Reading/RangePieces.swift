@@ -26,8 +26,8 @@ struct RangePieces {
       FROM rollup_mark)
     """
 
-  /// `range(from_at, to_at)`: the bounds widened to what is still kept; and `piece(level, low, high, sign)`, whose signed
-  /// sum is the range.
+  /// `range(from_at, to_at)`: the bounds widened to what is still kept; and `piece(level, low, high, sign)`, whose
+  /// signed sum is the range.
   ///
   /// Each level takes over between `a` and `b`, both borders of its unit and neither above its mark. Where they are the
   /// same, it has nothing to do, and the finer level has one piece instead of two. A range of up to half a unit is not

@@ -47,8 +47,8 @@ struct Ranking {
       """
   }
 
-  /// All items that the question is about, with their counts in some pieces, and the location's total if it is asked for
-  /// (it includes the items that do not match).
+  /// All items that the question is about, with their counts in some pieces, and the location's total if it is asked
+  /// for (it includes the items that do not match).
   func counted(as name: String, of pieces: RangePieces) -> Query {
     let sums: Query =
       switch query.grouping {

@@ -24,7 +24,7 @@ public enum Bucket: String, Sendable, CaseIterable {
 
 /// One question: how often were the items of a top list seen in each bucket of its range?
 public struct SeriesQuery: Sendable, Equatable {
-  /// The top list whose items are told about. Others, shares and comparison do not matter here.
+  /// The top list whose items get a series. Its others, shares and comparison are ignored.
   public var topItems: TopItemsQuery
   /// The bucket; a coarser one is used where no counts as fine as this are kept any more.
   public var bucket: Bucket
@@ -76,14 +76,14 @@ public struct Series: Sendable, Equatable {
   }
 
   /// What the answer says of itself.
-  public var labels: AnswerLabels
+  public var labels: ResultLabels
   /// The bucket that was used.
   public var bucket: Bucket
   /// All of them.
   public var rows: [Row]
 
   /// Takes each property.
-  public init(labels: AnswerLabels, bucket: Bucket, rows: [Row]) {
+  public init(labels: ResultLabels, bucket: Bucket, rows: [Row]) {
     self.labels = labels
     self.bucket = bucket
     self.rows = rows

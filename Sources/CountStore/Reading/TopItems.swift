@@ -11,7 +11,7 @@ public enum Finality: String, Sendable, CaseIterable {
 }
 
 /// What an answer says of itself. All of it is of one snapshot, as are the rows.
-public struct AnswerLabels: Sendable, Equatable {
+public struct ResultLabels: Sendable, Equatable {
   /// The start of the range that was counted, widened to whole windows (hours or days, where no
   /// minutes are kept any more); nil where nothing is counted yet and the
   /// question left that end open.
@@ -57,7 +57,8 @@ public struct TopItems: Sendable, Equatable {
     public var locationName: String?
     /// 1, 2, 3… by count descending, then name in byte order. Nil for an item that dropped out and for the rest.
     public var rank: Int?
-    /// 1 to 5,000 Unicode scalars of whatever the cameras sent: never trust it in a page or a command. Nil for the rest.
+    /// 1 to 5,000 Unicode scalars of whatever the cameras sent: never trust it in a page or a command. Nil for the
+    /// rest.
     public var itemName: String?
     /// Distinct detections.
     public var count: Int64
@@ -91,7 +92,7 @@ public struct TopItems: Sendable, Equatable {
   }
 
   /// What the answer says of itself, each also as a property of this list.
-  public var labels: AnswerLabels
+  public var labels: ResultLabels
   /// Whether in some ranking an item has as many detections as the `n`-th and comes behind it by its name alone.
   public var isTiedAtCutoff: Bool
   /// The span that it is compared with.
@@ -111,7 +112,7 @@ public struct TopItems: Sendable, Equatable {
     previous: Range<Timestamp>? = nil,
     rows: [Row]
   ) {
-    labels = AnswerLabels(
+    labels = ResultLabels(
       from: from,
       to: to,
       revision: revision,
@@ -125,7 +126,7 @@ public struct TopItems: Sendable, Equatable {
   }
 
   /// A property of the labels.
-  public subscript<Value>(dynamicMember path: WritableKeyPath<AnswerLabels, Value>) -> Value {
+  public subscript<Value>(dynamicMember path: WritableKeyPath<ResultLabels, Value>) -> Value {
     get { labels[keyPath: path] }
     set { labels[keyPath: path] = newValue }
   }

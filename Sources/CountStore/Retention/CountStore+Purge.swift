@@ -19,15 +19,15 @@ extension CountStore {
   /// 8 MiB of a table: some 100,000 keys, gone through in 10 ms, or deleted in 100.
   static let blocksPerPurge: Int64 = 1024
 
-  /// Deletes the keys of detections that can never be counted again, in one stretch of the table.
+  /// Deletes the keys of detections that can never be counted again, in one range of the table's pages.
   ///
   /// An event below the floor is late, whether its key is there or not; so a key may go when both its event and its
   /// arrival are that old. A floor that lies above the horizon, as one that a wrong clock has raised, is no reason to
   /// delete. The table has no index by time, which each insert would pay for: it is read through by blocks (TID range
   /// scans), some seconds for 20 million keys, whenever the floor has risen.
   ///
-  /// The same transaction raises `dedup_floor.purged_until` (by a trigger). That row is locked first: whoever judges by it
-  /// whether a key can be gone holds it until the verdict is stored.
+  /// The same transaction raises `dedup_floor.purged_until` (by a trigger). That row is locked first: a session that
+  /// judges by it whether a key can be gone holds it until the verdict is stored.
   /// - Returns: how many keys went.
   /// - Throws: `PostgresError`.
   public func purgeDetections(_ policy: RetentionPolicy, at now: AgreedTime, _ cursor: inout PurgeCursor)
@@ -47,7 +47,7 @@ extension CountStore {
     return purged
   }
 
-  /// Deletes dead letters that were recorded longer ago than so many seconds, in one stretch of the table.
+  /// Deletes dead letters that were recorded longer ago than so many seconds, in one range of the table's pages.
   /// - Throws: `PostgresError`.
   func purgeDeadLetters(olderThan seconds: Int64, at now: AgreedTime, _ cursor: inout PurgeCursor)
     throws(PostgresError) -> Int
@@ -55,8 +55,8 @@ extension CountStore {
     try purge("dead_letter", where: Self.oldDeadLetters(before: now.ago(seconds)), &cursor)
   }
 
-  /// Deletes quarantined events that were recorded longer ago than so many seconds, in one stretch of the table. A future
-  /// one stays until it has been due for as long: it is to be counted first.
+  /// Deletes quarantined events that were recorded longer ago than so many seconds, in one range of the table's
+  /// pages. A future one stays until it has been due for as long: it must be counted first.
   /// - Throws: `PostgresError`.
   func purgeQuarantine(olderThan seconds: Int64, at now: AgreedTime, _ cursor: inout PurgeCursor)
     throws(PostgresError) -> Int

@@ -110,8 +110,8 @@ extension CountStore {
 
   /// Detaches and drops what `retirePartitions` has written down, and takes up what an earlier run left unfinished.
   ///
-  /// `DETACH … CONCURRENTLY` waits for those who use the table, without making others wait; one that was interrupted
-  /// is completed by `FINALIZE`. The table that then stands alone is dropped.
+  /// `DETACH … CONCURRENTLY` waits for sessions that use the table, without making others wait; one that was
+  /// interrupted is completed by `FINALIZE`. The detached table is then dropped.
   /// - Returns: the names of those that are gone now.
   /// - Throws: `PostgresError`; SQLSTATE 55P03 when a long transaction uses the table. The next run goes on from there.
   func dropRetiredPartitions(isStopping: () -> Bool) throws(PostgresError) -> [String] {

@@ -2,9 +2,9 @@ public import Counting
 public import Postgres
 
 extension CountStore {
-  /// What a run of retention by a policy would do now, on the state as each of its steps would leave it: what is folded and
-  /// the floor that is raised decide what goes. It locks and writes nothing, and reads what the run would read, and all
-  /// keys of detections: some seconds where there are many millions.
+  /// What a run of retention by a policy would do now, on the state as each of its steps would leave it: what is
+  /// folded and the floor that is raised decide what goes. It locks and writes nothing, and reads what the run would
+  /// read, and all keys of detections: some seconds where there are many millions.
   ///
   /// - Parameter now: the time to plan with; nil for the database's clock.
   /// - Throws: `PostgresError`.
@@ -59,8 +59,8 @@ extension CountStore {
     return plan
   }
 
-  /// How many rows a fold writes: it may read those of finer levels that the folds before it are still to write, so each
-  /// time is taken from the finest level that is not folded there yet.
+  /// How many rows a fold writes: it may read those of finer levels that the folds before it are still to write, so
+  /// each time is taken from the finest level that is not folded there yet.
   private func rows(ofFold level: RollupLevel, from: Timestamp, to: Timestamp, _ marks: RollupMarks)
     throws(PostgresError) -> Int64
   {

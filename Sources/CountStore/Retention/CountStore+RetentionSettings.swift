@@ -29,8 +29,8 @@ extension CountStore {
     )
   }
 
-  /// Returns the settings that hold for this database. Where none are stored yet, it stores those that a worker was given,
-  /// with the defaults for the rest; afterwards no worker's options change them.
+  /// Returns the settings that hold for this database. Where none are stored yet, it stores those that a worker was
+  /// given, with the defaults for the rest; afterwards no worker's options change them.
   ///
   /// Options are no confirmation. On a database of a release that stored no settings, each setting by which something
   /// would go that the workers of that release had kept is stored as long as what they kept.
@@ -58,15 +58,16 @@ extension CountStore {
     return RetentionPolicy()
   }
 
-  /// The policy, lengthened until it deletes nothing that was there an hour before the last commit. Workers run retention
-  /// every minute, so what was there at that time was within their settings.
+  /// The policy, lengthened until it deletes nothing that was there an hour before the last commit. Workers run
+  /// retention every minute, so what was there at that time was within their settings.
   private func policyKeepingWhatIsThere(_ policy: RetentionPolicy) throws(PostgresError) -> RetentionPolicy {
     let lastCommit = try connection.execute(
       "SELECT coalesce(max(committed_at), clock_timestamp()) FROM revision"
     ).timestamp(0, 0)
     let state = try retentionState(now: Timestamp(microseconds: lastCommit).earlier(by: 3600))
     var policy = state.policyKeepingWhatIsThere(policy)
-    // The age of the oldest row tells no setting: it may be the only one. Nothing is deleted until an operator says so.
+    // The age of the oldest row does not show the setting: it may be the only one. Nothing is deleted until an
+    // operator decides.
     if let seconds = policy.deadLetters,
       try exists("dead_letter", where: Self.oldDeadLetters(before: state.now.earlier(by: seconds)))
     {
@@ -107,7 +108,7 @@ extension CountStore {
   /// - Parameters:
   ///   - isConfirmed: without it, a change that `needsConfirmation` is not stored.
   ///   - dryRun: store nothing.
-  /// - Throws: `PostgresError`; SQLSTATE 40001 when someone else changes them at the same time.
+  /// - Throws: `PostgresError`; SQLSTATE 40001 when another session changes them at the same time.
   public func changeRetention(_ change: RetentionChange, isConfirmed: Bool, dryRun: Bool = false)
     throws(PostgresError) -> RetentionChangeReport
   {

@@ -3,7 +3,7 @@ public import Postgres
 
 /// The work behind the counting: partitions made ahead, levels folded, what is too old dropped and purged.
 ///
-/// One session at a time does it, whoever it is: a worker's background thread or the command.
+/// One session at a time does it: a worker's background thread or the command.
 public struct Retention: Sendable {
   /// What is kept.
   public var policy: RetentionPolicy
@@ -157,7 +157,7 @@ public struct Retention: Sendable {
     return trimmed
   }
 
-  /// Stretch after stretch to the table's end.
+  /// Goes through the table to its end, one range of pages at a time.
   private static func throughTheTable(
     _ cursor: inout PurgeCursor,
     _ isStopping: () -> Bool,

@@ -1,7 +1,7 @@
 public import Counting
 
-/// What a run of retention would do, as of one snapshot. Rows are counted, and the sizes of partitions measured; what says
-/// so is estimated.
+/// What a run of retention would do, as of one snapshot. Rows are counted, and the sizes of partitions measured; what
+/// says so is estimated.
 public struct RetentionPlan: Sendable, Equatable {
   /// A level that would be folded.
   public struct Fold: Sendable, Equatable {
@@ -27,7 +27,8 @@ public struct RetentionPlan: Sendable, Equatable {
   public struct Deletion: Sendable, Equatable {
     /// How many.
     public var rows: Int64 = 0
-    /// Their share of the table's size, indexes included; an estimate. It is used again, and not given back to the disk.
+    /// Their share of the table's size, indexes included; an estimate. It is used again, and not given back to the
+    /// disk.
     public var bytes: Int64 = 0
   }
 

@@ -18,14 +18,14 @@ public struct RetentionPolicy: Sendable, Equatable {
   /// How long after its end a unit of time is folded; later events of it cost an update at each level.
   public var foldDelay: Int64 = 300
 
-  /// Minutes a week, hours a year, everything coarser for ever, put-aside and dead messages until somebody deletes them.
+  /// Minutes for a week, hours for a year, all coarser levels, quarantined events and dead letters for ever.
   public init() {}
 
   /// How far the floor may lag behind the horizon: raising it more often would only make more purges of less each.
   var floorStep: Int64 { max(1, dedupHorizon / 168) }
 
-  /// Below which keys are purged: a floor that lies above the horizon, as one that a wrong clock has raised, is no reason to
-  /// delete.
+  /// Below which keys are purged: a floor that lies above the horizon, as one that a wrong clock has raised, is no
+  /// reason to delete.
   func purgeFloor(_ floor: Timestamp, now: Timestamp) -> Timestamp {
     min(floor, now.earlier(by: dedupHorizon))
   }

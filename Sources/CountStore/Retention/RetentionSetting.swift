@@ -24,8 +24,8 @@ extension RetentionPolicy {
     }
   }
 
-  /// What a setting comes to beside the others: minutes are kept for the deduplication horizon at least, hours for as long
-  /// as minutes.
+  /// What a setting comes to beside the others: minutes are kept for the deduplication horizon at least, hours for as
+  /// long as minutes.
   public func effective(_ setting: RetentionSetting) -> Int64? {
     switch setting {
     case .minutes: max(minutes, dedupHorizon)
@@ -35,7 +35,7 @@ extension RetentionPolicy {
   }
 }
 
-/// Settings that someone gave, each in seconds or for ever; the others stay as they are.
+/// Settings to change, each in seconds or for ever; the others stay as they are.
 public struct RetentionChange: Sendable, Equatable {
   /// A length of time.
   public enum Length: Sendable, Equatable {

@@ -44,8 +44,9 @@ struct RetentionState: Equatable, Sendable {
     return now.earlier(by: policy.dedupHorizon)
   }
 
-  /// From when minutes and hours are due to be kept; nil while both stay. By whole partitions, never beyond what the next
-  /// coarser level covers, and for the minutes never above the floor or the horizon, as an event above them may come at any time.
+  /// From when minutes and hours are due to be kept; nil while both stay. By whole partitions, never beyond what the
+  /// next coarser level covers, and for the minutes never above the floor or the horizon, as an event above them may
+  /// come at any time.
   func keptFromDue(_ policy: RetentionPolicy) -> (minutes: Timestamp, hours: Timestamp)? {
     guard let floor else { return nil }
     let minutes = max(
@@ -61,8 +62,8 @@ struct RetentionState: Equatable, Sendable {
     return minutes == minutesKeptFrom && hours == hoursKeptFrom ? nil : (minutes, hours)
   }
 
-  /// The partitions that hold nothing younger. None above the floor, which an operator may have moved below what is kept
-  /// (`setFloor`): events of that time are counted, and need their partition.
+  /// The partitions that hold nothing younger. None above the floor, which an operator may have moved below what is
+  /// kept (`setFloor`): events of that time are counted, and need their partition.
   func partitions(before kept: (minutes: Timestamp, hours: Timestamp)) -> [Partition] {
     guard let floor else { return [] }
     let (minutes, hours) = (
@@ -95,8 +96,8 @@ struct RetentionState: Equatable, Sendable {
 }
 
 extension RollupMarks {
-  /// Until when a fold of a level would go: whole units of what the finer level covers, and at least as far as a fold that
-  /// did not come to its end; nil when there is nothing to fold.
+  /// Until when a fold of a level would go: whole units of what the finer level covers, and at least as far as a fold
+  /// that did not come to its end; nil when there is nothing to fold.
   func foldEnd(_ level: RollupLevel, until target: Timestamp) -> Timestamp? {
     // Minutes are always complete.
     let finer = level.finer.map { self[$0].foldedUntil } ?? target

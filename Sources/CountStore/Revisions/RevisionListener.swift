@@ -2,37 +2,37 @@ import Counting
 import Glibc
 public import Postgres
 
-/// What a server hears of the changes that are committed.
-public enum RevisionNews: Sendable {
-  /// From now on every change is told. There may have been others before.
-  case attached(RevisionListener.Way)
+/// What the listener reports.
+public enum RevisionEvent: Sendable {
+  /// All changes are reported from now on. There may have been others before.
+  case attached(RevisionListener.Mode)
   /// What was committed since; nothing, when the silence has been checked.
-  case heard(HeardRevisions)
-  /// What the store knows of its workers, every few seconds; nil where it does not tell: a table that is not there yet,
-  /// or that this role may not read.
+  case changed(CommittedChanges)
+  /// The state of the workers, every few seconds; nil where it cannot be read: the table does not exist yet, or this
+  /// role may not read it.
   case workers(WorkerReading?)
-  /// Changes are not told any more, until `attached`.
+  /// No changes are reported until `attached`.
   case detached(PostgresError)
 }
 
 /// Listens to `NOTIFY` on a connection of its own, for as long as the process lives.
 ///
-/// It hears at once, and tells at the pace of `HearingLanes`, so that no answer is recomputed more than 20 times a second.
-/// Silence is not trusted: every second the newest revision is asked for, so that a connection on which nothing can
-/// arrive (a black hole, a pooler that gives the session to somebody else) is found out. There, and where `LISTEN` is not
-/// possible, as on a read replica, the log of revisions is polled; now and then it tries to listen again, in a new
-/// session, which may be led to another server.
+/// It receives changes at once and reports them through `ChangeThrottle`, so that no response is recomputed more than
+/// 20 times a second. Silence is not trusted: every second the newest revision is asked for, so that a connection on
+/// which nothing can arrive (a black hole, a pooler that gives the session to another client) is found. There, and
+/// where `LISTEN` is not possible, as on a read replica, it polls the table of revisions; from time to time it tries
+/// `LISTEN` again, in a new session, which may lead to another server.
 public struct RevisionListener: Sendable {
   /// How the changes are learned.
-  public enum Way: String, Sendable {
+  public enum Mode: String, Sendable {
     /// By `LISTEN`.
     case listening
     /// By asking for the newest revision every 100 ms.
     case polling
   }
 
-  /// How long nothing may be heard before the newest revision is asked for. Who is told nothing for a few times as long
-  /// must not rely on what it knows.
+  /// How long the listener may be silent before the newest revision is read. A subscriber that receives nothing for
+  /// several times as long must not rely on what it has cached.
   public static let heartbeat = Duration.seconds(1)
   /// After which it looks whether to stop.
   private static let attention = Duration.milliseconds(250)
@@ -43,34 +43,34 @@ public struct RevisionListener: Sendable {
   private let options: ConnectionOptions
   private let pollingSpan: Duration
   private let isStopping: @Sendable () -> Bool
-  private let tell: @Sendable (RevisionNews) -> Void
+  private let report: @Sendable (RevisionEvent) -> Void
 
   /// - Parameters:
-  ///   - pollingSpan: after which one that polls tries to listen again. Where it is then told nothing, it polls for
+  ///   - pollingSpan: how long it polls before it tries `LISTEN` again. While that misses notifications, it polls for
   ///     twice as long each time, up to an hour.
   ///   - isStopping: asked several times a second.
-  ///   - tell: receives the news, on the thread that runs.
+  ///   - tell: receives the reports, on the thread that runs.
   public init(
     _ options: ConnectionOptions,
     pollingSpan: Duration = .seconds(60),
     isStopping: @escaping @Sendable () -> Bool = { false },
-    tell: @escaping @Sendable (RevisionNews) -> Void
+    report: @escaping @Sendable (RevisionEvent) -> Void
   ) {
     self.options = options
     self.pollingSpan = pollingSpan
     self.isStopping = isStopping
-    self.tell = tell
+    self.report = report
   }
 
   /// Blocks until `isStopping`; reconnects with growing pauses of up to 2 s.
   public func run() {
     var failures = 0
-    var deafness = Deafness(firstSpan: pollingSpan)
+    var backoff = ListenBackoff(firstSpan: pollingSpan)
     while !isStopping() {
       do throws(PostgresError) {
-        try session(&failures, &deafness)
+        try session(&failures, &backoff)
       } catch {
-        tell(.detached(error))
+        report(.detached(error))
         let pause = min(Duration.milliseconds(100) * (1 << min(failures, 5)), .seconds(2))
         failures += 1
         sleep(pause * Double.random(in: 0.5...1))
@@ -78,27 +78,27 @@ public struct RevisionListener: Sendable {
     }
   }
 
-  private func session(_ failures: inout Int, _ deafness: inout Deafness) throws(PostgresError) {
+  private func session(_ failures: inout Int, _ backoff: inout ListenBackoff) throws(PostgresError) {
     var connection = try Connection(options)
     defer { connection.close() }
     while !isStopping() {
-      if deafness.isOver(.now), try listens(connection) {
-        // Before it is told: what is committed later must be heard of.
+      if backoff.isOver(.now), try listens(connection) {
+        // Read before the report: all later commits must be reported.
         let last = try newestRevision(connection)
-        tell(.attached(.listening))
+        report(.attached(.listening))
         failures = 0
         let start = ContinuousClock.now
         do {
           try listen(connection, since: last)
         } catch {
-          if error.sqlState == Self.deaf { deafness.note(listeningSince: start, .now) }
+          if error.sqlState == Self.missedNotification { backoff.note(listeningSince: start, .now) }
           throw error
         }
       } else {
         let last = try newestRevision(connection)
-        tell(.attached(.polling))
+        report(.attached(.polling))
         failures = 0
-        let until = deafness.isOver(.now) ? nil : deafness.end
+        let until = backoff.isOver(.now) ? nil : backoff.end
         guard let listening = try poll(connection, since: last, until: until) else { return }
         connection.close()
         connection = listening
@@ -135,9 +135,9 @@ public struct RevisionListener: Sendable {
   private func listen(_ connection: Connection, since first: Int64) throws(PostgresError) {
     var last = first
     var quietSince = ContinuousClock.now
-    // A commit is visible a moment before it is told: what must be, and until when.
+    // A commit is visible a moment before its notification: the expected revision, and until when.
     var expected: (revision: Int64, until: ContinuousClock.Instant)?
-    var lanes = HearingLanes()
+    var lanes = ChangeThrottle()
     var nextLook = ContinuousClock.now
     while !isStopping() {
       try lookAtWorkers(connection, &nextLook)
@@ -145,8 +145,8 @@ public struct RevisionListener: Sendable {
       let limit = min(Self.attention, (lanes.due(after: now) ?? now + Self.attention) - now)
       let notices = try hear(connection, within: limit)
       now = .now
-      let heard = lanes.take(notices, at: now)
-      if !heard.isEmpty { tell(.heard(heard)) }
+      let changes = lanes.take(notices, at: now)
+      if !changes.isEmpty { report(.changed(changes)) }
       if !notices.isEmpty {
         last = max(last, notices.map(\.revision).max() ?? last)
         quietSince = now
@@ -155,22 +155,22 @@ public struct RevisionListener: Sendable {
         if last >= late.revision {
           expected = nil
         } else if now >= late.until {
-          throw PostgresError(.connection, "a NOTIFY did not arrive", sqlState: Self.deaf)
+          throw PostgresError(.connection, "a NOTIFY did not arrive", sqlState: Self.missedNotification)
         }
       } else if now - quietSince >= Self.heartbeat {
         let newest = try newestRevision(connection)
         if newest > last {
           expected = (newest, .now + Self.heartbeat)
         } else {
-          tell(.heard(HeardRevisions()))
+          report(.changed(CommittedChanges()))
         }
         quietSince = .now
       }
     }
   }
 
-  /// Stands for a session to which nothing is told: class 08, connection exception.
-  private static let deaf = SQLState(rawValue: "08TID")
+  /// SQLSTATE of a session that receives no notifications: class 08, connection exception.
+  private static let missedNotification = SQLState(rawValue: "08TID")
 
   /// Waits for a notice, and takes those that have come with it.
   private func hear(_ connection: Connection, within limit: Duration) throws(PostgresError)
@@ -201,18 +201,18 @@ public struct RevisionListener: Sendable {
   {
     guard ContinuousClock.now >= next else { return }
     do {
-      tell(.workers(try CountStore(connection).workers()))
+      report(.workers(try CountStore(connection).workers()))
     } catch {
       // Answers do not depend on it: they are kept and changed as before.
       guard connection.isUsable else { throw error }
-      tell(.workers(nil))
+      report(.workers(nil))
     }
     next = .now + Self.workersPause
   }
 
   // MARK: Polling
 
-  /// Polls until a server takes `LISTEN`: what is kept by those who are told stays as it is meanwhile.
+  /// Polls until `LISTEN` succeeds. Responses that are cached stay valid meanwhile.
   ///
   /// - Parameter start: when to try it; nil when it was refused.
   /// - Returns: the session in which it was taken; nil when it is to stop.
@@ -247,7 +247,7 @@ public struct RevisionListener: Sendable {
         )
       }
       last = notices.last?.revision ?? last
-      tell(.heard(HeardRevisions(notices)))
+      report(.changed(CommittedChanges(notices)))
     }
     return nil
   }

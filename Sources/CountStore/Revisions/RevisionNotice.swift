@@ -1,6 +1,6 @@
 public import Counting
 
-/// What one revision changed, as its `NOTIFY` tells it: enough to know which answers still hold.
+/// What one revision changed, as its `NOTIFY` says: enough to decide which cached responses are still valid.
 public struct RevisionNotice: Sendable, Equatable {
   /// The revision's number.
   public var revision: Int64

@@ -35,23 +35,23 @@ struct PartitionedTable: Sendable {
 }
 
 extension CountStore {
-  /// How far back there is a partition for each day; what is older shares one. Nobody looks back as far as that, unless
-  /// the deduplication horizon is absurd, and then the database should not fill with empty tables.
+  /// For how many days back there is a partition each; older days share one. A longer deduplication horizon is
+  /// absurd, and must not fill the database with empty tables.
   static let partitionedDays: Int64 = 400
-  /// More than five years of days that nobody made partitions for are a clock that is wrong.
+  /// More missing partitions than five years of days mean that a clock is wrong.
   static let missingAtMost = 2000
   /// How far ahead of the clock partitions are made.
   static let partitionsAheadDays: Int64 = 7
 
   /// Makes the partitions that are missing between the deduplication floor and a while ahead of now, or of `through`.
   ///
-  /// It waits for nobody who reads or counts: a table is made by itself and then attached (`CREATE … PARTITION OF` would
-  /// wait for each reader's transaction, and keep new ones waiting).
+  /// It does not wait for readers or batches: a table is made by itself and then attached (`CREATE … PARTITION OF`
+  /// would wait for each reader's transaction, and keep new ones waiting).
   /// - Parameter from: a time from which they are made where the floor lies above it.
   /// - Parameter through: a time that must be covered, too; not further ahead than the allowed skew can be (a year).
   /// - Parameter thoroughly: look at every partition; else, where the first and the last are there, so are the others.
   /// - Returns: the time up to which there are partitions.
-  /// - Throws: `PostgresError`; SQLSTATE 55P03 when another one who changes tables is in the way for long.
+  /// - Throws: `PostgresError`; SQLSTATE 55P03 when another session changes the tables for long.
   @discardableResult
   public func ensurePartitions(
     from: Timestamp? = nil,

@@ -2,8 +2,8 @@ import Counting
 import Postgres
 
 extension CountStore {
-  /// What brings the counts of late events to every level that already covers their time, and lists those of a time that
-  /// is being folded. Counts of the present, almost all of them, belong to no other level yet.
+  /// What brings the counts of late events to every level that already covers their time, and lists those of a time
+  /// that is being folded. Counts of the present, almost all of them, belong to no other level yet.
   ///
   /// They come after the minutes' upsert, in the same transaction: rows are locked from the finest level up, by key.
   static func rollupQueries(_ counts: WindowedCounts, _ marks: RollupMarks) -> [Query] {

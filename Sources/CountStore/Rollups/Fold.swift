@@ -5,7 +5,7 @@ import Postgres
 ///
 /// Its steps are transactions of their own, to be taken in this order: `init`, `sumChunk` until it answers false, then
 /// `takeInChanges` and `finish` until that answers true. Whatever ends a fold in between costs nothing but the
-/// repetition: what it wrote lies above the mark, where nobody looks, and the next fold writes it anew.
+/// repetition: what it wrote lies above the mark, where nothing reads it, and the next fold overwrites it.
 /// docs/decisions/rollups.md goes through the interleavings. One fold at a time: hold `CountStore.lockMaintenance()`.
 public struct Fold {
   private let store: CountStore
@@ -205,7 +205,7 @@ extension CountStore {
   }
 
   /// Folds a level as far as it goes. Hold `lockMaintenance()`.
-  /// - Parameter isStopping: asked between the steps; the next fold begins anew where this one's mark is.
+  /// - Parameter isStopping: asked between the steps; the next fold starts again at this one's mark.
   /// - Returns: the finished fold, or nil when there was nothing to do or it was stopped.
   /// - Throws: `PostgresError`.
   public func fold(_ level: RollupLevel, until: AgreedTime, isStopping: () -> Bool = { false })

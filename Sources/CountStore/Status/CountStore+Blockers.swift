@@ -8,8 +8,8 @@ extension CountStore {
   /// role and database that call themselves workers are ended, and of a chain of waiting ones only those at its end,
   /// which wait for no lock themselves and whose transaction is older than this store's `lock_timeout`.
   ///
-  /// - Parameter backendPid: the session that waits, another one than this store's.
-  /// - Returns: the process ids of the sessions that were told to end; what they had not committed is rolled back.
+  /// - Parameter backendPid: the session that waits.
+  /// - Returns: the process ids of the sessions that were ended; PostgreSQL rolls their transactions back.
   /// - Throws: `PostgresError`.
   public func endWorkers(blocking backendPid: Int32) throws(PostgresError) -> [Int32] {
     let result = try connection.execute(

@@ -5,8 +5,8 @@ extension CountStore {
   /// How many cameras with problems a status names.
   public static let cameraProblemLimit = 20
 
-  /// How the system stands, from one snapshot; what it tells of cameras may be some seconds older. It reads all of `camera_tally` and the keys of what is put aside: some
-  /// ten milliseconds where these are full.
+  /// The state of the system, from one snapshot; the counters of cameras may be some seconds older. It reads all of
+  /// `camera_tally` and the keys of dead letters and quarantined events: some ten milliseconds where these are full.
   ///
   /// - Throws: `CountStoreError.postgres`.
   public func status() throws(CountStoreError) -> SystemStatus {

@@ -66,8 +66,8 @@ extension CountStore {
 
   /// Whether a live worker has a partition: then what is deleted of it would come back at its next claim.
   ///
-  /// Workers say every few seconds which partitions they have (`worker`). Those of a release that did not are known by their
-  /// sessions alone: while there is one and no worker says anything, it may have any partition.
+  /// Workers say every few seconds which partitions they have (`worker`). Those of a release that did not are known
+  /// by their sessions alone: while there is one and no worker says anything, it may have any partition.
   /// - Throws: `PostgresError`.
   func isHeld(_ key: PartitionKey) throws(PostgresError) -> Bool {
     let sessions: Query =
@@ -96,13 +96,13 @@ extension CountStore {
   /// A worker that has said nothing for so many seconds is no longer live.
   static let workerSilence: Double = 60
 
-  /// Deletes what is stored of a topic or of one of its partitions: offsets, gaps, dead letters and quarantined events. Its
-  /// fates stay in `forgotten_topic`, so that totals never fall; counts and keys of its detections stay as they are. The
-  /// watermark waits for it no more.
+  /// Deletes what is stored of a topic or of one of its partitions: offsets, gaps, dead letters and quarantined
+  /// events. Its fates stay in `forgotten_topic`, so that totals never fall; counts and keys of its detections stay
+  /// as they are. The watermark waits for it no more.
   ///
   /// - Parameters:
   ///   - partition: only this one; nil for all.
-  ///   - isConfirmed: otherwise it only tells.
+  ///   - isConfirmed: otherwise it changes nothing and only reports.
   /// - Throws: `PostgresError`; SQLSTATE 55P03 when a batch holds the rows for long.
   public func forget(topic: String, partition: Int32? = nil, isConfirmed: Bool) throws(PostgresError)
     -> ForgetReport

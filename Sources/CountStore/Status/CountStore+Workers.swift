@@ -7,12 +7,12 @@ extension CountStore {
   /// How much of an error's text is kept, in characters.
   static let errorLength = 500
 
-  /// Writes what a worker tells of itself.
+  /// Stores a worker's heartbeat.
   ///
   /// The disk is not waited for where the session says `synchronous_commit = off`: the next heartbeat repeats it all.
   /// - Returns: the database's clock and, once a worker has claimed a partition, the floor.
   /// - Throws: `PostgresError`.
-  public func beat(_ identity: WorkerBeat.Identity, _ beat: WorkerBeat) throws(PostgresError)
+  public func beat(_ identity: WorkerHeartbeat.Identity, _ beat: WorkerHeartbeat) throws(PostgresError)
     -> (now: Timestamp, floor: Timestamp?)
   {
     let error = beat.lastError.map { String($0.text.prefix(Self.errorLength)) }
@@ -43,7 +43,7 @@ extension CountStore {
     )
   }
 
-  /// Forgets workers that were not seen for a day; the one that was seen last stays, as it tells since when none runs.
+  /// Deletes workers that were not seen for a day, except the last one: it shows since when none runs.
   /// - Returns: how many rows went.
   /// - Throws: `PostgresError`.
   @discardableResult

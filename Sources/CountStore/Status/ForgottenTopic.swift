@@ -33,7 +33,8 @@ public struct StoredPartition: Sendable, Equatable {
   public var quarantined: Int64
   /// Whether a live worker has it.
   public var isHeld: Bool
-  /// Messages that are not counted: as a live worker tells, or else as of the last batch; nil where neither is known.
+  /// Messages that are not counted: from a live worker's heartbeat, or else as of the last batch; nil where neither
+  /// is known.
   public var lag: Int64?
 }
 

@@ -1,6 +1,6 @@
 public import Counting
 
-/// Whether the counts keep up with the cameras: the one state that `meta`, `/v1/status` and the metrics tell.
+/// Whether the counts keep up with the cameras: the state in `meta`, `/v1/status` and the metrics.
 public enum Freshness: Sendable, Equatable {
   /// Workers run and count what arrives.
   case live
@@ -14,7 +14,7 @@ public enum Freshness: Sendable, Equatable {
   /// How long a worker may be silent before it counts as gone: three of its heartbeats, in microseconds.
   public static let silence: Int64 = 15_000_000
   /// How long a message may wait before the counts are delayed, in microseconds.
-  public static let patience: Int64 = 10_000_000
+  public static let delayThreshold: Int64 = 10_000_000
   /// After how long without a message it is quiet, in microseconds.
   public static let calm: Int64 = 60_000_000
   /// How long partitions of a worker that ended without a word may be without a reader before they are taken for
@@ -44,8 +44,8 @@ public enum Freshness: Sendable, Equatable {
   }
 
   /// The state without what changes continuously: the same on every server, and until the state changes. What is kept
-  /// in memory depends on it. While a backlog is read, the time from which messages wait moves on; it is rounded down to
-  /// the minute.
+  /// in memory depends on it. While a backlog is read, the time from which messages wait moves on; it is rounded down
+  /// to the minute.
   public var label: FreshnessLabel {
     guard case .delayed(let since, _) = self else { return FreshnessLabel(name: name, since: since) }
     let minute: Int64 = 60_000_000
@@ -89,14 +89,14 @@ public struct WorkerReading: Sendable, Equatable {
   ///
   /// - Parameter time: the database's clock, `now` or a little later.
   public func living(at time: Timestamp) -> [WorkerRecord] {
-    // A time far ahead was told while the database's clock was wrong, by a worker that may be gone.
+    // A heartbeat far ahead was stored while the database's clock was wrong, by a worker that may be gone.
     workers.filter { worker in
       let (distance, overflow) = time.microseconds.subtractingReportingOverflow(worker.seenAt.microseconds)
       return worker.stoppedAt == nil && !overflow && distance.magnitude <= Freshness.silence.magnitude
     }
   }
 
-  /// The state. What a worker told of its messages is judged by the moment at which it told it.
+  /// The state. A worker's lag is judged as of its heartbeat.
   ///
   /// - Parameter time: as for `living`.
   public func freshness(at time: Timestamp) -> Freshness {
@@ -105,10 +105,10 @@ public struct WorkerReading: Sendable, Equatable {
       return .stopped(since: workers.map { $0.stoppedAt ?? $0.seenAt }.filter { $0 <= time }.max())
     }
     let reading = living.filter { !$0.partitions.isEmpty }
-    // A worker without partitions is a spare one, as long as another one has some.
+    // A worker without partitions is a spare one, as long as another has some.
     let waits = (reading.isEmpty ? living : reading).compactMap { worker -> Timestamp? in
       worker.behindSince.flatMap { since in
-        worker.seenAt.microseconds &- since.microseconds > Freshness.patience ? since : nil
+        worker.seenAt.microseconds &- since.microseconds > Freshness.delayThreshold ? since : nil
       }
     }
     if let since = (waits + orphans(living, at: time)).min() {

@@ -8,7 +8,7 @@ public struct SystemStatus: Sendable, Equatable {
     public var key: PartitionKey
     /// Everything below it is accounted for.
     public var nextOffset: Int64
-    /// The end of the log as its worker saw it with its last batch; nil when no worker has told yet.
+    /// The end of the log as its worker saw it with its last batch; nil before the first batch.
     public var logEnd: Int64?
     /// The largest event time that was accepted.
     public var maximumEventAt: Timestamp?

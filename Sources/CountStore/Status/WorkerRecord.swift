@@ -1,12 +1,12 @@
 public import Counting
 
-/// What one worker has told of itself: a row of `worker`.
+/// A worker's last heartbeat: a row of `worker`.
 public struct WorkerRecord: Sendable, Equatable {
   /// A UUID that it chose when it started.
   public var id: String
   /// When it started.
   public var startedAt: Timestamp
-  /// When it told this.
+  /// When it was stored.
   public var seenAt: Timestamp
   /// When it said that it stops.
   public var stoppedAt: Timestamp?
@@ -14,7 +14,7 @@ public struct WorkerRecord: Sendable, Equatable {
   public var version: String
   /// What Kafka has assigned to it.
   public var partitions: [PartitionKey]
-  /// Messages of each that are not committed; nil where the broker did not tell the log's end lately.
+  /// Uncommitted messages of each partition; nil where the log's end is not known.
   public var lags: [Int64?]
   /// Whether a broker has answered it lately.
   public var isBrokerReachable: Bool
@@ -53,9 +53,9 @@ public struct WorkerRecord: Sendable, Equatable {
   }
 }
 
-/// What a worker writes of itself. Times are ages in microseconds by the worker's monotonic clock, so that its wall clock
-/// does not matter.
-public struct WorkerBeat: Sendable, Equatable {
+/// What a worker writes of itself. Times are ages in microseconds by the worker's monotonic clock, so that its wall
+/// clock does not matter.
+public struct WorkerHeartbeat: Sendable, Equatable {
   /// Which release runs where: what stays the same while a worker runs.
   public struct Identity: Sendable, Equatable {
     /// A UUID.
@@ -107,7 +107,7 @@ public struct WorkerBeat: Sendable, Equatable {
   }
 
   /// Compares each property.
-  public static func == (a: WorkerBeat, b: WorkerBeat) -> Bool {
+  public static func == (a: WorkerHeartbeat, b: WorkerHeartbeat) -> Bool {
     a.age == b.age && a.partitions == b.partitions && a.lags == b.lags
       && a.isBrokerReachable == b.isBrokerReachable && a.behindFor == b.behindFor
       && a.sinceCommit == b.sinceCommit && a.lastError?.text == b.lastError?.text

@@ -6,7 +6,7 @@ struct FieldSection: Sendable {
   /// Their bytes, CRLFs included.
   private(set) var bytes = 0
 
-  /// Reads `field-name ":" OWS field-value OWS`. Whitespace before the colon and a line that continues another one
+  /// Reads `field-name ":" OWS field-value OWS`. Whitespace before the colon and a line that continues the previous one
   /// (obs-fold) are refused, RFC 9112 §5.1 and §5.2; control characters were refused by the scanner.
   mutating func read(_ line: ArraySlice<UInt8>) throws(ProtocolError) -> Fields.Entry {
     var colon = line.startIndex

@@ -1,4 +1,4 @@
-/// What the header section says about the message itself: where its content ends, who it is for, and what becomes of
+/// What the header section says about the message itself: where its content ends, whom it is for, and what happens to
 /// the connection (RFC 9112 §3.2, §6.3 and §9.3, RFC 9110 §10.1.1).
 struct Framing: Sendable {
   enum Content: Sendable {
@@ -42,7 +42,7 @@ struct Framing: Sendable {
         if equalsIgnoringCase(option, "keep-alive") { keepsAlive = true }
       }
     case 14 where equalsIgnoringCase(name, "content-length"):
-      // Even a repeated equal value is refused: some reader before us may have taken another one.
+      // Even a repeated equal value is refused: a proxy before us may have used the other one.
       guard length == nil, entry.value.upperBound == head.count, let value = Framing.length(value) else {
         throw .bad("Content-Length must be given once, as digits")
       }

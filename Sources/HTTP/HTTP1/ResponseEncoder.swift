@@ -7,7 +7,7 @@ public struct ResponseEncoder: Sendable {
   public struct Context: Sendable {
     /// The request's method, nil if it could not be read: HEAD has an answer without content.
     public var method: Method?
-    /// What the client speaks: HTTP/1.0 is told when the connection persists.
+    /// The client's version: HTTP/1.0 needs a field when the connection persists.
     public var version: Version
     /// Whether the connection lives on.
     public var persists: Bool
@@ -20,7 +20,7 @@ public struct ResponseEncoder: Sendable {
     }
   }
 
-  /// What tells where a body ends (RFC 9112 §6.3).
+  /// How the end of a body is marked (RFC 9112 §6.3).
   public enum Coding: Sendable, Equatable {
     /// `Content-Length`.
     case length(Int)
@@ -105,7 +105,7 @@ public struct ResponseEncoder: Sendable {
     appendChunkEnd(to: &buffer)
   }
 
-  /// Appends what stands before a chunk's bytes, for who sends these from elsewhere, and then `appendChunkEnd`.
+  /// Appends what precedes a chunk's bytes, for a caller that sends these from elsewhere, and then `appendChunkEnd`.
   public func appendChunkBegin(_ size: Int, to buffer: inout [UInt8]) {
     precondition(size > 0, "an empty chunk is the last one")
     buffer.append(contentsOf: String(size, radix: 16).utf8)

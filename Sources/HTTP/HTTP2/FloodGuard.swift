@@ -1,7 +1,7 @@
 /// Counts what a client can send without end and at little cost: resets, control frames, CONTINUATION.
 ///
-/// Rapid Reset (CVE-2023-44487), MadeYouReset (CVE-2025-8671), and the floods of CVE-2019-9511 to 9518 and CVE-2024-27316
-/// all come down to one of these counts.
+/// Rapid Reset (CVE-2023-44487), MadeYouReset (CVE-2025-8671), and the floods of CVE-2019-9511 to 9518 and
+/// CVE-2024-27316 all come down to one of these counts.
 struct FloodGuard: Sendable {
   private let continuationLimit: Int
   private var continuations = 0
@@ -37,7 +37,7 @@ struct FloodGuard: Sendable {
     }
   }
 
-  /// A stream was reset, by whom does not matter: a client can also make us do it.
+  /// A stream was reset, by either side: a client can also make us do it.
   mutating func noteReset(at now: Nanoseconds) -> HTTP2Session.Failure? {
     resets.take(at: now) ? nil : .init(code: .enhanceYourCalm, detail: "too many streams are reset")
   }

@@ -2,8 +2,8 @@
 public struct HTTP2Limits: Sendable, Hashable {
   /// Requests at one time, as announced to the client; one more is refused (`REFUSED_STREAM`).
   public var concurrentStreams = 100
-  /// Fields and content of requests that are not complete or not yet taken, all streams together, in bytes. Beyond it the
-  /// newest stream is refused. It is never less than one request of `RequestLimits` needs.
+  /// Fields and content of requests that are not complete or not yet taken, all streams together, in bytes. Beyond it
+  /// the newest stream is refused. It is never less than one request of `RequestLimits` needs.
   public var requestBytes = 2 * 1024 * 1024
   /// Unsent content of answers, in bytes, from which on no further request is taken.
   public var answerBytes = 1024 * 1024
@@ -13,8 +13,8 @@ public struct HTTP2Limits: Sendable, Hashable {
   public var resetBurst = 200
   /// Streams that may be reset in a second in the long run; beyond it the connection ends with `ENHANCE_YOUR_CALM`.
   public var resetsPerSecond = 50
-  /// Frames that carry no part of a request, such as PING, before `controlFramesPerSecond` counts. Each request, and each
-  /// DATA frame that was sent, allows a few more.
+  /// Frames that carry no part of a request, such as PING, before `controlFramesPerSecond` counts. Each request, and
+  /// each DATA frame that was sent, allows a few more.
   public var controlFrameBurst = 2000
   /// Such frames in a second in the long run; beyond it the connection ends with `ENHANCE_YOUR_CALM`.
   public var controlFramesPerSecond = 200
@@ -28,7 +28,7 @@ public struct HTTP2Limits: Sendable, Hashable {
   public var write = Duration.seconds(30)
   /// The slowest reading, in bytes a second, that keeps a stream alive beyond `write`.
   public var minimumWriteRate = 16 * 1024
-  /// How long a client may go on with a request that is answered already, before it is told to stop.
+  /// How long a client may continue a request that is answered already, before its stream is reset.
   public var unread = Duration.milliseconds(250)
   /// How long a connection may stay without a stream, whatever else it sends.
   public var idle = Duration.seconds(60)

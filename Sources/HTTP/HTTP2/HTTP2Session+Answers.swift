@@ -33,7 +33,7 @@ extension HTTP2Session {
     date: DateField,
     isEndless: Bool = false
   ) -> Bool {
-    // Of a stream that is gone `Notice.closed` tells.
+    // `Notice.closed` reports a stream that is gone.
     guard let stream = streams[id], stream.isUnanswered else { return true }
     let hasContent = !stream.isHead && !head.status.isWithoutContent
     let content = hasContent ? head.body : []

@@ -1,10 +1,11 @@
 import CNghttp2
 
-/// The server's side of one HTTP/2 connection (RFC 9113), without a socket: bytes in, requests out; answers in, bytes out.
+/// The server's side of one HTTP/2 connection (RFC 9113), without a socket: bytes in, requests out; answers in, bytes
+/// out.
 ///
 /// nghttp2 does frames, HPACK and flow control. What it leaves to us is here: the limits of `HTTP2Limits`, so that
-/// neither memory nor work can be forced upon us, and the deadlines. nghttp2's callbacks only take notes; the caller acts
-/// on them after `receive` has returned.
+/// neither memory nor work can be forced upon us, and the deadlines. nghttp2's callbacks only take notes; the caller
+/// acts on them after `receive` has returned.
 ///
 /// A class, as nghttp2 keeps a pointer to it. One thread at a time may use it. Times are nanoseconds of a clock that
 /// never goes back.
@@ -22,7 +23,7 @@ public final class HTTP2Session {
 
   /// What became of a stream that the caller has got from `nextIncoming`.
   public enum Notice: Sendable, Hashable {
-    /// It is gone before all of its answer was handed over: nobody reads it.
+    /// The stream is gone before all of its response was handed over.
     case closed(StreamID)
     /// All that was handed over of an open answer is on its way; there is room for more.
     case writable(StreamID)
@@ -30,7 +31,7 @@ public final class HTTP2Session {
 
   /// Why we ended the connection.
   public struct Failure: Error, Sendable, Hashable {
-    /// As the client was told.
+    /// The code that was sent to the client.
     public var code: HTTP2ErrorCode
     /// One clause for people; it repeats no bytes of the client's.
     public var detail: String
@@ -71,8 +72,8 @@ public final class HTTP2Session {
 
   /// A session at the start of a connection.
   ///
-  /// - Parameter contentLimit: how many bytes of content a request may have, asked when its head is known, if content may
-  ///   follow. More is a 413; with 0 the request is complete as it is, and content is dropped.
+  /// - Parameter contentLimit: how many bytes of content a request may have, asked when its head is known, if content
+  ///   may follow. More is a 413; with 0 the request is complete as it is, and content is dropped.
   public init(
     limits: HTTP2Limits = HTTP2Limits(),
     request: RequestLimits = RequestLimits(),
@@ -103,7 +104,7 @@ public final class HTTP2Session {
         settings_id: Int32(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE.rawValue),
         value: UInt32(clamping: request.fieldBytes + request.requestLine)
       ),
-      // Nobody needs the old priorities, and their tree is work that a client can cause.
+      // The old priorities are not used, and their tree is work that a client can cause.
       nghttp2_settings_entry(
         settings_id: Int32(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES.rawValue),
         value: 1
@@ -144,7 +145,7 @@ public final class HTTP2Session {
   }
 
   /// The next request to answer, in the order in which they became complete. Nil too while so much of older answers is
-  /// unsent that there is no room for another one.
+  /// unsent that there is no room for more.
   public func nextIncoming() -> Incoming? {
     guard pendingAnswerBytes < limits.answerBytes else { return nil }
     while incomingStart < incoming.count {
@@ -192,7 +193,7 @@ public final class HTTP2Session {
       guard count > 0 else {
         let error = count < 0 ? HTTP2Session.failure(nghttp2_error(rawValue: Int32(clamping: count))) : nil
         guard failure == nil, let reason = violation ?? error else { return }
-        // What tells the client so is still to be sent.
+        // The message for the client is still to be sent.
         end(reason)
         continue
       }
@@ -213,8 +214,9 @@ public final class HTTP2Session {
 
   // MARK: The end
 
-  /// The server stops: tells the client so (GOAWAY), finishes what it has begun, takes nothing new. The client's requests
-  /// that are on their way are still answered: only when it has seen the notice comes the final word (RFC 9113 §6.8).
+  /// The server stops: it sends GOAWAY, finishes what it has begun, and takes nothing new. The client's
+  /// requests that are on their way are still answered: only when it has seen the notice comes the final word (RFC
+  /// 9113 §6.8).
   public func shutDown(now: UInt64) {
     self.now = now
     guard case .no = drain, failure == nil else { return }
@@ -311,7 +313,7 @@ public final class HTTP2Session {
   /// The request will not be served; what still comes of it is dropped. One that is complete, or refused, stays so.
   func refuse(_ stream: HTTP2Stream, _ error: ProtocolError) {
     if case .done = stream.input { return }
-    // Who is too slow sends no more.
+    // A client that is too slow sends no more.
     stream.dropAllowance = error.status == .requestTimeout ? 0 : requestLimits.bodyBytes
     stream.input = .done
     stream.request = nil
@@ -339,7 +341,7 @@ public final class HTTP2Session {
   func withSession<Result>(_ body: (OpaquePointer) -> Result) -> Result { body(session) }
 
   /// nghttp2 answers a stream too many with the end of the connection. We refuse it alone (RFC 9113 §5.1.2), so nghttp2
-  /// must know a limit that is never met; the client is told ours, in the first frame, whose first setting it is.
+  /// must have a limit that is never met; the client gets ours, in the first frame, whose first setting it is.
   private func announceLimit(in output: inout [UInt8], at start: Int) {
     isAnnounced = true
     let frameHeader = 9

@@ -42,7 +42,7 @@ final class HTTP2Stream {
   /// Content of the answer, sent up to `offset`.
   private var output: [UInt8] = []
   private var offset = 0
-  /// Each piece of the answer is one of its own, for the patience with slow readers.
+  /// Whether each piece of the body has a write budget of its own.
   private var isEndless = false
   /// Since when the client has had something to read, moved on by what it has read.
   private var pendingSince: Nanoseconds = 0
@@ -89,7 +89,7 @@ final class HTTP2Stream {
 
   /// Moves as much as there is room for. Returns how much, and whether that was the last of it.
   ///
-  /// - Parameter rate: in bytes a second, that of a reader who is just fast enough.
+  /// - Parameter rate: the lowest allowed rate of a reader, in bytes a second.
   func take(
     into buffer: UnsafeMutableRawBufferPointer,
     rate: Int,
@@ -115,7 +115,7 @@ final class HTTP2Stream {
     return (count, isLast && isWhole)
   }
 
-  /// When patience ends: with a request that does not go on, or an answer that is not read.
+  /// When the stream times out: for a request that does not go on, or a response that is not read.
   func deadline(_ limits: HTTP2Limits) -> Nanoseconds {
     if case .content = input { return begun + limits.body }
     if let answeredSince { return answeredSince + limits.unread }

@@ -6,7 +6,7 @@ struct HeaderList {
   var fields = Fields()
   /// The date alone; empty: none is sent.
   var date: ArraySlice<UInt8> = []
-  /// The length of the content, where it is told.
+  /// The length of the content, where the request says it.
   var length: Int?
 
   /// Calls `body` with the pairs, which point into the list's parts: nothing is allocated.

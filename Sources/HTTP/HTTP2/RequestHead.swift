@@ -1,6 +1,6 @@
 /// A request's header section as HPACK decodes it: limits at the field that exceeds them, then the same rules as for
-/// HTTP/1.1. What only HTTP/2 asks for (RFC 9113 §8.2 and §8.3: pseudo-fields first, once and complete; small letters; no
-/// connection-specific fields) nghttp2 has checked already.
+/// HTTP/1.1. What only HTTP/2 asks for (RFC 9113 §8.2 and §8.3: pseudo-fields first, once and complete; small
+/// letters; no connection-specific fields) nghttp2 has checked already.
 struct RequestHead {
   private var bytes: [UInt8] = []
   private var entries: [Fields.Entry] = []

@@ -52,7 +52,7 @@ extension Connection {
     if !farewell.isEmpty { _ = try? socket.send(farewell.span.bytes) }
   }
 
-  /// No TLS comes about, or no more of it. What OpenSSL has to say about it is sent; and who speaks HTTP hears of it so.
+  /// TLS failed, in the handshake or later. OpenSSL's alert is sent; a client that speaks HTTP gets an HTTP error.
   private func refuse(_ error: TLSError) {
     loop.noteRefusal(error, peer: peer)
     if error == .plainHTTP {

@@ -5,8 +5,8 @@ import TLS
 
 /// One client's connection: its socket, what is still to be sent, its deadlines, and its end. It never leaves its loop.
 ///
-/// What the bytes mean is the business of its `conversation`. Bytes pass here on their way in (`read`) and out (`flush`),
-/// and nowhere else: what encrypts them stands in these two functions, and in Connection+TLS.swift.
+/// What the bytes mean is the business of its `conversation`. Bytes pass here on their way in (`read`) and out
+/// (`flush`), and nowhere else: what encrypts them stands in these two functions, and in Connection+TLS.swift.
 final class Connection: EventSource {
   /// How a connection ends once everything is sent.
   enum Ending {
@@ -33,16 +33,16 @@ final class Connection: EventSource {
   var output: Output
   /// Nil in plain text.
   let tls: TLSTransport?
-  /// How long the bytes may take that tell the protocol.
+  /// Until when the bytes that identify the protocol must have come.
   private let openingDeadline: Instant
-  /// Such bytes, as long as they do not tell.
+  /// Such bytes, until they identify it.
   private var opening: [UInt8] = []
   private var timer = Instant.never
   /// Set while what still comes in is dropped: all is sent and our side is closed.
   private var lingerDeadline: Instant?
   private var drained = 0
-  /// Readiness to read was told while nothing could be taken: not asked for again until it can. Only then, as most
-  /// answers are sent before the client says anything more, and each change is a system call.
+  /// A readiness to read was reported while nothing could be taken: not asked for again until it can. Only then, as
+  /// most answers are sent before the client says anything more, and each change is a system call.
   private var readsArePaused = false
 
   /// The client has ended its side. Noticed while nothing is read.
@@ -153,7 +153,7 @@ final class Connection: EventSource {
         if tls == nil { take(bytes) } else { takeEncrypted(bytes) }
       } else {
         drained += count
-        // Enough for all that can have been on its way; who goes on sending does not read answers.
+        // Enough for all that can have been on its way; a client that goes on sending does not read responses.
         if drained > 4 * 1024 * 1024 { close() }
       }
     case .end: close()
@@ -161,7 +161,7 @@ final class Connection: EventSource {
     }
   }
 
-  /// Takes plain bytes. The first ones tell the protocol, where TLS has not.
+  /// Takes plain bytes. The first ones identify the protocol, where TLS has not.
   private func take(_ bytes: UnsafeRawBufferPointer) {
     if let conversation { return conversation.receive(bytes) }
     if opening.isEmpty, !HTTP2Conversation.mayBegin(with: bytes) {
@@ -222,7 +222,7 @@ final class Connection: EventSource {
     } catch { close() }
   }
 
-  /// What comes now is another answer, for the patience with slow readers.
+  /// The next response begins, with a write budget of its own.
   func beginAccount() { output.beginAccount(loop.spans) }
 
   /// Has the kernel hold little that is not on its way yet: what is to be sent next should still be new then.

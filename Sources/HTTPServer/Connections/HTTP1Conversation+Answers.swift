@@ -13,13 +13,13 @@ extension HTTP1Conversation {
     connection.beginAccount()
     answered += 1
     lastNumber &+= 1
-    let account = loop.openAccount(request, peer: connection.peer)
+    let trace = loop.beginTrace(request, peer: connection.peer)
     switch loop.begin(request, on: connection, number: lastNumber) {
     case .ready(let response):
-      encode(response, context, account)
+      encode(response, context, trace)
       enter(.idle)
     case .pending(let answer):
-      exchange = Exchange(number: lastNumber, answer: answer, context: context, account: account)
+      exchange = Exchange(number: lastNumber, answer: answer, context: context, trace: trace)
       enter(.answering)
       if connection.hasPeerFinished { expectDeparture() }
       if loop.isStopping { answer.finish() }
@@ -27,19 +27,19 @@ extension HTTP1Conversation {
   }
 
   /// Appends a whole response.
-  func encode(_ response: Response, _ context: ResponseEncoder.Context, _ account: RequestAccount?) {
+  func encode(_ response: Response, _ context: ResponseEncoder.Context, _ trace: RequestTrace?) {
     guard response.body.count >= UnsentBodies.least, ResponseEncoder.sendsBody(response, context) else {
-      return encode(response, nil, context, account)
+      return encode(response, nil, context, trace)
     }
     let (response, claim) = loop.admit(response, to: connection.peer)
-    encode(response, claim, context, account)
+    encode(response, claim, context, trace)
   }
 
   private func encode(
     _ response: Response,
     _ claim: UnsentBody?,
     _ context: ResponseEncoder.Context,
-    _ account: RequestAccount?
+    _ trace: RequestTrace?
   ) {
     let wanted = context
     let context = settled(wanted, response)
@@ -51,7 +51,7 @@ extension HTTP1Conversation {
     }
     conclude(wanted, context)
     let isSent = ResponseEncoder.sendsBody(response, context)
-    loop.closeAccount(account, status: response.status, bodyBytes: isSent ? response.body.count : 0)
+    loop.endTrace(trace, status: response.status, bodyBytes: isSent ? response.body.count : 0)
   }
 
   /// Takes the pending answer's steps as long as there is room; whether there may be more of them.
@@ -69,7 +69,7 @@ extension HTTP1Conversation {
       switch exchange.answer.next(atMost: HTTP1Conversation.outputLimit) {
       case .later: return false
       case .whole(let response):
-        encode(response, exchange.context, exchange.account)
+        encode(response, exchange.context, exchange.trace)
         end()
       case .head(let response, let heartbeat): begin(response, heartbeat, exchange)
       case .piece(let piece): append(piece)
@@ -78,7 +78,7 @@ extension HTTP1Conversation {
         end()
       case .refused(let error):
         loop.noteRefusal(error, peer: connection.peer)
-        encode(loop.settings.response(for: error), exchange.context, exchange.account)
+        encode(loop.settings.response(for: error), exchange.context, exchange.trace)
         end()
       case .broken:
         guard exchange.begun == nil else {
@@ -86,15 +86,15 @@ extension HTTP1Conversation {
           return false
         }
         let error = loop.isStopping ? ProtocolError.stopping : .notMade
-        encode(loop.settings.response(for: error), exchange.context, exchange.account)
+        encode(loop.settings.response(for: error), exchange.context, exchange.trace)
         end()
       }
     }
     return false
   }
 
-  /// The client sends no more. It may still read; but one that has gone looks the same, and whose request then waits for a
-  /// worker while others do is taken for gone.
+  /// The client sends no more. It may still read; but one that has gone looks the same, and whose request then waits
+  /// for a worker while others do is taken for gone.
   func expectDeparture() {
     guard let exchange, exchange.answer.isQueued else { return }
     enter(.answering, until: loop.events.now + HTTP1Conversation.departure)
@@ -139,7 +139,7 @@ extension HTTP1Conversation {
     } else {
       loop.output.append(contentsOf: piece)
     }
-    // A message that is pushed is an answer of its own for the patience with slow readers.
+    // Each pushed message has a write budget of its own.
     if exchange.answer.isEndless { connection.beginAccount() }
     if let interval = exchange.heartbeat?.interval { enter(.answering, until: loop.events.now + interval) }
   }
@@ -153,14 +153,14 @@ extension HTTP1Conversation {
     guard let begun = exchange.begun else {
       // What came of it was noted with its answer, if there was one.
       if !isComplete {
-        loop.closeAccount(exchange.account, status: .clientGone, bodyBytes: 0, isComplete: false)
+        loop.endTrace(exchange.trace, status: .clientGone, bodyBytes: 0, isComplete: false)
       }
       return
     }
     conclude(exchange.context, begun.context)
     loop.metrics?.openStreams.add(-1)
-    loop.closeAccount(
-      exchange.account,
+    loop.endTrace(
+      exchange.trace,
       status: begun.status,
       bodyBytes: exchange.bodyBytes,
       isComplete: isComplete,

@@ -23,13 +23,13 @@ final class HTTP1Conversation: Conversation {
   /// A request whose answer is being made.
   struct Exchange {
     let number: Int32
-    let answer: any PendingAnswer
+    let answer: any PendingResponse
     /// What the request wants.
     let context: ResponseEncoder.Context
     /// What the head said, once it is sent, and how the body is delimited.
     var begun: (status: Status, context: ResponseEncoder.Context, coding: ResponseEncoder.Coding)?
     var heartbeat: PushChannel.Heartbeat?
-    let account: RequestAccount?
+    let trace: RequestTrace?
     var bodyBytes = 0
   }
 
@@ -179,7 +179,7 @@ final class HTTP1Conversation: Conversation {
   func refuse(_ error: ProtocolError) {
     loop.noteRefusal(error, peer: connection.peer)
     let context = ResponseEncoder.Context(method: parser.method, version: .http1_1, persists: false)
-    encode(loop.settings.response(for: error), context, loop.openAccount(nil, peer: connection.peer))
+    encode(loop.settings.response(for: error), context, loop.beginTrace(nil, peer: connection.peer))
     connection.ending = .linger
   }
 
@@ -211,7 +211,7 @@ final class HTTP1Conversation: Conversation {
   }
 
   /// Content follows: reads it where it is of use. Elsewhere the answer says all there is to say, and the connection
-  /// ends, as nobody can tell where the next request would begin (RFC 9110 §9.3.1, RFC 9112 §9.6).
+  /// ends, as it is unknown where the next request would begin (RFC 9110 §9.3.1, RFC 9112 §9.6).
   private func admit(_ request: Request, _ expectsContinue: Bool) {
     let limit = loop.settings.contentLimit(request)
     guard limit > 0 else {

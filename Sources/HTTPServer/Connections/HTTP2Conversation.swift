@@ -2,20 +2,20 @@ import HTTP
 import Locks
 import Sockets
 
-/// HTTP/2 (RFC 9113): many requests at one time, each on its stream. The session does the protocol; here its requests are
-/// answered, step by step where an answer comes so, as fast as flow control and the socket have room.
+/// HTTP/2 (RFC 9113): many requests at one time, each on its stream. The session does the protocol; here its requests
+/// are answered, step by step where an answer comes so, as fast as flow control and the socket have room.
 final class HTTP2Conversation: Conversation {
   /// A request whose answer is being made.
   private struct Exchange {
-    let answer: any PendingAnswer
-    let account: RequestAccount?
+    let answer: any PendingResponse
+    let trace: RequestTrace?
     /// What the head said, once it is handed over.
     var begun: Status?
     var bodyBytes = 0
     var heartbeat: PushChannel.Heartbeat?
     var nextBeat = Instant.never
 
-    /// Whether somebody works for it: of what goes on for ever, until it has begun.
+    /// Whether a worker thread works for it: an endless response only until it has begun.
     var isWork: Bool { begun == nil || !answer.isEndless }
   }
 
@@ -27,7 +27,7 @@ final class HTTP2Conversation: Conversation {
   /// Requests that are taken before those of other connections have their turn.
   private static let requestsPerTurn = 16
   /// Answers of one connection that workers make at the same time; more requests wait here, not in the workers' queue,
-  /// which is for everybody.
+  /// which all connections share.
   private static let concurrentWork = 16
   private static let preface = Array("PRI * HTTP/2.0\r\n".utf8)
 
@@ -66,7 +66,7 @@ final class HTTP2Conversation: Conversation {
 
   /// While output waits, a client that does not read is not listened to either.
   var takesInput: Bool { connection.isDrained }
-  /// Once the client was told that the connection ends, it is not done before it is finished.
+  /// After GOAWAY the connection is busy until it is finished.
   var isBusy: Bool { !session.isIdle || (loop.isStopping && !session.isFinished) }
   private var now: UInt64 { loop.events.now.nanoseconds }
 
@@ -139,29 +139,29 @@ final class HTTP2Conversation: Conversation {
       case .request(let request, let id): answer(request, id)
       case .refusal(let error, let id):
         loop.noteRefusal(error, peer: connection.peer)
-        let account = loop.openAccount(nil, peer: connection.peer)
-        send(loop.settings.response(for: error), id, account)
+        let trace = loop.beginTrace(nil, peer: connection.peer)
+        send(loop.settings.response(for: error), id, trace)
       }
     }
   }
 
   private func answer(_ request: Request, _ id: HTTP2Session.StreamID) {
-    let account = loop.openAccount(request, peer: connection.peer)
+    let trace = loop.beginTrace(request, peer: connection.peer)
     switch loop.begin(request, on: connection, number: id) {
-    case .ready(let response): send(response, id, account)
+    case .ready(let response): send(response, id, trace)
     case .pending(let answer):
-      exchanges[id] = Exchange(answer: answer, account: account)
+      exchanges[id] = Exchange(answer: answer, trace: trace)
       working += 1
       if loop.isStopping { answer.finish() }
       pull(id)
     }
   }
 
-  private func send(_ response: Response, _ id: HTTP2Session.StreamID, _ account: RequestAccount?) {
+  private func send(_ response: Response, _ id: HTTP2Session.StreamID, _ trace: RequestTrace?) {
     let isLarge = response.body.count >= UnsentBodies.least
     let (response, claim) = isLarge ? loop.admit(response, to: connection.peer) : (response, nil)
     let bytes = session.answer(response, on: id, date: loop.encoder.date, keeping: claim)
-    loop.closeAccount(account, status: response.status, bodyBytes: bytes)
+    loop.endTrace(trace, status: response.status, bodyBytes: bytes)
   }
 
   /// How much of a piece is taken. Each stream may have one that its client gives no window for: where there are such
@@ -182,7 +182,7 @@ final class HTTP2Conversation: Conversation {
       switch exchange.answer.next(atMost: pieceLimit) {
       case .later: return
       case .whole(let response):
-        send(response, id, exchange.account)
+        send(response, id, exchange.trace)
         end(id)
       case .head(let response, let heartbeat):
         exchanges[id]?.begun = response.status
@@ -201,7 +201,7 @@ final class HTTP2Conversation: Conversation {
         end(id)
       case .refused(let error):
         loop.noteRefusal(error, peer: connection.peer)
-        send(loop.settings.response(for: error), id, exchange.account)
+        send(loop.settings.response(for: error), id, exchange.trace)
         end(id)
       case .broken:
         guard exchange.begun == nil else {
@@ -209,7 +209,7 @@ final class HTTP2Conversation: Conversation {
           return end(id, isComplete: false)
         }
         let error = loop.isStopping ? ProtocolError.stopping : .notMade
-        send(loop.settings.response(for: error), id, exchange.account)
+        send(loop.settings.response(for: error), id, exchange.trace)
         end(id)
       }
     }
@@ -246,20 +246,20 @@ final class HTTP2Conversation: Conversation {
     }
   }
 
-  /// The answer is handed over to its end, or nobody reads it. What was sent whole has its account closed already.
+  /// The response is handed over completely, or the client is gone. What was sent at once has its trace ended already.
   private func end(_ id: HTTP2Session.StreamID, isComplete: Bool = true) {
     guard let exchange = exchanges.removeValue(forKey: id) else { return }
     if exchange.isWork { working -= 1 }
     exchange.answer.cancel()
     guard let status = exchange.begun else {
       if !isComplete {
-        loop.closeAccount(exchange.account, status: .clientGone, bodyBytes: 0, isComplete: false)
+        loop.endTrace(exchange.trace, status: .clientGone, bodyBytes: 0, isComplete: false)
       }
       return
     }
     loop.metrics?.openStreams.add(-1)
-    loop.closeAccount(
-      exchange.account,
+    loop.endTrace(
+      exchange.trace,
       status: status,
       bodyBytes: exchange.bodyBytes,
       isComplete: isComplete,

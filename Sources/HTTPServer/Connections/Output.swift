@@ -8,21 +8,21 @@ struct Output {
   private var bufferSent = 0
   private var body: [UInt8] = []
   private var bodySent = 0
-  private var account: Patience
+  private var budget: WriteBudget
 
   init(_ spans: Spans) {
-    account = Patience(spans)
+    budget = WriteBudget(spans)
   }
 
   var isEmpty: Bool { bufferSent == buffer.count && bodySent == body.count }
 
-  /// When the patience with a slow reader ends.
-  var deadline: Instant { account.end }
+  /// When a slow reader's write budget ends.
+  var deadline: Instant { budget.end }
 
-  /// What comes now is another answer. One in pieces has one account for all of them, so that reading a little now
+  /// What comes now is another answer. One in pieces has one budget for all of them, so that reading a little now
   /// and then does not hold its worker for ever. What is still on its way goes on with its own.
   mutating func beginAccount(_ spans: Spans) {
-    if isEmpty { account = Patience(spans) }
+    if isEmpty { budget = WriteBudget(spans) }
   }
 
   /// Sends `fresh` and then `freshBody`, after what is left from before, and keeps what the kernel does not take.
@@ -46,13 +46,13 @@ struct Output {
     case .bytes(let count): taken = count
     case .wouldBlock: taken = 0
     }
-    guard taken < fresh.count + freshBody.count else { return account.add(taken, spans) }
+    guard taken < fresh.count + freshBody.count else { return budget.add(taken, spans) }
     buffer = Array(fresh.dropFirst(taken))
     bufferSent = 0
     body = freshBody
     bodySent = max(0, taken - fresh.count)
-    account.begin(at: now)
-    account.add(taken, spans)
+    budget.begin(at: now)
+    budget.add(taken, spans)
   }
 
   /// Sends what it can of what is left.
@@ -66,8 +66,8 @@ struct Output {
     let ofBuffer = min(count, buffer.count - bufferSent)
     bufferSent += ofBuffer
     bodySent += count - ofBuffer
-    account.spend(until: now)
-    account.add(count, spans)
+    budget.spend(until: now)
+    budget.add(count, spans)
     if isEmpty { (buffer, bufferSent, body, bodySent) = ([], 0, [], 0) }
   }
 
@@ -83,7 +83,7 @@ struct Output {
 
 /// How long a client may still take to read: time goes while something waits for it, and comes with each byte that it
 /// takes, up to `Limits.write`.
-struct Patience {
+struct WriteBudget {
   private var left: UInt64
   /// Nil while nothing has waited yet.
   private var since: Instant?

@@ -1,8 +1,8 @@
 import Locks
 import TLS
 
-/// The TLS of one connection, and what it has still to encrypt: a large body is encrypted as fast as the client reads, not
-/// all at once.
+/// The TLS of one connection, and what it has still to encrypt: a large body is encrypted as fast as the client
+/// reads, not all at once.
 final class TLSTransport {
   /// Plaintext that is encrypted in one go.
   static let step = 64 * 1024

@@ -1,17 +1,17 @@
 import HTTP
 import Locks
 
-/// What clients have still to read of large bodies, all connections together. A body that many are sent is kept once, and
-/// counts once.
+/// What clients have still to read of large bodies, all connections together. A body that many are sent is kept once,
+/// and counts once.
 final class UnsentBodies: Sendable {
   private struct State: Sendable {
     var bytes = 0
-    /// Claims of each body, told by where its bytes are: a claim keeps them there.
+    /// The reference count of each body, by the address of its bytes: a reference keeps them there.
     var claims: [UInt: Int] = [:]
   }
 
-  /// A body from this size on is large: it is sent from where it is instead of being copied behind its head. Smaller ones
-  /// are bounded by what one connection may have on its way.
+  /// A body from this size on is large: it is sent from where it is instead of being copied behind its head. Smaller
+  /// ones are bounded by what one connection may have on its way.
   static let least = 32 * 1024
 
   private let limit: Int
@@ -24,8 +24,8 @@ final class UnsentBodies: Sendable {
   /// In bytes.
   var total: Int { state.withLock { $0.bytes } }
 
-  /// What a client may be sent of a large body, for as long as it is kept for it; nil: all of them have too much to read.
-  /// One body alone is never too much.
+  /// What a client may be sent of a large body, for as long as it is kept for it; nil: all of them have too much to
+  /// read. One body alone is never too much.
   func claim(_ body: [UInt8]) -> UnsentBody? {
     let place = UnsentBody.place(of: body)
     let isAdmitted = state.withLock { state in

@@ -6,7 +6,7 @@ import Sockets
 final class Listener: EventSource {
   /// Connections taken in one turn, so that those that are open are not kept waiting.
   static let connectionsPerTurn = 64
-  /// How long none are taken when descriptors or memory have run out. Level-triggered epoll would tell of the same
+  /// How long none are taken when descriptors or memory have run out. Level-triggered epoll would report the same
   /// waiting connection again and again.
   static let pause = Duration.milliseconds(100)
 
@@ -63,7 +63,7 @@ final class Listener: EventSource {
       loop.settings.observe(.refusedConnection(met, peer: accepted.peer, suppressed: suppressed))
     }
     loop.metrics?.refused.add(1)
-    // Who speaks TLS does not understand more before the handshake than that the connection is closed.
+    // Before the handshake, a TLS client understands only that the connection is closed.
     guard loop.settings.certificate == nil else { return }
     let error = ProtocolError(.serviceUnavailable, "too many connections")
     var bytes: [UInt8] = []

@@ -5,9 +5,9 @@ import TLS
 
 /// One thread of a server: its event loop, its listener, its connections, and the buffers that these share.
 final class ServerLoop {
-  /// What other threads tell a loop.
+  /// What other threads send to a loop.
   enum Message: Sendable {
-    /// A pending answer, told by its number, of the connection that is registered so, if it still is, has news.
+    /// The pending response with this number has an update, if the connection of this registration still exists.
     case news(Registration, Int32)
     /// Finish what is in progress; cut what is not done at the deadline.
     case stop(Instant)
@@ -87,30 +87,30 @@ final class ServerLoop {
   /// What a handler's reply has come to.
   enum Begun {
     case ready(Response)
-    case pending(any PendingAnswer)
+    case pending(any PendingResponse)
   }
 
-  func news(on connection: Connection, number: Int32) -> AnswerNews {
-    AnswerNews(inbox: inbox, registration: connection.registration, number: number)
+  func news(on connection: Connection, number: Int32) -> ResponseUpdate {
+    ResponseUpdate(inbox: inbox, registration: connection.registration, number: number)
   }
 
   /// Has a request answered. News of a pending answer reach the connection's conversation with its `number`.
   func begin(_ request: Request, on connection: Connection, number: Int32) -> Begun {
     let news = news(on: connection, number: number)
-    let answer: any PendingAnswer
+    let answer: any PendingResponse
     let isTaken: Bool
     switch settings.handler(request) {
     case .ready(let response): return .ready(response)
     case .blocking(let work):
-      let blocking = BlockingAnswer(work, settings, news: news)
+      let blocking = BlockingResponse(work, settings, news: news)
       (answer, isTaken) = (blocking, blocking.submit(for: ClientNetwork(connection.peer)))
     case .streaming(let work):
       let network = ClientNetwork(connection.peer)
       guard settings.spool.admits(network) else { return refused(.tooMuchToRead, connection) }
-      let streaming = StreamingAnswer(work, for: network, settings, news: news)
+      let streaming = StreamingResponse(work, for: network, settings, news: news)
       (answer, isTaken) = (streaming, streaming.submit())
     case .push(let subscribe):
-      let pushed = PushedAnswer(news: news)
+      let pushed = PushedResponse(news: news)
       // What it has computed is asked for by this client.
       CurrentClient.$network.withValue(ClientNetwork(connection.peer)) { subscribe(pushed.channel) }
       (answer, isTaken) = (pushed, true)

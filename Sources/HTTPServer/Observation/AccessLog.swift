@@ -31,7 +31,7 @@ public final class AccessLog: Sendable {
   public var dropped: Int { droppedLines.load(ordering: .relaxed) }
 
   /// Adds the line of a request, which has just been answered; from any thread, without waiting.
-  public func add(_ request: AnsweredRequest) {
+  public func add(_ request: CompletedRequest) {
     let line = format.line(request, second: currentSecond())
     let isTaken = waiting.change { waiting in
       guard !waiting.isClosed, waiting.bytes.count + line.utf8.count < AccessLog.capacity else {
@@ -44,8 +44,8 @@ public final class AccessLog: Sendable {
     if !isTaken { droppedLines.add(1, ordering: .relaxed) }
   }
 
-  /// Takes no more lines, and waits until those that wait are written, but not longer than `patience`: a reader that has
-  /// stalled does not keep a process from its end.
+  /// Takes no more lines, and waits until all are written, but not longer than `patience`: a reader that
+  /// has stalled does not keep a process from its end.
   public func close(patience: Duration = .seconds(1)) {
     waiting.changeForAll { $0.isClosed = true }
     _ = waiting.wait(until: .now + patience) { $0.bytes.isEmpty && !$0.isWriting ? true : nil }
@@ -62,7 +62,7 @@ public final class AccessLog: Sendable {
           var waiter = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
           poll(&waiter, 1, 1000)
         } else if errno != EINTR {
-          // Nobody reads it any more, or the disk is full: later lines may fare better.
+          // The pipe is closed, or the disk is full: later lines may be written.
           droppedLines.add(rest.count { $0 == UInt8(ascii: "\n") }, ordering: .relaxed)
           break
         }

@@ -12,14 +12,14 @@ public enum AccessLogFormat: String, Sendable, CaseIterable {
   /// The line, without its line feed.
   ///
   /// - Parameter second: when the answer was complete, since 1970-01-01T00:00:00Z.
-  public func line(_ request: AnsweredRequest, second: Int64) -> String {
+  public func line(_ request: CompletedRequest, second: Int64) -> String {
     switch self {
     case .common: Self.common(request, CivilTime(second: second))
     case .json: Self.json(request, CivilTime(second: second))
     }
   }
 
-  private static func common(_ request: AnsweredRequest, _ time: CivilTime) -> String {
+  private static func common(_ request: CompletedRequest, _ time: CivilTime) -> String {
     let date = "\(two(time.day))/\(time.monthName)/\(time.year):\(clock(time)) +0000"
     let line =
       if let method = request.method, let target = request.target {
@@ -30,7 +30,7 @@ public enum AccessLogFormat: String, Sendable, CaseIterable {
     return "\(host(request)) - - [\(date)] \"\(line)\" \(request.status.rawValue) \(request.bodyBytes)"
   }
 
-  private static func json(_ request: AnsweredRequest, _ time: CivilTime) -> String {
+  private static func json(_ request: CompletedRequest, _ time: CivilTime) -> String {
     var line = "{\"time\":\"\(time.year)-\(two(time.month))-\(two(time.day))T\(clock(time))Z\""
     line += ",\"peer\":\"\(host(request))\""
     if let method = request.method { line += ",\"method\":\"\(method.rawValue)\"" }
@@ -43,7 +43,7 @@ public enum AccessLogFormat: String, Sendable, CaseIterable {
     return line + "}"
   }
 
-  private static func host(_ request: AnsweredRequest) -> String {
+  private static func host(_ request: CompletedRequest) -> String {
     let text = request.peer.description
     let name = text.prefix { $0 != "]" }
     return text.hasPrefix("[") ? String(name.dropFirst()) : String(text.prefix { $0 != ":" })

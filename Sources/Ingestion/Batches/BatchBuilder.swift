@@ -51,15 +51,15 @@ struct BatchBuilder: ~Copyable {
   /// Whether the batch has reached the bound of its memory.
   var isHeavy: Bool { contentBytes >= batchBytes }
 
-  /// Whether the batch would bury messages that the database has refused without anything that shows that the fault
-  /// is theirs: it must take another event in the same transaction.
+  /// Whether all events of the batch are ones that the database has refused before, so that nothing shows that the
+  /// fault is theirs: it must commit another event in the same transaction before they become dead letters.
   var isUnproven: Bool { rejected > 0 && batch.detections.isEmpty }
 
   /// How many oids are remembered.
   var remembered: Int { recent.count }
 
-  /// Begins a stretch of a partition.
-  /// - Returns: the stretch's index, for `add`.
+  /// Begins the offset range of a partition.
+  /// - Returns: the range's index, for `add`.
   mutating func beginPart(_ key: PartitionKey, epoch: Int64, base: Int64) -> Int32 {
     batch.parts.append(Batch.Part(topic: key.topic, partition: key.partition, epoch: epoch, base: base))
     return Int32(batch.parts.count - 1)
@@ -91,12 +91,18 @@ struct BatchBuilder: ~Copyable {
     rejection: String?
   ) -> Fate {
     guard let payload = message.payload else { return .tombstone }
-    if let rejection { return bury(message, payload, part: part, reason: rejection, field: nil) }
+    if let rejection { return insertDeadLetters(message, payload, part: part, reason: rejection, field: nil) }
     let event: Event
     do {
       event = try decoder.decode(payload)
     } catch {
-      return bury(message, payload, part: part, reason: error.reason.rawValue, field: error.field?.rawValue)
+      return insertDeadLetters(
+        message,
+        payload,
+        part: part,
+        reason: error.reason.rawValue,
+        field: error.field?.rawValue
+      )
     }
     let skew = event.detectedAt.microseconds &- now.microseconds
     let camera = CameraKey(location: event.locationOid, camera: event.cameraOid)
@@ -104,7 +110,7 @@ struct BatchBuilder: ~Copyable {
       // In the order of their arrival.
       settle()
       let index = batch.cameras.recordArrival(camera, skew: skew)
-      return putAside(event, event.detectedAt < floor ? .late : .future, message, part: part, camera: index)
+      return quarantine(event, event.detectedAt < floor ? .late : .future, message, part: part, camera: index)
     }
     if batch.parts[Int(part)].maximumEventAt.map({ $0 < event.detectedAt }) ?? true {
       batch.parts[Int(part)].maximumEventAt = event.detectedAt
@@ -148,7 +154,7 @@ struct BatchBuilder: ~Copyable {
     arrivals.removeAll(keepingCapacity: true)
   }
 
-  private mutating func bury(
+  private mutating func insertDeadLetters(
     _ message: borrowing Message,
     _ payload: UnsafeRawBufferPointer,
     part: Int32,
@@ -171,7 +177,7 @@ struct BatchBuilder: ~Copyable {
     return .deadLetter
   }
 
-  private mutating func putAside(
+  private mutating func quarantine(
     _ event: Event,
     _ fate: Fate,
     _ message: borrowing Message,

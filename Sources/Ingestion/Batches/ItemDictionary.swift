@@ -10,7 +10,7 @@ struct ItemDictionary {
   private var table: [Int32]
   private let maximumCount: Int
   private let maximumBytes: Int
-  /// Names come from outside: without a secret, somebody could choose them to share one slot.
+  /// Secret, so that a sender cannot choose names that share one slot.
   private let seed: UInt64 = .random(in: .min ... .max)
 
   private struct Entry {

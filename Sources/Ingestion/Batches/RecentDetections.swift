@@ -3,8 +3,8 @@ import Glibc
 /// The oids of detections that were lately accepted: the memory that spares PostgreSQL the near duplicates.
 ///
 /// Two generations of open-addressing tables bound it: when the younger is full, the older is forgotten. Forgetting
-/// is always safe (the unique constraint is the judge), remembering what was rolled back is not: whoever rolls back
-/// calls `removeAll()`. Beside each oid stands its payload's hash, to tell a resend from a contradiction.
+/// is always safe (the unique constraint decides), remembering what was rolled back is not: a rollback must call
+/// `removeAll()`. Each oid has its payload's hash beside it, so that a conflict is found.
 struct RecentDetections: ~Copyable {
   private var young: OidTable
   private var old: OidTable
@@ -39,9 +39,9 @@ struct RecentDetections: ~Copyable {
     return .new
   }
 
-  /// Looks at the places where `insert` will look. They are almost never in the processor's caches; whoever looks at
-  /// those of many oids in a row waits for all of them at once.
-  /// - Returns: something that depends on what was found, so that the compiler keeps the look.
+  /// Reads the slots that `insert` will read, which are almost never in the processor's caches. Called for many oids
+  /// in a row, their cache misses overlap.
+  /// - Returns: a value that depends on what was read, so that the compiler keeps the read.
   func touch(_ oid: Int64) -> Int64 { young.firstLook(at: oid) ^ old.firstLook(at: oid) }
 
   mutating func removeAll() {
@@ -52,7 +52,7 @@ struct RecentDetections: ~Copyable {
 
 /// Oids with their payloads' hashes, of fixed capacity and at most half full, so that a probe is short.
 private struct OidTable: ~Copyable {
-  /// Of each slot the oid (8 bytes) and half of the hash (4 bytes): enough to tell payloads apart, and memory is what
+  /// Of each slot the oid (8 bytes) and half of the hash (4 bytes): enough to find conflicts, and memory is what
   /// this costs.
   private let slots: UnsafeMutableRawPointer
   private static var slotBytes: Int { 12 }

@@ -6,7 +6,8 @@ import Postgres
 ///
 /// Begun when a claim is tried again, whatever made it fail: it may have met `lock_timeout`, or have lost its session
 /// before, time and again. Whether a session is long enough in its transaction is `endWorkers`' to judge.
-/// `pg_blocking_pids` only tells while the claim waits, so it is asked on a second connection, from a thread of its own.
+/// `pg_blocking_pids` works only while the claim waits, so it is called on a second connection, from a thread of its
+/// own.
 final class BlockerWatch: Sendable {
   /// Often enough to catch the claim waiting before it meets `lock_timeout` again.
   private static let interval: Int64 = 200
@@ -50,7 +51,7 @@ final class BlockerWatch: Sendable {
   func stop() { stopped.close() }
 
   private func work() {
-    // Most claims do not wait for anybody, and are granted by then.
+    // Most claims wait for no lock, and are granted by then.
     stopped.sleep(milliseconds: Self.interval)
     if stopped.hasClosed { return }
     do {

@@ -46,7 +46,7 @@ final class Committer: @unchecked Sendable {
 
   private var connection: Connection?
   private var batchBackoff = Backoff()
-  /// Since a claim was granted last: one that is withdrawn leaves it to the next to look for who is in the way.
+  /// Whether a claim has failed since one was granted: the next one then looks for blocking sessions.
   private var hasClaimFailed = false
   private var path = PathChoice()
   /// The stored id of each index of the builder's dictionary, for the generation that they belong to.

@@ -4,10 +4,11 @@ import Locks
 
 /// Asks the brokers every few seconds for the ends of the assigned partitions' logs, and so whether one answers.
 ///
-/// The polling loop cannot tell: what librdkafka remembers of a fetch does not change while partitions are paused, as they
-/// are while PostgreSQL is away, or while a broker is silent. On a thread of its own, since an answer may take its time.
+/// The polling loop does not know: what librdkafka remembers of a fetch does not change while partitions are paused, as
+/// they are while PostgreSQL is away, or while a broker is silent. On a thread of its own, since an answer may take
+/// its time.
 final class BrokerWatch: Sendable {
-  /// What the brokers have told since it was taken last.
+  /// What the brokers have answered since the last call.
   struct Answers: Sendable {
     var ends: [PartitionKey: Int64] = [:]
     /// When the newest of `ends` were asked for.
@@ -50,7 +51,7 @@ final class BrokerWatch: Sendable {
   /// Ends the thread after the question in hand, which takes a second at most.
   func stop() { stopping.close() }
 
-  /// Tells which partitions are assigned, and takes what was found of them.
+  /// Sets the assigned partitions, and returns what was found of them.
   func exchange(_ partitions: [PartitionKey]) -> Answers {
     state.withLock { state in
       state.partitions = partitions
@@ -87,7 +88,7 @@ final class BrokerWatch: Sendable {
     observe(.backgroundSucceeded(.broker))
   }
 
-  /// One silent leader must not hide the ends that the others tell. Each turn begins with another partition.
+  /// One silent leader must not hide the ends that other leaders return. Each turn begins with another partition.
   private func askEach(_ handle: ConsumerHandle, _ partitions: [PartitionKey], from turn: Int)
     -> [TopicPartition: Int64]
   {

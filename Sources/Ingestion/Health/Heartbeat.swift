@@ -3,11 +3,11 @@ import Glibc
 import Locks
 import Postgres
 
-/// Writes every five seconds, on a connection of its own with short time limits, that this worker lives and how it is; and
-/// at the end that it stops. So neither a long batch nor a vacuum looks like a dead worker.
+/// Writes every five seconds, on a connection of its own with short time limits, that this worker lives and how it
+/// is; and at the end that it stops. So neither a long batch nor a vacuum looks like a dead worker.
 ///
-/// - Note: `@unchecked Sendable`: `connection` is touched only by the thread that `start` makes; the mailboxes are the only
-///   way in and out.
+/// - Note: `@unchecked Sendable`: `connection` is touched only by the thread that `start` makes; the mailboxes are
+///   the only way in and out.
 final class Heartbeat: @unchecked Sendable {
   /// Between two beats, in milliseconds.
   static let interval: Int64 = 5_000
@@ -16,9 +16,9 @@ final class Heartbeat: @unchecked Sendable {
   /// Beats between two looks for rows that are too old.
   private static let beatsPerTidying = 720
 
-  private let identity: WorkerBeat.Identity
+  private let identity: WorkerHeartbeat.Identity
   private let options: ConnectionOptions
-  private let state: @Sendable () -> WorkerBeat
+  private let state: @Sendable () -> WorkerHeartbeat
   private let observe: @Sendable (IngestionObservation) -> Void
   private let stopping = Mailbox<Bool>()
   private let ended = Mailbox<Bool>()
@@ -27,7 +27,7 @@ final class Heartbeat: @unchecked Sendable {
   /// - Parameter state: how the worker is; called before each beat.
   init(
     _ options: IngestionOptions,
-    state: @escaping @Sendable () -> WorkerBeat,
+    state: @escaping @Sendable () -> WorkerHeartbeat,
     observe: @escaping @Sendable (IngestionObservation) -> Void
   ) {
     var database = options.database
@@ -42,7 +42,7 @@ final class Heartbeat: @unchecked Sendable {
     self.options = database
     self.state = state
     self.observe = observe
-    identity = WorkerBeat.Identity(
+    identity = WorkerHeartbeat.Identity(
       id: Self.newID(),
       version: options.version,
       host: Self.hostName(),

@@ -3,8 +3,8 @@ import Counting
 public import Prometheus
 
 extension IngestionHealth {
-  /// Writes the figures that say whether the worker works, for Prometheus. What is not known is not there, and what is
-  /// known tells its age, so that an alert does not end because its cause hides the figure.
+  /// Writes the worker's health metrics, for Prometheus. Unknown values are absent, and known ones have an age, so
+  /// that an alert does not end because its cause hides the value.
   ///
   /// - Parameters:
   ///   - now: the same moment on both clocks.
@@ -24,12 +24,12 @@ extension IngestionHealth {
     }
     page.gauge(
       "topitems_lag_messages",
-      "Messages that a broker has and that are not committed; absent when no broker has told within 15 s.",
+      "Messages that a broker has and that are not committed; absent without an answer of a broker within 15 s.",
       each { $0.lag?.lag(at: now).map(Double.init) }
     )
     page.gauge(
       "topitems_lag_age_seconds",
-      "Seconds since a broker told the end of the log.",
+      "Seconds since a broker last answered with the end of the log.",
       each { age($0.lag?.toldAt ?? $0.lag?.assignedAt ?? turnedAt) }
     )
     page.gauge(

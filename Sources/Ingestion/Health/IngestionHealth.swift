@@ -3,10 +3,9 @@ import Counting
 import Kafka
 import Postgres
 
-/// How a worker is, as its observations tell: the one source of its probes, of the figures that say whether it works,
-/// and of its heartbeat.
+/// A worker's health, from its observations: the one source of its probes, of its health metrics and of its heartbeat.
 ///
-/// Nothing in it stays as it was for want of news: each figure is judged by its age when it is asked for.
+/// No value stays because nothing new arrives: each is judged by its age when it is read.
 public struct IngestionHealth: Sendable {
   /// How long the polling loop or the committer may stand still, and messages may wait without any being committed.
   public static let patience = Duration.seconds(60)
@@ -37,7 +36,7 @@ public struct IngestionHealth: Sendable {
   /// When each background task ended well last.
   private(set) var backgroundSuccess: [BackgroundTask: ContinuousClock.Instant] = [:]
   private(set) var floor: Timestamp?
-  /// When the floor was told last.
+  /// When the floor was last read.
   private(set) var floorAt: ContinuousClock.Instant?
   private(set) var lastError: (text: String, at: ContinuousClock.Instant)?
   /// That a broker does not know a topic, in its words, while no partition is assigned.
@@ -86,7 +85,7 @@ public struct IngestionHealth: Sendable {
     // Also of nothing: others have what there is.
     case .assigned: missingTopic = nil
     case .halted(let key, let reason):
-      // Before the next turn tells it.
+      // Before the next turn reports it.
       let halted = WorkerTurn.Partition(key: key, standing: .halted(reason))
       if let index = turn.partitions.firstIndex(where: { $0.key == key }) {
         turn.partitions[index].standing = halted.standing
@@ -166,7 +165,8 @@ public struct IngestionHealth: Sendable {
     return silent > Self.tolerance ? silent : nil
   }
 
-  /// For how long the oldest message that is known not to be counted has waited, in the partitions that are not stopped.
+  /// For how long the oldest message that is known not to be counted has waited, in the partitions that are not
+  /// stopped.
   private func waited(at now: ContinuousClock.Instant) -> Duration? {
     turn.partitions.filter { if case .halted = $0.standing { false } else { true } }
       .compactMap { $0.lag?.unreadSince }.min().map { now - $0 }
@@ -179,16 +179,16 @@ public struct IngestionHealth: Sendable {
     turn.brokerAnsweredAt.map { now - $0 <= PartitionLag.trust } ?? false
   }
 
-  /// Messages that arrived from then on may not be counted. A worker without partitions knows of none: whether they wait
-  /// is for those to say that have partitions.
+  /// Messages that arrived from then on may not be counted. A worker without partitions knows of none: whether they
+  /// wait is for those to say that have partitions.
   func behindSince(at now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
     guard !turn.partitions.isEmpty else { return unassignedSince }
     return turn.partitions.compactMap { $0.lag.map { $0.behindSince(at: now) } ?? turnedAt }.min()
   }
 
-  /// What the heartbeat tells.
-  public func beat(at now: ContinuousClock.Instant) -> WorkerBeat {
-    var beat = WorkerBeat(age: (now - startedAt).microseconds)
+  /// The worker's next heartbeat.
+  public func beat(at now: ContinuousClock.Instant) -> WorkerHeartbeat {
+    var beat = WorkerHeartbeat(age: (now - startedAt).microseconds)
     beat.partitions = turn.partitions.map(\.key)
     beat.lags = turn.partitions.map { $0.lag?.lag(at: now) }
     beat.isBrokerReachable = isBrokerUp(at: now)

@@ -3,7 +3,7 @@ import Counting
 import Kafka
 import Postgres
 
-/// What a worker has to tell. Logs and metrics subscribe to it; call sites format nothing.
+/// What happens in a worker. Logs and metrics subscribe to it; call sites format nothing.
 public enum IngestionObservation: Sendable {
   case assigned([PartitionKey])
   case revoked([PartitionKey], lost: Bool)
@@ -23,10 +23,10 @@ public enum IngestionObservation: Sendable {
   case endedBlockers([Int32])
   /// A message that the database refuses, now a dead letter.
   case rejected(PartitionKey, offset: Int64, PostgresError)
-  /// One partition is stopped until somebody looks at it; the others go on.
+  /// One partition is stopped until an operator acts; the others go on.
   case halted(PartitionKey, reason: String)
-  /// The stored settings of retention, when they are first read and whenever they have changed; and which of the worker's
-  /// own options say otherwise, without effect.
+  /// The stored settings of retention, when they are first read and whenever they have changed; and which of the
+  /// worker's own options say otherwise, without effect.
   case retention(RetentionPolicy, given: RetentionChange)
   /// The background work has compared the clocks: once a minute, and when an agreement ends or begins.
   case clock(ClockCheck)

@@ -1,13 +1,13 @@
 import CountStore
 
-/// How far a partition's counts are behind its log, by what a broker told.
+/// How far a partition's counts are behind its log, by a broker's answers.
 public struct PartitionLag: Sendable, Equatable {
   /// For how long an answer of a broker counts: what is older is not known.
   public static let trust = Duration.seconds(15)
 
   /// Where the counts end; nil until the partition is claimed.
   public var next: Int64?
-  /// The end of the log as it was told last; nil before.
+  /// The end of the log by the last answer; nil before.
   public var end: Int64?
   /// When that was.
   public var toldAt: ContinuousClock.Instant?
@@ -49,21 +49,21 @@ public struct PartitionLag: Sendable, Equatable {
   }
 }
 
-/// Follows the ends of the assigned partitions' logs, so that it is known since when messages wait: whatever the producers'
-/// and brokers' clocks show.
+/// Follows the ends of the assigned partitions' logs, so that it is known since when messages wait: whatever the
+/// producers' and brokers' clocks show.
 ///
-/// A message is known to be there since the first look that found the log's end behind it, which is up to a second after
-/// it came.
+/// A message is known to be there since the first look that found the log's end behind it, which is up to a second
+/// after it came.
 struct LagTracker {
-  /// How many looks are remembered for each partition. Beyond that, every second one is forgotten: what came between two
-  /// looks is then dated by the later one.
+  /// How many looks are remembered for each partition. Beyond that, every second one is forgotten: what came between
+  /// two looks is then dated by the later one.
   static let memory = 64
 
   fileprivate struct Log {
     var lag: PartitionLag
     /// Growing ends of the log behind `next`, and when they were first known.
     var looks: [(end: Int64, at: ContinuousClock.Instant)] = []
-    /// The end that the last fetch told.
+    /// The end of the log by the last fetch.
     var fetchedEnd: Int64?
   }
 
@@ -81,8 +81,8 @@ struct LagTracker {
     }
   }
 
-  /// A broker was asked for the end. It may tell less than a fetch has found before (Tansu tells where the last batch
-  /// begins): that is no news.
+  /// Records a broker's answer. It may be less than a fetch has found before (Tansu returns where the last batch
+  /// begins): then it is ignored.
   mutating func note(end: Int64, of key: PartitionKey, at time: ContinuousClock.Instant) {
     guard var log = logs[key] else { return }
     log.lag.toldAt = max(log.lag.toldAt ?? time, time)

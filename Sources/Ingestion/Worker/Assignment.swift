@@ -6,19 +6,19 @@ import Locks
 /// The partitions that Kafka has given to this worker, and how far it has come with each.
 struct Assignment {
   /// Where a partition stands with this worker.
-  enum Standing: Equatable {
+  enum ClaimState: Equatable {
     /// Given by Kafka, not read until the claim on it is stored.
     case unclaimed
     case reading
     /// Another worker holds it. Kafka will take it away; if it does not do so for long, the other is gone.
     case fenced(since: MonotonicInstant)
-    /// Stopped until somebody looks at it.
+    /// Stopped until an operator acts.
     case halted(String)
   }
 
   struct Entry {
     var key: PartitionKey
-    var standing = Standing.unclaimed
+    var standing = ClaimState.unclaimed
     /// The claim's epoch, kept over failures: a claim that is still ours is not raised.
     var epoch: Int64?
     /// Whether it may be taken from another holder: once for each time that Kafka assigns it.
@@ -59,7 +59,7 @@ struct Assignment {
   /// answer with nothing at all, for ever.
   enum Shortfall: Equatable {
     case none
-    /// The end that the last fetch told lies below the position. It may be the end of an older fetch.
+    /// The end of the log by the last fetch lies below the position. It may be the end of an older fetch.
     case suspected(since: MonotonicInstant)
     /// Reading was moved back to that end: if the log goes on there, up to the position, all is well.
     case probed
@@ -167,7 +167,7 @@ struct Assignment {
     trouble.isOutOfRange = isOutOfRange
     trouble.reason = reason
     entries[index].trouble = trouble
-    // What librdkafka hands out next may lie behind messages that it has skipped: the position is sought anew.
+    // What librdkafka returns next may lie behind messages that it has skipped: the position is sought again.
     entries[index].standing = .unclaimed
     postpone(index, milliseconds: Int64(trouble.failures) * 1000)
   }
@@ -205,8 +205,8 @@ struct Assignment {
     entries[index].notBefore = now() + .milliseconds(milliseconds)
   }
 
-  /// Takes note that a partition's leader does not answer. The more there are, the less often each is asked: waiting for
-  /// them, two seconds each time, takes a third of the time at most.
+  /// Takes note that a partition's leader does not answer. The more there are, the less often each is asked: waiting
+  /// for them, two seconds each time, takes a third of the time at most.
   mutating func noteSilence(_ index: Int) {
     entries[index].isSilent = true
     postpone(index, milliseconds: Int64(entries.count(where: \.isSilent)) * 4000)

@@ -1,7 +1,7 @@
 public import Kafka
 public import Postgres
 
-/// Why a worker ended before it was told to.
+/// Why a worker ended although it was not asked to stop.
 public enum IngestionError: Error, Sendable, CustomStringConvertible {
   /// Kafka ended this consumer for good, e.g. because another member has its `group.instance.id`.
   case kafka(KafkaError)

@@ -7,7 +7,7 @@ import Postgres
 public enum GapPolicy: String, Sendable, CaseIterable {
   /// Record the lost offsets in `offset_gap`, and go on behind them.
   case `continue`
-  /// Stop the partition until somebody looks at it.
+  /// Stop the partition until an operator acts.
   case halt
 }
 
@@ -17,7 +17,7 @@ public struct IngestionOptions: Sendable {
   public var database: ConnectionOptions
   /// Topic names, or regular expressions that begin with `^`.
   public var topics: [String]
-  /// Brokers, group and everything else that librdkafka is told, beyond what exactness dictates.
+  /// Brokers, group and all other settings of librdkafka, beyond those that exactness dictates.
   public var kafka: Configuration
   /// Stop when every assigned partition has reported its end and everything before it is committed.
   public var drain = false
@@ -38,14 +38,14 @@ public struct IngestionOptions: Sendable {
   public var batchMessages = 100_000
   /// How many bytes of names and payloads one batch holds at most (what is over it begins the next batch).
   public var batchBytes = 16 << 20
-  /// How many accepted oids are remembered, to drop near duplicates without asking PostgreSQL: some 24 bytes each. While
-  /// a backlog is read, partitions may be far apart, and so may be a message and its resend.
+  /// How many accepted oids are remembered, to drop near duplicates without asking PostgreSQL: some 24 bytes each.
+  /// While a backlog is read, partitions may be far apart, and so may be a message and its resend.
   public var rememberedDetections = 1 << 21
 
   /// How many cameras have counters of their own; the others share one row.
   public var maximumCameras = CountStore.defaultCameraLimit
 
-  /// The release that the worker's row in the database tells.
+  /// The version in the worker's heartbeat.
   public var version = ""
 
   /// The defaults, for these topics and this database.

@@ -24,7 +24,7 @@ extension IngestionWorker {
     let began = MonotonicInstant.now()
     for (index, entry) in assignment.entries.enumerated() where assignment.isDue(index) {
       // Each question may take its time. Neither a stop must wait for all of them, nor the partitions that can be read,
-      // nor Kafka, which hears from this member only when it polls: those that are left are for the next turn.
+      // nor Kafka's group, which expects this member to poll: those that are left are for the next turn.
       guard !isStopping() else { return }
       guard began.elapsed < .milliseconds(300) else { break }
       do {

@@ -30,7 +30,7 @@ extension IngestionWorker {
     turn.partitions = assignment.entries.map { entry in
       WorkerTurn.Partition(
         key: entry.key,
-        standing: WorkerTurn.Partition.Standing(entry.standing),
+        standing: WorkerTurn.Partition.ClaimState(entry.standing),
         lag: lags[entry.key]
       )
     }

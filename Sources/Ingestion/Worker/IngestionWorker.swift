@@ -103,7 +103,7 @@ public final class IngestionWorker {
     batchLimit = options.batchMessages
   }
 
-  /// Works until it is told to stop or, with `drain`, until all is read and committed.
+  /// Works until `stop` or, with `drain`, until all is read and committed.
   ///
   /// - Returns: the fates of the messages that this worker committed.
   /// - Throws: `IngestionError`.
@@ -184,7 +184,7 @@ public final class IngestionWorker {
     var began: MonotonicInstant?
     var appended: Int64?
     let count = try consumer.poll(maximum: room, timeout: timeout) { message in
-      // Not from before: the time in which nothing came is nobody's.
+      // Not from before: the time without messages belongs to no batch.
       if began == nil { began = .now() }
       if let time = message.logAppendTime { appended = max(time, appended ?? time) }
       take(message, now: now)
@@ -258,7 +258,7 @@ public final class IngestionWorker {
     observe(.halted(assignment[index].key, reason: reason))
   }
 
-  /// After a poll that could not read on somewhere: begins anew from what is stored.
+  /// A partition failed: restarts all from the stored offsets.
   private func recoverPositions(_ consumer: Consumer) {
     guard needsPositions else { return }
     needsPositions = false
@@ -355,7 +355,7 @@ public final class IngestionWorker {
     observe(.committed(report))
   }
 
-  /// Tells Kafka's group how far the counts are. It only feeds lag tools: no worker starts from it.
+  /// Commits the positions to Kafka's group. This only feeds lag tools: no worker starts from them.
   func reportProgress(_ consumer: Consumer) {
     let positions = progress.takeUnreported().map { ($0.key.topicPartition, nextOffset: $0.value) }
     if !positions.isEmpty { try? consumer.commit(positions) }
@@ -363,8 +363,8 @@ public final class IngestionWorker {
 
   // MARK: The end
 
-  /// Within 10 s, whoever is away: the batch in hand is given time to end, what is not handed over is read again by
-  /// the next worker, and the group is left.
+  /// Within 10 s, whatever is unreachable: the batch in flight gets time to end, what is not handed over is read
+  /// again by the next worker, and the group is left.
   private func finish(_ consumer: Consumer) {
     brokers.stop()
     if case .commit = inHand, let result = committer.result(waiting: 4000) {

@@ -7,7 +7,7 @@ struct Progress {
   private(set) var fates = FateCounts()
   /// Where each partition's counts end.
   private var committed: [PartitionKey: Int64] = [:]
-  /// The same for those that Kafka has not been told of yet.
+  /// The positions that are not committed to Kafka's group yet.
   private var unreported: [PartitionKey: Int64] = [:]
 
   /// A batch is committed.
@@ -22,10 +22,10 @@ struct Progress {
   /// A partition is read from here on.
   mutating func begin(_ claim: PartitionClaim) { committed[claim.key] = claim.nextOffset }
 
-  /// A partition is somebody else's now.
+  /// Another worker has the partition now.
   mutating func forget(_ key: PartitionKey) { committed[key] = nil }
 
-  /// What Kafka is to be told, once.
+  /// The positions to commit to Kafka's group, once.
   mutating func takeUnreported() -> [PartitionKey: Int64] {
     defer { unreported.removeAll() }
     return unreported

@@ -10,11 +10,11 @@ final class WorkerState: Sendable {
     health.withLock { $0.note(observation, now: now) }
   }
 
-  func beat() -> WorkerBeat { health.withLock { $0.beat(at: .now) } }
+  func beat() -> WorkerHeartbeat { health.withLock { $0.beat(at: .now) } }
 }
 
-extension WorkerTurn.Partition.Standing {
-  init(_ standing: Assignment.Standing) {
+extension WorkerTurn.Partition.ClaimState {
+  init(_ standing: Assignment.ClaimState) {
     switch standing {
     case .unclaimed: self = .unclaimed
     case .reading: self = .reading

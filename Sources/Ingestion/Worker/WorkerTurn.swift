@@ -1,13 +1,12 @@
 public import CountStore
 public import Kafka
 
-/// Where a worker stands, about once a second: a sign of life of the polling loop, and what probes, metrics and the
-/// heartbeat tell of it.
+/// A worker's state, about once a second: a sign of life of the polling loop, for probes, metrics and the heartbeat.
 public struct WorkerTurn: Sendable {
   /// One assigned partition.
   public struct Partition: Sendable {
     /// Where it stands with this worker.
-    public enum Standing: Sendable, Equatable {
+    public enum ClaimState: Sendable, Equatable {
       /// Its claim is not stored yet.
       case unclaimed
       case reading
@@ -20,12 +19,12 @@ public struct WorkerTurn: Sendable {
     /// Which.
     public var key: PartitionKey
     /// Whether it is read.
-    public var standing: Standing
+    public var standing: ClaimState
     /// How far its counts are behind.
     public var lag: PartitionLag?
 
     /// Takes each property.
-    public init(key: PartitionKey, standing: Standing, lag: PartitionLag? = nil) {
+    public init(key: PartitionKey, standing: ClaimState, lag: PartitionLag? = nil) {
       self.key = key
       self.standing = standing
       self.lag = lag

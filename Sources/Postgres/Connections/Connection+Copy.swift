@@ -4,7 +4,7 @@ extension Connection {
   /// Runs `COPY … FROM STDIN (FORMAT binary)`, fed by the body; the number of rows copied.
   ///
   /// Whatever fails, the COPY is ended and the connection can be used again; inside a transaction it must then
-  /// be rolled back, at least to a savepoint. If the body throws, the server is told to give up and the body's
+  /// be rolled back, at least to a savepoint. If the body throws, the COPY is aborted and the body's
   /// error is passed on.
   ///
   /// - Parameter meanwhile: what this side can do while the server works on what has been sent.

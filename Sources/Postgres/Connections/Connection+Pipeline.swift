@@ -1,9 +1,9 @@
 import CLibpq
 
-/// Several statements in one way there and back (libpq's pipeline mode, PostgreSQL documentation 34.5).
+/// Several statements in one round trip (libpq's pipeline mode, PostgreSQL documentation 34.5).
 ///
-/// The server runs them one after the other, and each sees what is committed when it begins, as if they had been sent one
-/// by one. Behind one that fails, none is run.
+/// The server runs them one after the other, and each sees what is committed when it begins, as if they had been sent
+/// one by one. Behind one that fails, none is run.
 extension Connection {
   /// Runs statements and returns all their results.
   ///
@@ -24,8 +24,8 @@ extension Connection {
   /// Ends a transaction with these statements and COMMIT, which the server does not run if one of them fails.
   /// Afterwards no transaction is open, whatever happened.
   ///
-  /// - Throws: as ``execute(_:)`` and ``commit()``; also `.commitUnknown`, unless the server says that it ended before it
-  ///   came to COMMIT.
+  /// - Throws: as ``execute(_:)`` and ``commit()``; also `.commitUnknown`, unless the server says that it ended
+  ///   before it came to COMMIT.
   public func commit(running queries: [Query]) throws(PostgresError) -> PipelineResults {
     try requireTransaction()
     do {
@@ -42,7 +42,7 @@ extension Connection {
   private func pipeline(before: String?, _ queries: [Query], after: String?) throws(PostgresError)
     -> PipelineResults
   {
-    // `handle` is read anew each time: it is gone once an answer has taken too long.
+    // `handle` is read again each time: it is gone once an answer has taken too long.
     guard handle != nil else { throw .closed(sql: queries.first?.sql) }
     precondition(queries.count <= statements.capacity, "preparing one would drop another")
     // Preparing takes an answer, so it comes first.
@@ -132,7 +132,7 @@ public final class PipelineResults {
         default:
           connection.closeIfLost(result)
           if failed == nil { failed = (result, sql) } else { PQclear(result) }
-          // libpq has nothing more to tell about a connection that is lost.
+          // libpq has no more results of a connection that is lost.
           if !connection.isConnected { break reading }
         }
       }
@@ -151,8 +151,8 @@ public final class PipelineResults {
 }
 
 extension PostgresError {
-  /// The server did not answer as it was asked. A session that is ended from outside between two answers looks like this
-  /// before libpq has seen the end of the connection, so it is lost in any case.
+  /// The server did not answer as it was asked. A session that is ended from outside between two answers looks like
+  /// this before libpq has seen the end of the connection, so it is lost in any case.
   fileprivate static func outOfStep(_ handle: OpaquePointer?, sql: String?) -> PostgresError {
     PostgresError(handle: handle, sql: sql).with(kind: .connection)
   }

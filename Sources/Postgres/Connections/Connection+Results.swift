@@ -50,15 +50,15 @@ extension Connection {
     return QueryResult(last, sql: sql)
   }
 
-  /// The failure that a result tells. One that belongs to the session makes the connection unusable.
+  /// The failure in a result. One that belongs to the session makes the connection unusable.
   func failure(_ result: OpaquePointer, sql: String?) -> PostgresError {
     let error = PostgresError(result: result, sql: sql, isBroken: !isConnected)
     if error.remedy == .renewSession { needsRenewal = true }
     return error
   }
 
-  /// Only the server gives a failure its SQLSTATE. Without one it is libpq that can send or read no more, and of a write
-  /// that failed it tells before `PQstatus` does.
+  /// Only the server gives a failure its SQLSTATE. Without one it is libpq that can send or read no more, and of a
+  /// write that failed it reports before `PQstatus` does.
   func closeIfLost(_ failed: OpaquePointer) {
     if PQresultErrorField(failed, Int32(UInt8(ascii: "C"))) == nil { close() }
   }
@@ -82,7 +82,7 @@ extension Connection {
     return PQgetResult(handle)
   }
 
-  /// Ends a COPY that nobody feeds or reads, so that `PQgetResult` comes to an end. Where that fails, the
+  /// Ends a COPY that is not fed or read any more, so that `PQgetResult` comes to an end. Where that fails, the
   /// connection is closed.
   func leaveCopy(isIn: Bool) {
     if isIn {

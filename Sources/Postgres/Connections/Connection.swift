@@ -2,7 +2,7 @@ import CLibpq
 
 /// One session with PostgreSQL over libpq.
 ///
-/// Used by one thread at a time; it may be sent to another one, not shared. Statements run in the extended
+/// Used by one thread at a time; it may be sent to another thread, not shared. Statements run in the extended
 /// protocol with binary arguments and results, prepared once per SQL text.
 public final class Connection {
   /// nil once closed.
@@ -164,7 +164,7 @@ public final class Connection {
     return PreparedStatement(key: key, name: try prepare(key))
   }
 
-  /// The statement will be prepared anew.
+  /// The statement will be prepared again.
   func forget(_ statement: PreparedStatement) { statements.remove(statement.key) }
 
   /// Sends a statement with the arguments that were encoded last; libpq's return code.

@@ -53,7 +53,7 @@ public final class ConnectionPool: Sendable {
     return try body(connection)
   }
 
-  /// Closes idle connections now and the others when they come back; nobody gets one any more.
+  /// Closes idle connections now and the others when they come back; no more are handed out.
   public func close() {
     let ready = contents.changeForAll { contents in
       contents.state.close()
@@ -76,7 +76,7 @@ public final class ConnectionPool: Sendable {
     }
   }
 
-  /// Waits for its turn; who may open a connection is entered as its owner already.
+  /// Waits for its turn; a caller that may open a connection is entered as its owner already.
   private func next(until deadline: ContinuousClock.Instant) -> Lease {
     var ticket: UInt64?
     let lease = contents.wait(until: deadline) { contents -> Lease? in

@@ -1,6 +1,6 @@
-/// What a connection pool may do next: a value without I/O, locks or clocks, told the time by its owner.
+/// What a connection pool may do next: a value without I/O, locks or clocks; its owner passes the time.
 struct PoolState {
-  /// The answer to one who asks for a connection.
+  /// The answer to a request for a connection.
   enum Decision: Equatable {
     /// Take a connection that lies ready.
     case reuse
@@ -43,7 +43,7 @@ struct PoolState {
 
   var waiting: Int { queue.count }
 
-  /// Decides for one who does not wait yet (no ticket) or does.
+  /// Decides for a caller that does not wait yet (no ticket) or does.
   func decide(ticket: UInt64?, now: ContinuousClock.Instant) -> Decision {
     if isClosed { return .refuse(.closed) }
     let isNext = ticket == nil ? queue.isEmpty : queue.first == ticket
@@ -98,7 +98,7 @@ struct PoolState {
     if isFit, !isClosed { ready += 1 }
   }
 
-  /// Nobody gets a connection any more.
+  /// No more connections are handed out.
   mutating func close() {
     isClosed = true
     ready = 0

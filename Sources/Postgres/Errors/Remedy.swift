@@ -3,8 +3,8 @@ extension PostgresError {
   public enum Remedy: String, Sendable, CaseIterable {
     /// A conflict that passes, such as a lock: repeat the transaction, after a pause.
     case retryTransaction
-    /// The session is lost, or not what it should be, for as long as it lives: close it, and repeat the work on a new one,
-    /// after a pause. After ``Kind/commitUnknown``, read back with a lock what was written, first.
+    /// The session is lost, or not what it should be, for as long as it lives: close it, and repeat the work on a new
+    /// one, after a pause. After ``Kind/commitUnknown``, read back with a lock what was written, first.
     case renewSession
     /// The server has no room, memory or connection to spare: repeat the work later.
     case wait

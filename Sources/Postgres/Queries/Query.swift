@@ -11,7 +11,7 @@ public struct Query: Sendable, ExpressibleByStringInterpolation, CustomStringCon
   /// Where each placeholder starts and ends in the SQL's UTF-8, so that a query can be put inside another.
   private var placeholders: [Range<Int>]
 
-  /// SQL that already has its placeholders. Such a query cannot be interpolated into another one if it has
+  /// SQL that already has its placeholders. Such a query cannot be interpolated into another if it has
   /// arguments.
   public init(sql: String, _ values: [Value] = []) {
     self.sql = sql

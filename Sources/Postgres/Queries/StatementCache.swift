@@ -2,7 +2,7 @@ import Glibc
 
 /// Which SQL texts a connection has prepared, bounded, least recently used out first.
 ///
-/// A value type without I/O: the connection prepares and deallocates what it is told to.
+/// A value type without I/O: the connection prepares and deallocates what the cache returns.
 struct StatementCache {
   /// One statement is one SQL text with its argument types.
   struct Key: Hashable {

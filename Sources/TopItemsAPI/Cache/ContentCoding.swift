@@ -6,8 +6,8 @@ enum ContentCoding {
   /// A smaller body fits into one packet anyway.
   static let smallestBody = 1024
 
-  /// Whether a client takes gzip: the weight of `gzip` (or `x-gzip`), else that of `*`, is above zero, and not below that
-  /// of `identity`. What cannot be read is skipped.
+  /// Whether a client takes gzip: the weight of `gzip` (or `x-gzip`), else that of `*`, is above zero, and not below
+  /// that of `identity`. What cannot be read is skipped.
   static func acceptsGzip(_ fields: Fields) -> Bool {
     // Most requests have no such field, or one that begins so.
     guard let first = fields.firstBytes(of: "Accept-Encoding") else { return false }

@@ -4,17 +4,17 @@ import HTTP
 struct Question: Sendable {
   /// What makes two questions the same.
   struct Key: Hashable, Sendable {
-    /// Bytes, as a `String` is equal to another one that is composed differently.
+    /// Bytes, as two differently composed strings are equal as `String`s.
     private let bytes: [UInt8]
 
     /// How much memory it takes, in bytes.
-    var heldBytes: Int { bytes.heldBytes }
+    var memoryBytes: Int { bytes.memoryBytes }
 
     /// - Parameters:
     ///   - path: the route.
     ///   - format: what was negotiated, where the route has several.
     ///   - parameters: decoded; their order does not matter. A NUL, which no decoded parameter has, parts them.
-    ///   - scope: what the caller may see. The answer for one scope is never given to another one.
+    ///   - scope: what the caller may see. A response for one scope is never used for another.
     init(
       path: String,
       format: Format = .page,
@@ -28,13 +28,13 @@ struct Question: Sendable {
   }
 
   var key: Key
-  /// Answers it for everybody: the whole 200 response, and what it stands on (nil: it is for those who wait, and not
-  /// kept). It may wait for the database.
-  var answer: @Sendable () throws(APIError) -> (response: Response, basis: Basis?)
+  /// Computes the whole 200 response for all clients, and its dependency (nil: for the current waiters only, not
+  /// cached). It may wait for the database.
+  var answer: @Sendable () throws(APIError) -> (response: Response, dependency: CacheDependency?)
 
   init(
     key: Key,
-    answer: @escaping @Sendable () throws(APIError) -> (response: Response, basis: Basis?)
+    answer: @escaping @Sendable () throws(APIError) -> (response: Response, dependency: CacheDependency?)
   ) {
     self.key = key
     self.answer = answer

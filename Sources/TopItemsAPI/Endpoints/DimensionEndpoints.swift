@@ -6,14 +6,14 @@ struct LocationsEndpoint: Sendable {
 
   var backend: Backend
   var maximumRows: Int
-  var kept: KeptResults
+  var kept: ResultSets
   var observe: Observe
 
-  func answer(_ asked: Asked, as format: Format) throws(APIError) -> Answer.Outcome {
-    let display = try Display(asked.parameters)
+  func answer(_ context: RequestContext, as format: Format) throws(APIError) -> EndpointResponse.Outcome {
+    let display = try Display(context.parameters)
     let maximumRows = format == .page ? maximumRows : .max
     let listing = Listing(
-      asked: asked,
+      context: context,
       format: format,
       canonicalQuery: display.canonicalQuery,
       display: display,
@@ -38,15 +38,15 @@ struct ItemsEndpoint: Sendable {
 
   var backend: Backend
   var maximumRows: Int
-  var kept: KeptResults
+  var kept: ResultSets
   var observe: Observe
 
-  func answer(_ asked: Asked, as format: Format) throws(APIError) -> Answer.Outcome {
-    let display = try Display(asked.parameters)
-    let prefix = try TopItemsParameters.itemPrefix(asked.parameters)
+  func answer(_ context: RequestContext, as format: Format) throws(APIError) -> EndpointResponse.Outcome {
+    let display = try Display(context.parameters)
+    let prefix = try TopItemsParameters.itemPrefix(context.parameters)
     let maximumRows = format == .page ? maximumRows : .max
     let listing = Listing(
-      asked: asked,
+      context: context,
       format: format,
       canonicalQuery: "\(display.canonicalQuery)&item=\(prefix ?? "")",
       display: display,

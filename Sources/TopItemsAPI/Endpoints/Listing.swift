@@ -6,28 +6,28 @@ struct Listing<Row: Record & Sendable>: Sendable {
   typealias Read =
     @Sendable (
       _ pace: Pace,
-      _ begin: (Standing?, _ meta: (inout JSONWriter) -> Void) throws -> Void,
+      _ begin: (ResultContext?, _ meta: (inout JSONWriter) -> Void) throws -> Void,
       _ row: (Row) throws -> Void
     ) throws -> Void
 
-  var asked: Asked
+  var context: RequestContext
   var format: Format
   /// The same for every way to ask the same question: the pages of one result are asked for alike.
   var canonicalQuery: String
   var display: Display
-  /// Any row: for the columns, which are told also when there is none.
+  /// Any row: for the columns, which are listed also when there is no row.
   var sample: Row
-  var kept: KeptResults
+  var kept: ResultSets
   var observe: Observe
   /// Whether it is known to be short, and so made whole and shared in every format.
   var isShort = false
-  /// Reads the rows: first what they stand on (nil: nobody else gets the answer) and what `meta` says of them, then each
+  /// Reads the rows: first their dependency (nil: the response is not shared) and what `meta` says of them, then each
   /// of them.
   var read: Read
 
-  func outcome() throws(APIError) -> Answer.Outcome {
-    let paging = try Paging(asked.parameters, format: format)
-    let question = "\(asked.path)?\(canonicalQuery)"
+  func outcome() throws(APIError) -> EndpointResponse.Outcome {
+    let paging = try Paging(context.parameters, format: format)
+    let question = "\(context.path)?\(canonicalQuery)"
     guard format != .page else {
       // A page depends on the host that it was asked from, through the link to the next one.
       return paging == Paging()
@@ -42,25 +42,25 @@ struct Listing<Row: Record & Sendable>: Sendable {
   }
 
   /// The answer of another format than pages, in memory.
-  private func short() throws(APIError) -> Answer {
+  private func short() throws(APIError) -> EndpointResponse {
     let start = ContinuousClock.now
     var body: [UInt8] = []
-    var standing: Standing?
+    var standing: ResultContext?
     do {
       try write(.memory, begin: { standing = $0 }, piece: { body += $0 })
     } catch {
       throw error as? APIError ?? .unexpected
     }
-    return Answer(
+    return EndpointResponse(
       body: body,
       contentType: format.contentType,
       isRevalidated: true,
-      basis: standing.map { Basis($0, rows: body) },
+      dependency: standing.map { CacheDependency($0, rows: body) },
       timings: [("db", ContinuousClock.now - start)]
     )
   }
 
-  private func write(_ pace: Pace, begin: (Standing?) -> Void, piece: ([UInt8]) throws -> Void) throws {
+  private func write(_ pace: Pace, begin: (ResultContext?) -> Void, piece: ([UInt8]) throws -> Void) throws {
     switch format {
     case .csv:
       let columns = ColumnList(of: sample)
@@ -75,7 +75,7 @@ struct Listing<Row: Record & Sendable>: Sendable {
   private func write<Writer: RecordWriter>(
     _ pace: Pace,
     _ writer: Writer,
-    _ begin: (Standing?) -> Void,
+    _ begin: (ResultContext?) -> Void,
     _ piece: ([UInt8]) throws -> Void
   ) throws {
     var writer = writer
@@ -85,14 +85,14 @@ struct Listing<Row: Record & Sendable>: Sendable {
         { standing, _ in begin(standing) },
         { row throws in
           row.write(to: &writer)
-          if writer.count >= AnswerPieces.pieceLength { try piece(writer.take()) }
+          if writer.count >= ResponsePieces.pieceLength { try piece(writer.take()) }
         }
       )
       try piece(writer.finish())
     }
   }
 
-  private func page(_ paging: Paging, question: String) throws(APIError) -> Answer {
+  private func page(_ paging: Paging, question: String) throws(APIError) -> EndpointResponse {
     let start = ContinuousClock.now
     if let cursor = paging.cursor {
       guard cursor.instance == kept.instance else { throw .cursorGone(isElsewhere: true) }
@@ -109,9 +109,9 @@ struct Listing<Row: Record & Sendable>: Sendable {
         readAt: start
       )
     }
-    var writer = PageWriter(integers: display.integers)
+    var writer = EnvelopeWriter(integers: display.integers)
     var meta = JSONWriter()
-    var standing: Standing?
+    var standing: ResultContext?
     do {
       try translated { () throws in
         try read(
@@ -132,9 +132,9 @@ struct Listing<Row: Record & Sendable>: Sendable {
     let readAt = ContinuousClock.now
     let result = writer.result(meta: meta.bytes)
     let isWhole = result.ends.count <= paging.limit ?? .max
-    let key = isWhole ? KeptResults.Key(high: 0, low: 0) : kept.keep(result, question: question)
+    let key = isWhole ? ResultSets.Key(high: 0, low: 0) : kept.keep(result, question: question)
     var answer = answer(result, from: 0, limit: paging.limit, key: key, since: start, readAt: readAt)
-    answer.basis = standing.map { Basis($0, rows: result.records) }
+    answer.dependency = standing.map { CacheDependency($0, rows: result.records) }
     return answer
   }
 
@@ -142,14 +142,17 @@ struct Listing<Row: Record & Sendable>: Sendable {
     _ result: EncodedResult,
     from row: Int,
     limit: Int?,
-    key: KeptResults.Key,
+    key: ResultSets.Key,
     since start: ContinuousClock.Instant,
     readAt: ContinuousClock.Instant
-  ) -> Answer {
+  ) -> EndpointResponse {
     let end = min(result.ends.count, limit.map { row + $0 } ?? .max)
     let next = end < result.ends.count ? Cursor(instance: kept.instance, result: key, row: end) : nil
-    let body = result.page(rows: row..<end, next: next.map { (url: asked.link(cursor: $0), cursor: $0.text) })
-    return Answer(
+    let body = result.page(
+      rows: row..<end,
+      next: next.map { (url: context.link(cursor: $0), cursor: $0.text) }
+    )
+    return EndpointResponse(
       body: body,
       contentType: format.contentType,
       isRevalidated: true,
@@ -178,7 +181,7 @@ struct Listing<Row: Record & Sendable>: Sendable {
     do {
       try body()
     } catch let error as CountStoreError {
-      if error.trouble != nil { observe(.questionFailed(path: asked.path, error)) }
+      if error.unavailability != nil { observe(.questionFailed(path: context.path, error)) }
       throw APIError(error)
     }
   }

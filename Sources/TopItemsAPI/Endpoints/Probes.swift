@@ -1,23 +1,23 @@
 import CountStore
 import Locks
 
-extension Answer {
+extension EndpointResponse {
   /// The body of a probe that found all well.
-  static func status(_ word: String) -> Answer {
+  static func status(_ word: String) -> EndpointResponse {
     var json = JSONWriter()
     json.object { json in
       json.name("status")
       json.string(word)
     }
-    return Answer(body: json.bytes, isRevalidated: false)
+    return EndpointResponse(body: json.bytes, isRevalidated: false)
   }
 }
 
 /// `/readyz`: questions can be answered, as far as is known.
 ///
-/// It waits for no worker, so that a server full of slow questions is not taken for one that cannot answer any. One look is
-/// taken at a time, and what it finds is the answer to all who have asked by then. Nothing that the look waits for holds an
-/// answer up: after `limit` it is that PostgreSQL does not answer, and that stays the answer until the look has ended.
+/// It does not wait for a worker thread, so that a server full of slow questions stays ready. One probe runs at a
+/// time, and its result answers all requests that wait for it. A slow probe delays no response: after `limit` the
+/// response says that PostgreSQL does not answer, until the probe has ended.
 final class ReadinessEndpoint: Sendable {
   typealias After = TopItemsAPI.Timer
 
@@ -25,7 +25,7 @@ final class ReadinessEndpoint: Sendable {
   static let limit = Duration.milliseconds(1500)
 
   private struct State {
-    var waiting: [Answer.Deliver] = []
+    var waiting: [EndpointResponse.Deliver] = []
     /// The look that is being taken, by its number.
     var look: UInt64?
     /// Whether it has taken longer than it may.
@@ -50,7 +50,7 @@ final class ReadinessEndpoint: Sendable {
     case fail
   }
 
-  func answer() -> Answer.Outcome {
+  func answer() -> EndpointResponse.Outcome {
     .later { [self] deliver in
       let step = state.withLock { state -> Step in
         if state.isLate { return .fail }
@@ -73,7 +73,7 @@ final class ReadinessEndpoint: Sendable {
   private func finish(_ number: UInt64, _ found: Result<Readiness, CountStoreError>) {
     let outcome = outcome(found)
     let told = state.withLock { state in
-      guard state.look == number else { return [Answer.Deliver]() }
+      guard state.look == number else { return [EndpointResponse.Deliver]() }
       defer {
         state.waiting = []
         state.look = nil
@@ -86,7 +86,7 @@ final class ReadinessEndpoint: Sendable {
 
   private func giveUp(_ number: UInt64) {
     let told = state.withLock { state in
-      guard state.look == number else { return [Answer.Deliver]() }
+      guard state.look == number else { return [EndpointResponse.Deliver]() }
       defer { state.waiting = [] }
       state.isLate = true
       return state.waiting
@@ -94,7 +94,7 @@ final class ReadinessEndpoint: Sendable {
     for deliver in told { deliver(.failure(.databaseAway)) }
   }
 
-  private func outcome(_ found: Result<Readiness, CountStoreError>) -> Result<Answer, APIError> {
+  private func outcome(_ found: Result<Readiness, CountStoreError>) -> Result<EndpointResponse, APIError> {
     switch found {
     case .success(.ready): return .success(.status("ready"))
     case .success(.migrationsPending(let names)): return .failure(.migrationsPending(names))

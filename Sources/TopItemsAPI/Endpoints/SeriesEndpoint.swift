@@ -7,19 +7,19 @@ struct SeriesEndpoint: Sendable {
 
   var backend: Backend
   var maximumRows: Int
-  var kept: KeptResults
+  var kept: ResultSets
   var freshness: @Sendable () -> FreshnessLabel?
   var observe: Observe
 
-  func answer(_ asked: Asked, as format: Format) throws(APIError) -> Answer.Outcome {
-    let parameters = try TopItemsParameters(asked.parameters, maximumRows: maximumRows)
+  func answer(_ context: RequestContext, as format: Format) throws(APIError) -> EndpointResponse.Outcome {
+    let parameters = try TopItemsParameters(context.parameters, maximumRows: maximumRows)
     let words = Bucket.allCases.map(\.rawValue).joined(separator: ", ")
     let bucket =
-      try asked.parameters.one("bucket", expected: "one of \(words)", Bucket.init(rawValue:)) ?? .minute
+      try context.parameters.one("bucket", expected: "one of \(words)", Bucket.init(rawValue:)) ?? .minute
     let query = SeriesQuery(topItems: parameters.query, bucket: bucket)
     let clock = Clock(zone: parameters.display.timeZone, offsets: backend.offsets)
     let listing = Listing(
-      asked: asked,
+      context: context,
       format: format,
       canonicalQuery: "bucket=\(bucket.rawValue)&\(parameters.canonicalQuery)",
       display: parameters.display,
@@ -34,7 +34,7 @@ struct SeriesEndpoint: Sendable {
       let labels = series.labels
       let times = try clock.display([labels.from, labels.to, labels.watermark] + edges)
       let displayed = Dictionary(zip(edges, times.dropFirst(3)), uniquingKeysWith: { $1 })
-      try begin(Standing(query: query.topItems, labels: labels, freshness: freshness)) { json in
+      try begin(ResultContext(query: query.topItems, labels: labels, freshness: freshness)) { json in
         json.labels(labels, from: times[0], to: times[1], watermark: times[2])
         json.freshness(freshness)
         json.name("bucket")

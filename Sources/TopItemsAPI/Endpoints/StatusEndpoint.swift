@@ -6,7 +6,7 @@ struct StatusEndpoint: Sendable {
   var ask: @Sendable () throws(CountStoreError) -> SystemStatus
   var observe: Observe
 
-  func answer() -> Answer.Outcome {
+  func answer() -> EndpointResponse.Outcome {
     .blocking { () throws(APIError) in
       let start = ContinuousClock.now
       let status: SystemStatus
@@ -16,12 +16,12 @@ struct StatusEndpoint: Sendable {
         observe(.statusFailed(error))
         throw APIError(error)
       }
-      let asked = ContinuousClock.now
+      let context = ContinuousClock.now
       let body = StatusJSON.body(status)
-      return Answer(
+      return EndpointResponse(
         body: body,
         isRevalidated: true,
-        timings: [("db", asked - start), ("json", ContinuousClock.now - asked)]
+        timings: [("db", context - start), ("json", ContinuousClock.now - context)]
       )
     }
   }

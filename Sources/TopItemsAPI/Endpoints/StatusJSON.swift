@@ -72,7 +72,7 @@ enum StatusJSON {
     }
   }
 
-  /// Nothing of where it runs or what went wrong there: that is for those who may read the table.
+  /// Without the worker's host and its last error: these are for people who may read the table.
   private static func write(_ worker: WorkerRecord, _ json: inout JSONWriter) {
     json.object { json in
       json.name("id")

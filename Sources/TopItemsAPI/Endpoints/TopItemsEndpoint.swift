@@ -5,20 +5,20 @@ import Counting
 struct TopItemsEndpoint: Sendable {
   var backend: Backend
   var maximumRows: Int
-  var kept: KeptResults
+  var kept: ResultSets
   var freshness: @Sendable () -> FreshnessLabel?
   var observe: Observe
 
-  func answer(_ asked: Asked, as format: Format) throws(APIError) -> Answer.Outcome {
+  func answer(_ context: RequestContext, as format: Format) throws(APIError) -> EndpointResponse.Outcome {
     // What leaves as it is read takes no memory, and so has no limit.
     let maximumRows = format == .page ? maximumRows : .max
-    let parameters = try TopItemsParameters(asked.parameters, maximumRows: maximumRows)
-    return try listing(parameters, asked, format).outcome()
+    let parameters = try TopItemsParameters(context.parameters, maximumRows: maximumRows)
+    return try listing(parameters, context, format).outcome()
   }
 
   private func listing(
     _ parameters: TopItemsParameters,
-    _ asked: Asked,
+    _ context: RequestContext,
     _ format: Format
   ) -> Listing<TopItemRecord> {
     let query = parameters.query
@@ -31,7 +31,7 @@ struct TopItemsEndpoint: Sendable {
       isCompared: query.comparesPrevious
     )
     return Listing(
-      asked: asked,
+      context: context,
       format: format,
       canonicalQuery: parameters.canonicalQuery,
       display: parameters.display,
@@ -50,7 +50,7 @@ struct TopItemsEndpoint: Sendable {
             head.from, head.to, head.watermark, head.previous?.lowerBound, head.previous?.upperBound,
           ])
           (record.start, record.end) = (times[0], times[1])
-          let standing = Standing(
+          let standing = ResultContext(
             query: query,
             labels: head.labels,
             freshness: freshness,
@@ -77,7 +77,7 @@ struct TopItemsEndpoint: Sendable {
 
 extension JSONWriter {
   /// What every answer says of itself.
-  mutating func labels(_ labels: AnswerLabels, from: DisplayTime, to: DisplayTime, watermark: DisplayTime) {
+  mutating func labels(_ labels: ResultLabels, from: DisplayTime, to: DisplayTime, watermark: DisplayTime) {
     name("from")
     time(from)
     name("to")

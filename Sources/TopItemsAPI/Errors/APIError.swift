@@ -33,7 +33,7 @@ enum APIError: Error, Equatable {
     case .unknownTimeZone: self = .malformedParameter("tz", expected: Display.expectedTimeZone)
     case .tooManyRows(let limit): self = .tooManyRows(limit: limit)
     case .postgres:
-      switch error.trouble {
+      switch error.unavailability {
       case .away: self = .databaseAway
       case .busy: self = .databaseBusy
       case .tooSlow: self = .databaseTooSlow

@@ -22,12 +22,12 @@ struct Frame: Sendable {
 
   /// 200, as gzip if the client takes it, or 304 if it has this body already. Compressing takes a moment, which an
   /// event loop does not have for a long body.
-  func response(_ answer: Answer) -> Response {
+  func response(_ answer: EndpointResponse) -> Response {
     let plain = plainResponse(answer)
     return acceptsGzip ? ContentCoding.gzip(plain) ?? plain : plain
   }
 
-  private func plainResponse(_ answer: Answer) -> Response {
+  private func plainResponse(_ answer: EndpointResponse) -> Response {
     guard answer.isRevalidated else {
       return Response(
         status: .ok,
@@ -46,7 +46,7 @@ struct Frame: Sendable {
     return Response(status: isKnown ? .notModified : .ok, fields: fields, body: isKnown ? [] : answer.body)
   }
 
-  /// The head of an answer that goes out in pieces: nobody knows yet what could tag it.
+  /// The head of a response in pieces: it has no entity tag, as its content is not known yet.
   func pieces(contentType: String) -> Response {
     var fields = fields(contentType: contentType, cacheControl: "private, no-cache")
     if acceptsGzip { fields.append("Content-Encoding", "gzip") }

@@ -100,7 +100,7 @@ package struct JSONWriter {
     bytes.append(contentsOf: json)
   }
 
-  /// What stands around values, for those who balance brackets and set commas themselves: no comma follows it.
+  /// Punctuation, for callers that balance brackets and set commas themselves: no comma follows it.
   mutating func raw(_ text: StaticString) {
     appendLiteral(text)
     needsComma = false

@@ -12,7 +12,7 @@ protocol RecordWriter {
   mutating func integer(_ name: StaticString, _ value: Int64?)
   /// A number with up to six decimals, in millionths.
   mutating func millionths(_ name: StaticString, _ value: Int64?)
-  /// Text that was written by nobody that is trusted.
+  /// Text from outside.
   mutating func text(_ name: StaticString, _ value: String?)
   /// A time in RFC 3339.
   mutating func time(_ name: StaticString, _ value: DisplayTime)

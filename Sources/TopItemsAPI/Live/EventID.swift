@@ -9,9 +9,9 @@ struct EventID: Equatable {
   var state: String?
 
   /// Of an answer; that of one that nothing is known of is 0.
-  init(_ basis: Basis?) {
-    revision = basis?.revision ?? 0
-    state = basis?.freshness.map { label in
+  init(_ dependency: CacheDependency?) {
+    revision = dependency?.revision ?? 0
+    state = dependency?.freshness.map { label in
       let since = label.since.map { String($0.microseconds / 1_000_000) } ?? ""
       return "\(label.name)\(since)"
     }

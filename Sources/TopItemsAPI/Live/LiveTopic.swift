@@ -1,8 +1,8 @@
 import HTTP
 
-/// One question whose answer is pushed to everybody who follows it.
+/// One question whose response is pushed to all its subscribers.
 final class LiveTopic {
-  /// Who follows.
+  /// A subscriber.
   struct Follower {
     let channel: PushChannel
     /// How its stream begins; nil once it has, as there may be thousands of them.
@@ -19,7 +19,7 @@ final class LiveTopic {
 
   /// The answer as it was pushed last.
   private struct Event {
-    var answer: SharedAnswer
+    var answer: SharedResponse
     var content: Int
     /// The first and the last revision that had this content.
     var revisions: ClosedRange<Int64>
@@ -28,8 +28,8 @@ final class LiveTopic {
     /// Whether a client that has seen an event has seen this. Of a range that ends before the newest window the state
     /// changes with the clock, while the revision stays.
     func wasSeen(at id: EventID) -> Bool {
-      guard case .newest = answer.basis?.end else { return false }
-      return revisions.contains(id.revision) && id.state == EventID(answer.basis).state
+      guard case .newest = answer.dependency?.end else { return false }
+      return revisions.contains(id.revision) && id.state == EventID(answer.dependency).state
     }
   }
 
@@ -44,12 +44,12 @@ final class LiveTopic {
   private(set) var followers: [UInt64: Follower] = [:]
   /// Those whose stream has not begun: never all are looked at when one comes.
   private var newcomers: [UInt64] = []
-  /// When `LiveAnswers` looks at this topic again.
+  /// When `LiveStreams` looks at this topic again.
   var alarms: Set<ContinuousClock.Instant> = []
   private var event: Event?
   private var isAsking = false
   private var isUnavailable = false
-  private var asked: ContinuousClock.Instant?
+  private var context: ContinuousClock.Instant?
 
   init(_ question: Question, number: UInt64) {
     self.question = question
@@ -71,20 +71,20 @@ final class LiveTopic {
     case sleep(until: ContinuousClock.Instant)
   }
 
-  func next(_ cache: AnswerCache, now: ContinuousClock.Instant) -> Step {
+  func next(_ cache: ResponseCache, now: ContinuousClock.Instant) -> Step {
     guard !isAsking, !followers.isEmpty else { return .nothing }
     if let event, !isUnavailable, cache.holds(event.answer) {
       beginNewcomers(with: event)
       return .sleep(until: event.answer.expiry)
     }
-    let pause = isUnavailable || (asked != nil && !cache.isTrusted) ? Self.retryPause : Self.pace
-    if let asked, asked + pause > now { return .sleep(until: asked + pause) }
-    asked = now
+    let pause = isUnavailable || (context != nil && !cache.isTrusted) ? Self.retryPause : Self.pace
+    if let context, context + pause > now { return .sleep(until: context + pause) }
+    context = now
     isAsking = true
     return .ask
   }
 
-  func land(_ outcome: Result<SharedAnswer, APIError>) {
+  func land(_ outcome: Result<SharedResponse, APIError>) {
     isAsking = false
     switch outcome {
     case .success(let answer): push(answer)
@@ -92,9 +92,9 @@ final class LiveTopic {
     }
   }
 
-  private func push(_ answer: SharedAnswer) {
-    let content = answer.basis?.content ?? answer.body.hashValue
-    let revision = answer.basis?.revision ?? 0
+  private func push(_ answer: SharedResponse) {
+    let content = answer.dependency?.content ?? answer.body.hashValue
+    let revision = answer.dependency?.revision ?? 0
     let isSame = event?.content == content
     // Revisions fall when a failover has lost commits.
     let first = isSame ? min(event?.revisions.lowerBound ?? revision, revision) : revision
@@ -102,7 +102,7 @@ final class LiveTopic {
       answer: answer,
       content: content,
       revisions: first...revision,
-      bytes: ServerSentEvent.encode("top-items", id: EventID(answer.basis).text, data: answer.body)
+      bytes: ServerSentEvent.encode("top-items", id: EventID(answer.dependency).text, data: answer.body)
     )
     event = latest
     if !isSame || isUnavailable {
@@ -125,7 +125,7 @@ final class LiveTopic {
     newcomers = []
   }
 
-  /// Who has not begun gets the problem as a whole answer; the others stay, and are told once.
+  /// Subscribers without a response yet get the problem as a whole response; the others stay, and get one event.
   private func fail(_ error: APIError) {
     for number in newcomers {
       guard let follower = followers.removeValue(forKey: number) else { continue }

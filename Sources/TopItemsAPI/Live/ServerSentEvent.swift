@@ -1,6 +1,6 @@
 /// An event of a `text/event-stream` (HTML Living Standard §9.2).
 enum ServerSentEvent {
-  /// What the stream begins with: how long a client waits before it connects anew, in milliseconds.
+  /// What the stream begins with: how long a client waits before it connects again, in milliseconds.
   static let beginning = Array("retry: 1000\n\n".utf8)
   /// A comment, which clients skip.
   static let heartbeat = Array(":\n\n".utf8)

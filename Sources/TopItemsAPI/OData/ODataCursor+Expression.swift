@@ -107,7 +107,8 @@ extension ODataCursor {
     return Operand(expression: .isIn(left.expression, values), kind: .boolean)
   }
 
-  /// `not` binds more tightly than a comparison (OData Part 2, 5.1.1.9): what it negates is in parentheses, or a function.
+  /// `not` binds more tightly than a comparison (OData Part 2, 5.1.1.9): what it negates is in parentheses, or a
+  /// function.
   private mutating func unary(_ scope: ODataScope, depth: Int) throws(ODataError) -> Operand {
     try countNode()
     guard try take(word: "not") else { return try operand(scope, depth: depth) }

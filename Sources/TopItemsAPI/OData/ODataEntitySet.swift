@@ -14,7 +14,7 @@ struct ODataEntitySet: Sendable, Equatable {
 
   var name: String
   var view: BIView
-  /// What a person is told about it.
+  /// Its description for people.
   var description: String
 
   static let all = [

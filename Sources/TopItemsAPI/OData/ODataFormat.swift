@@ -2,7 +2,7 @@ import HTTP
 
 /// How an answer is written: what `$format`, or else `Accept`, asks for (OData JSON Format 4.0, 3).
 struct ODataFormat: Equatable {
-  /// How much an answer tells about itself.
+  /// How much metadata a response contains.
   enum Metadata: String {
     case none
     case minimal
@@ -107,8 +107,8 @@ struct ODataFormat: Equatable {
 
   /// OData 4.01 leaves the prefix out.
   private mutating func set(_ parameters: [String: String]) {
-    let asked = parameters["odata.metadata"] ?? parameters["metadata"]
-    metadata = asked.flatMap(Metadata.init(rawValue:)) ?? .minimal
+    let context = parameters["odata.metadata"] ?? parameters["metadata"]
+    metadata = context.flatMap(Metadata.init(rawValue:)) ?? .minimal
     isIEEE754Compatible = parameters["ieee754compatible"] == "true"
   }
 

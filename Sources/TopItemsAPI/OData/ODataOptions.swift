@@ -1,5 +1,5 @@
-/// The system query options of a request, by their names without the `$` (which OData 4.01 lets a client leave out), and
-/// its aliases. Whatever else is in the query belongs to others, such as proxies, and is ignored.
+/// The system query options of a request, by their names without the `$` (which OData 4.01 lets a client leave out),
+/// and its aliases. Whatever else is in the query belongs to others, such as proxies, and is ignored.
 struct ODataOptions: Equatable {
   enum Name: String, CaseIterable {
     case filter

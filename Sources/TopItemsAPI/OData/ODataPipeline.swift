@@ -12,7 +12,7 @@ struct ODataPipeline {
   var steps: [BIQuery.Step] = []
   /// The properties as they are behind the steps.
   private(set) var scope: ODataScope
-  /// The properties that tell every two rows apart.
+  /// The properties that identify a row.
   private(set) var key: [BIColumn]
   /// The order of the answer, if none is asked for.
   private(set) var order: [BIQuery.Order]

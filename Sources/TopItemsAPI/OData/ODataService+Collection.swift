@@ -15,19 +15,19 @@ extension ODataService {
     -> Reply
   {
     if let token = request.options[.skiptoken] { return try page(token, request, frame) }
-    let asked = try ODataQuery(set, request.options)
-    var query = asked.query
+    let context = try ODataQuery(set, request.options)
+    var query = context.query
     let shown = query.columns.count
     // With full metadata each entity says its address, which its key is a part of.
-    let hasKeys = request.format.metadata == .full && asked.hasEntities
+    let hasKeys = request.format.metadata == .full && context.hasEntities
     if hasKeys { query.columns += set.view.key }
     let payload = ODataPayload(
       root: request.root,
       set: set,
       format: request.format,
-      projection: asked.projection,
-      hasEntities: asked.hasEntities,
-      columns: asked.query.columns
+      projection: context.projection,
+      hasEntities: context.hasEntities,
+      columns: context.query.columns
     )
     let pageSize = request.preferences.maximumPageSize
     let question = query
@@ -96,7 +96,7 @@ extension ODataService {
       output.append(head)
       output.append(pages.pages.first ?? [])
       if pages.pages.count > 1 {
-        let result = HeldPages.Result(
+        let result = ODataResultSets.Result(
           head: head,
           pages: pages.pages,
           contentType: request.format.contentType,

@@ -11,25 +11,26 @@ public struct ODataService: Sendable {
   let read: Read
   let stream: Read
   let observe: Observe
-  let held: HeldPages
-  /// Tells this process's tokens from those of others.
+  let held: ODataResultSets
+  /// Distinguishes this process's tokens from those of other processes.
   let instance: String
 
   /// - Parameters:
   ///   - read: asked on worker threads, for an entity or a number.
   ///   - stream: as `read`, for collections, whose rows are taken as fast as the client reads; nil: the same.
-  ///   - heldBytes: the most memory that the later pages of paged results take; a result that does not fit is sent as a whole.
+  ///   - heldBytes: the most memory that the later pages of paged results take; a result that does not fit is sent as
+  ///     a whole.
   ///   - observe: receives what the database could not answer.
   public init(
     read: @escaping Read,
     stream: Read? = nil,
-    heldBytes: Int = 128 << 20,
+    memoryBytes: Int = 128 << 20,
     observe: @escaping Observe = { _ in }
   ) {
     self.read = read
     self.stream = stream ?? read
     self.observe = observe
-    held = HeldPages(capacity: heldBytes)
+    held = ODataResultSets(capacity: memoryBytes)
     var random = SystemRandomNumberGenerator()
     instance = String(random.next() as UInt32, radix: 36)
   }

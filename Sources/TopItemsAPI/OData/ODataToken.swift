@@ -2,7 +2,7 @@ import Counting
 
 /// A word of an OData expression (OData ABNF 4.0).
 enum ODataToken: Equatable {
-  /// A property, an operator, a function, `true`, `null`, `$count`, …; not told apart yet.
+  /// A property, an operator, a function, `true`, `null`, `$count`, …; not distinguished yet.
   case name(String)
   /// `@name`
   case alias(String)

@@ -8,7 +8,7 @@ struct EncodedResult: Sendable {
   var ends: [Int]
 
   /// How much memory it takes, in bytes.
-  var heldBytes: Int { meta.heldBytes + records.heldBytes + ends.heldBytes }
+  var memoryBytes: Int { meta.memoryBytes + records.memoryBytes + ends.memoryBytes }
 
   /// The same without room to grow.
   func trimmed() -> EncodedResult {
@@ -37,7 +37,7 @@ struct EncodedResult: Sendable {
 }
 
 /// Encodes the rows of a page as they come.
-struct PageWriter {
+struct EnvelopeWriter {
   /// More is not held in memory for one answer, in bytes.
   static let limit = 64 * 1024 * 1024
 

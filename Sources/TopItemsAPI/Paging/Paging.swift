@@ -24,10 +24,10 @@ struct Paging: Equatable {
 /// Where the next page of a result begins: which server holds the result, which one it is, and the row.
 struct Cursor: Equatable {
   var instance: UInt64
-  var result: KeptResults.Key
+  var result: ResultSets.Key
   var row: Int
 
-  init(instance: UInt64, result: KeptResults.Key, row: Int) {
+  init(instance: UInt64, result: ResultSets.Key, row: Int) {
     self.instance = instance
     self.result = result
     self.row = row
@@ -40,7 +40,7 @@ struct Cursor: Equatable {
       let instance = UInt64(parts[0], radix: 16), let high = UInt64(parts[1].prefix(16), radix: 16),
       let low = UInt64(parts[1].suffix(16), radix: 16), let row = Int(parts[2]), row > 0
     else { return nil }
-    self.init(instance: instance, result: KeptResults.Key(high: high, low: low), row: row)
+    self.init(instance: instance, result: ResultSets.Key(high: high, low: low), row: row)
     // One spelling only.
     guard self.text == text else { return nil }
   }

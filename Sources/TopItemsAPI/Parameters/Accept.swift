@@ -17,8 +17,8 @@ enum Accept {
   /// The offer that is wanted most; among equals the first. Nil if none is acceptable.
   ///
   /// For each offer the most specific range decides, and among those the one with the greatest weight. Parameters other
-  /// than `q` are not looked at: `application/json;odata.metadata=minimal` covers `application/json` too. What cannot be
-  /// read is skipped; an absent or empty field accepts everything.
+  /// than `q` are not looked at: `application/json;odata.metadata=minimal` covers `application/json` too. What cannot
+  /// be read is skipped; an absent or empty field accepts everything.
   static func best(of offers: [String], for field: String?) -> Int? {
     let (ranges, isEmpty) = read(field ?? "")
     if isEmpty { return offers.isEmpty ? nil : 0 }

@@ -20,7 +20,7 @@ struct TopItemsParameters: Equatable {
 
   /// Which list; the series of its items takes these too.
   static let selection = ["location", "n", "from", "to", "window", "group", "ties", "item"]
-  /// What else its rows tell.
+  /// The parameters that add columns.
   static let additions = ["others", "share", "compare"]
   static let names = selection + additions + Display.names
   /// Of a stream, which has one format.

@@ -29,7 +29,7 @@ export function perTime(total, milliseconds) {
 
 /**
  * An untrusted name as visible text: control characters, which a browser hides, become Unicode's control pictures, and
- * direction overrides, which make a name look like another one, U+FFFD. The element that shows it handles its
+ * direction overrides, which make a name look like a different one, U+FFFD. The element that shows it handles its
  * direction (`dir="auto"`, isolated).
  */
 export function visible(name) {

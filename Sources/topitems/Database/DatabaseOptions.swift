@@ -14,7 +14,7 @@ struct DatabaseOptions: ParsableArguments {
   /// - Parameters:
   ///   - command: shown by PostgreSQL as the connection's application name.
   ///   - statementTimeoutSeconds: after which the server gives a statement up; nil for never.
-  ///   - writing: whether a standby, or a session that is read-only, is of no use.
+  ///   - writing: refuse a standby and a session that is read-only.
   func connection(for command: String, statementTimeoutSeconds: Int?, writing: Bool) throws
     -> ConnectionOptions
   {

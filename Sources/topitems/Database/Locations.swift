@@ -34,7 +34,7 @@ struct Locations: ParsableCommand {
 
     @OptionGroup var database: DatabaseOptions
     @Argument(help: "The file, or - for standard input.") var file: String
-    @Flag(help: .option("dry-run", "Only tell what would change.")) var dryRun = false
+    @Flag(help: .option("dry-run", "Only show what would change.")) var dryRun = false
     // Without a variable: forgotten in an environment, it would remove locations.
     @Flag(help: "Remove the locations that the file does not have; their counts stay.")
     var replace = false

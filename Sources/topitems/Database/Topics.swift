@@ -61,7 +61,7 @@ struct Topics: ParsableCommand {
       discussion: """
         Its offsets, recorded gaps, dead letters and quarantined events are deleted for good; replay and release first \
         what is still to be counted. What was counted stays counted, its detections stay known, and its fates stay in \
-        every total as one sum. Without --yes it only tells. It is refused while a live worker has the topic, which \
+        every total as one sum. Without --yes it changes nothing. It is refused while a live worker has the topic, which \
         would begin it again: take it out of --topics, or delete it in Kafka, and wait for the workers to give it up.
         """
     )

@@ -10,7 +10,7 @@ extension DeadLetters {
       abstract: "Decode them again, and count those that are events now.",
       discussion: """
         For messages that a newer version can read, or that another --timestamp-unit or --max-message-bytes allows. \
-        Each gets the fate that it would have had (counted, duplicate, late or future), exactly once, whoever else \
+        Each gets the fate that it would have had (counted, duplicate, late or future), exactly once, whatever else \
         replays or counts at the same time; the others stay, with the reason that is found now. One of which not all \
         bytes were kept cannot be replayed. Interrupting it, or doing it again, is safe.
         """
@@ -19,7 +19,7 @@ extension DeadLetters {
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var filter: Filter
     @Option(help: "How many at most.") var limit: Int?
-    @Flag(help: "Only tell how many are events now.") var dryRun = false
+    @Flag(help: "Only show how many are events now.") var dryRun = false
     @Option(
       help: .option(
         "timestamp-unit",
@@ -106,7 +106,7 @@ extension DeadLetters {
     @OptionGroup var filter: Filter
     @Option(help: "How many at most.") var limit: Int?
     @Flag(help: "Delete every dead letter there is.") var all = false
-    @Flag(help: "Only tell how many there are.") var dryRun = false
+    @Flag(help: "Only show how many there are.") var dryRun = false
 
     func run() throws {
       let filter = try filter.filter()

@@ -10,7 +10,7 @@ struct DeadLetters: ParsableCommand {
     commandName: "dead-letters",
     abstract: "Look at messages that could not be events, count them after all, or delete them.",
     discussion: """
-      Each was put aside with the bytes it came in (as many as --dead-letter-bytes of ingest allows) and a reason.
+      Each was stored with its original bytes (as many as --dead-letter-bytes of ingest allows) and a reason.
 
         topitems dead-letters list --reason missing_field --since 2026-11-01T00:00:00Z
         topitems dead-letters show raw_camera_events 3 18205
@@ -25,8 +25,8 @@ struct DeadLetters: ParsableCommand {
     @Option(help: "Only of this topic.") var topic: String?
     @Option(help: "Only of the partitions with this number.") var partition: Int32?
     @Option(help: "Only with this reason, such as invalid_json.") var reason: String?
-    @Option(help: "Only those put aside at this time or later, RFC 3339.") var since: String?
-    @Option(help: "Only those put aside before this time, RFC 3339.") var until: String?
+    @Option(help: "Only those stored at this time or later, RFC 3339.") var since: String?
+    @Option(help: "Only those stored before this time, RFC 3339.") var until: String?
 
     func filter() throws -> DeadLetterFilter {
       var filter = DeadLetterFilter()

@@ -4,10 +4,10 @@ import Counting
 import Postgres
 import TopItemsAPI
 
-/// `topitems quarantine`: events that were put aside for their time.
+/// `topitems quarantine`: events that are quarantined because of their event time.
 struct Quarantine: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Look at events that were put aside for their time, and count them after all.",
+    abstract: "List quarantined events, and count them after all.",
     discussion: """
       A future event was further ahead of the database's clock than --allowed-skew of ingest: a camera's clock is \
       wrong. Workers count it when its time has come; 'release' does so at once. A late event is older than the \
@@ -38,7 +38,7 @@ struct Quarantine: ParsableCommand {
     }
   }
 
-  /// Why an event was put aside.
+  /// Why an event is quarantined.
   enum Reason: String, ExpressibleByArgument, CaseIterable {
     case late
     case future
@@ -88,7 +88,7 @@ struct Quarantine: ParsableCommand {
       abstract: "Count those whose time has come, exactly once.",
       discussion: """
         With --late also late ones, as far as it is certain that they count at most once: they are newer than every \
-        event whose identifier has been purged ('topitems floor show' tells until when). --force-late counts the \
+        event whose identifier has been purged ('topitems floor show' says until when). --force-late counts the \
         others all the same; one that was counted long ago, and whose identifier is purged, then counts a second \
         time. Either way an identifier that is still known makes it a duplicate.
         """

@@ -169,7 +169,7 @@ struct Ingest: ParsableCommand {
       topics: topics.split(separator: ",").map(String.init),
       kafka: configuration
     )
-    options.version = Release.version
+    options.version = ProductVersion.text
     options.drain = try EnvironmentOption.flag("drain", drain)
     if let unit = try EnvironmentOption.value("timestamp-unit", timestampUnit) {
       options.timestampUnit = unit

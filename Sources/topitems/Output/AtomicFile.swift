@@ -9,7 +9,7 @@ struct AtomicFile {
   }
 
   /// Prepares the place, so that a path that cannot be written fails early. A file that is already there is
-  /// removed: whoever finds one can be sure that it is this run's.
+  /// removed, so that a file with this name is always this run's.
   init(replacing path: String) throws(FileError) {
     self.path = path
     var status = stat()
@@ -33,7 +33,7 @@ struct AtomicFile {
     do throws(FileError) {
       defer { close(descriptor) }
       try body { bytes throws(FileError) in try append(bytes, to: descriptor) }
-      // mkstemp's 0600 is for secrets; this file is for whoever checks the counts.
+      // mkstemp's 0600 is for secrets; this file may be read by anyone who checks the counts.
       guard fchmod(descriptor, 0o644) == 0, fsync(descriptor) == 0 else { throw FileError(path: path, errno) }
       guard rename(template, path) == 0 else { throw FileError(path: path, errno) }
     } catch {

@@ -3,7 +3,7 @@ import CountStore
 import Ingestion
 import Postgres
 
-/// What a failed command tells, and the status that it leaves with.
+/// The message of a failed command, and its exit status.
 struct CommandFailure {
   /// nil for what is no failure, such as a question for help.
   private(set) var message: String?

@@ -51,7 +51,7 @@ struct Progress {
       + "\(fates.late) late, \(fates.future) future, \(fates.deadLetter) malformed, \(fates.tombstone) tombstones"
   }
 
-  /// One call a line, so that lines of several threads do not mix. Nobody is left to tell when it fails.
+  /// One call a line, so that lines of several threads do not mix. A failure cannot be reported.
   private static func write(_ text: String) {
     _ = Array(text.utf8).withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }

@@ -28,7 +28,7 @@ struct RetentionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Do it now, by the stored settings.",
       discussion: """
-        A dry run tells what a run would do, on the state as each step would leave it. Rows are counted and sizes of \
+        A dry run shows what a run would do, on the state as each step would leave it. Rows are counted and sizes of \
         partitions measured; what it says about other sizes is estimated, as the share of the table that goes.
 
         It goes by the database's clock, if a second one agrees with it: what has passed on this machine's monotonic \
@@ -37,7 +37,7 @@ struct RetentionCommand: ParsableCommand {
     )
 
     @OptionGroup var database: DatabaseOptions
-    @Flag(help: "Only tell what would be done.")
+    @Flag(help: "Only show what would be done.")
     var dryRun = false
     @Flag(help: "Go by the database's clock although no second source agrees with it.")
     var yes = false
@@ -94,7 +94,7 @@ struct RetentionCommand: ParsableCommand {
 
   /// `topitems retention show`
   struct Show: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Tell the stored settings.")
+    static let configuration = CommandConfiguration(abstract: "Show the stored settings.")
 
     @OptionGroup var database: DatabaseOptions
 
@@ -130,7 +130,7 @@ struct RetentionCommand: ParsableCommand {
 
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var settings: RetentionOptions
-    @Flag(help: "Only tell what would change, and what would be lost.") var dryRun = false
+    @Flag(help: "Only show what would change, and what would be lost.") var dryRun = false
     // Without a variable, like every flag that decides what is deleted.
     @Flag(help: "Change them although something is lost.") var yes = false
 
@@ -146,7 +146,7 @@ struct RetentionCommand: ParsableCommand {
       try StandardOutput.write(Self.lines(report).joined(separator: "\n") + "\n")
       guard report.isStored || report.changed.isEmpty || dryRun else {
         throw RefusedError(
-          description: "nothing was changed: repeat it with --yes to lose what is told above"
+          description: "nothing was changed: repeat it with --yes to lose what is listed above"
         )
       }
     }

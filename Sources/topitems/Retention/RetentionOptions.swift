@@ -57,8 +57,8 @@ struct RetentionOptions: ParsableArguments {
   }
 
   /// What was typed.
-  /// - Parameter readsEnvironment: what was not typed is taken from its variable. Not where it changes what is stored: a
-  ///   variable that was meant for a worker must not.
+  /// - Parameter readsEnvironment: what was not typed is taken from its variable. Not where it changes what is
+  ///   stored: a variable that was meant for a worker must not.
   func change(readsEnvironment: Bool) throws -> RetentionChange {
     var change = RetentionChange()
     for setting in RetentionSetting.allCases {

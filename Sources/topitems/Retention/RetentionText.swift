@@ -4,7 +4,7 @@ import Counting
 /// What retention does and keeps, as lines for people.
 enum RetentionText {
   static func lines(_ report: RetentionReport) -> [String] {
-    if report.isBusyElsewhere { return ["another session is at it"] }
+    if report.isBusyElsewhere { return ["another session is running retention"] }
     var lines = report.folded.map { fold in
       "folded \(fold.level.rawValue)s up to \(fold.until.rfc3339)"
         + (fold.rows > 0 ? ", \(fold.rows) rows" : "")

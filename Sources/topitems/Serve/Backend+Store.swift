@@ -8,9 +8,9 @@ extension Backend {
   ///
   /// - Parameters:
   ///   - streams: connections without a `statement_timeout`, for rows that are read at a client's pace.
-  ///   - zones: for what is asked while a connection of another pool is held, which must not wait for one of its own; and
-  ///     for readiness while questions hold all connections.
-  ///   - outcomes: told how each question has ended.
+  ///   - zones: for what is asked while a connection of another pool is held, which must not wait for one of its own;
+  ///     and for readiness while questions hold all connections.
+  ///   - outcomes: receives how each question ended.
   init(
     pool: ConnectionPool,
     streams: ConnectionPool,
@@ -44,8 +44,8 @@ extension Backend {
       offsets: { zone, times throws(CountStoreError) in
         try Self.answer(zones) { store throws(CountStoreError) in try store.offsets(of: zone, at: times) }
       },
-      readiness: { tell in
-        probes.async { tell(Self.readiness(pool, zones, outcomes)) }
+      readiness: { receive in
+        probes.async { receive(Self.readiness(pool, zones, outcomes)) }
       },
       status: { () throws(CountStoreError) in
         try Self.answer(pool, outcomes) { store throws(CountStoreError) in try store.status() }

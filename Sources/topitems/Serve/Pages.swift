@@ -9,7 +9,7 @@ enum Pages {
   /// How many rows are read at a time.
   static let size = 1000
 
-  /// Runs a small transaction, and again when another one was in its way (deadlock, lock timeout).
+  /// Runs a small transaction, and again when another session was in its way (deadlock, lock timeout).
   static func retrying<Value>(_ body: () throws(PostgresError) -> Value) throws -> Value {
     var backoff: UInt32 = 50_000
     for _ in 0..<6 {
@@ -82,7 +82,7 @@ enum Pages {
     }
     if report.unaccounted > 0 {
       notes.append(
-        "\(report.unaccounted) of them are not in the fates of ingest_offset, whose row was deleted or begun anew"
+        "\(report.unaccounted) of them are not in the fates of ingest_offset, whose row was deleted or inserted again"
       )
     }
     return notes

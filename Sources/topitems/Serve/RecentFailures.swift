@@ -2,11 +2,11 @@ import CountStore
 import Locks
 import Postgres
 
-/// Whether questions fail although PostgreSQL can be reached: a right that is missing, a table that is not there, a full or
-/// broken disk. A probe that only looks at the schema would not find it.
+/// Whether questions fail although PostgreSQL can be reached: a right that is missing, a table that is not there, a
+/// full or broken disk. A probe that only looks at the schema would not find it.
 ///
-/// Failures of the connection are left out, as the probe meets them itself; so are those that a single question may be to
-/// blame for, as its time limit.
+/// Failures of the connection are left out, as the probe meets them itself; so are those that a single question may
+/// be to blame for, as its time limit.
 struct RecentFailures {
   /// After so many in a row.
   static let limit = 3

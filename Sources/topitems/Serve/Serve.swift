@@ -16,7 +16,7 @@ struct Serve: ParsableCommand {
     abstract: "Serve the top items over HTTP.",
     discussion: """
       Any number of servers may stand beside each other; all state is in PostgreSQL. They start and stay up without \
-      it: /healthz tells about the process, /readyz about the database.
+      it: /healthz reports on the process, /readyz on the database.
 
         topitems serve --listen 127.0.0.1:8080
         curl 'http://127.0.0.1:8080/v1/top-items?n=5&window=PT15M'
@@ -178,7 +178,7 @@ struct Serve: ParsableCommand {
     settings.crossOrigin = CrossOrigin(origins: corsOrigins)
     settings.address.url = publicURL
     settings.address.isEncrypted = certificate != nil
-    let answers = AnswersFromMemory(
+    let answers = CachedResponses(
       mebibytes: answerMemory,
       maximumStreams: maximumStreams,
       workers: workers

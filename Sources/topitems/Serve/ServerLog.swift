@@ -22,7 +22,7 @@ final class ServerLog: Sendable {
     scheme = isEncrypted ? "https" : "http"
   }
 
-  /// What is no observation: a word to whoever starts the server.
+  /// Logs a warning that is no observation, at start.
   func warn(_ text: String) { logger.warning("\(text)") }
 
   func observe(_ observation: ServerObservation) {
@@ -61,16 +61,16 @@ final class ServerLog: Sendable {
     }
   }
 
-  func observe(_ news: RevisionNews) {
+  func observe(_ news: RevisionEvent) {
     switch news {
-    case .attached(.listening): logger.info("listening for changes; answers are kept in memory")
+    case .attached(.listening): logger.info("listening for changes; responses are cached")
     case .attached(.polling):
-      logger.notice("PostgreSQL takes no LISTEN here (a standby?); changes are polled for every 100 ms")
-    case .heard, .workers: break
+      logger.notice("LISTEN is not possible here (a standby?): polling for changes every 100 ms")
+    case .changed, .workers: break
     case .detached(let error):
       guard let suppressed = admit() else { return }
       logger.warning(
-        "changes are not heard of; each question is asked anew: \(error)",
+        "LISTEN connection lost; caching disabled until it is back: \(error)",
         metadata: Self.metadata(suppressed)
       )
     }

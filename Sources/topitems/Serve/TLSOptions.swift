@@ -50,7 +50,7 @@ struct TLSOptions: ParsableArguments {
       return nil
     }
     return
-      "plain HTTP on \(address): everybody on the way can read and change what is sent; use --tls-cert and "
+      "plain HTTP on \(address): everyone on the network path can read and change what is sent; use --tls-cert and "
       + "--tls-key, or --insecure where a proxy encrypts"
   }
 }

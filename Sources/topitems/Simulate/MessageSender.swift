@@ -66,8 +66,8 @@ struct MessageSender {
       do {
         return try produce(message)
       } catch let error as KafkaError where error.name == "_QUEUE_FULL" {
-        // The broker is slow or away. Messages that wait too long fail by themselves (message.timeout.ms); one
-        // who wants to stop does not wait for that.
+        // The broker is slow or away. Messages that wait too long fail by themselves (message.timeout.ms); a
+        // stop request does not wait for that.
         if StopSignal.isRequested, deadline == nil { deadline = .now + .milliseconds(Self.flushTimeout) }
         guard producer.deliveryFailures == 0, deadline.map({ .now < $0 }) ?? true else { throw error }
       }

@@ -3,8 +3,8 @@ import Glibc
 import Postgres
 import TestSupport
 
-/// A stream of 60 s, one worker and soon two, which are killed in turns. On a busy machine a worker's life takes longer:
-/// the stream flows until enough of them were killed.
+/// A stream of 60 s, one worker and soon two, which are killed in turns. On a busy machine a worker's life takes
+/// longer: the stream flows until enough of them were killed.
 struct KilledWorkers {
   private let deployment: Deployment
   private let seed: UInt64
@@ -74,7 +74,8 @@ struct KilledWorkers {
     )
   }
 
-  /// Whether the stream was long enough, and enough workers were killed, alone and in a group of two; or it is hopeless.
+  /// Whether the stream was long enough, and enough workers were killed, alone and in a group of two; or it is
+  /// hopeless.
   private func isEnough(after time: Duration) -> Bool {
     if time >= .seconds(400) { return true }
     return time >= .seconds(60) && kills.count >= KillReport.leastKills

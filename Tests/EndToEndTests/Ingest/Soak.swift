@@ -4,8 +4,8 @@ import Postgres
 import TestSupport
 
 /// Two lasting workers, a third one that comes and goes, somebody who ends PostgreSQL's sessions, and a lasting worker
-/// that is stopped inside COPY for longer than its session with Kafka lasts. On a busy machine all of that takes longer:
-/// the stream flows until there was enough of each.
+/// that is stopped inside COPY for longer than its session with Kafka lasts. On a busy machine all of that takes
+/// longer: the stream flows until there was enough of each.
 struct Soak {
   struct Plan: Sendable {
     /// How long at least.
@@ -68,8 +68,8 @@ struct Soak {
       environment: ["TOPITEMS_DATABASE_URL": victimURL]
     )
     let watch = InvariantWatch(url: deployment.databaseURL, interval: 0.2)
-    // Tansu looks through all of a partition's record batches for each fetch: few and large ones, or in the end it finds
-    // none within a fetch's time.
+    // Tansu looks through all of a partition's record batches for each fetch: few and large ones, or in the end it
+    // finds none within a fetch's time.
     let simulator = try deployment.simulator(
       ["--rate", "\(plan.rate)", "--kafka", "linger.ms=200"],
       truth: truthFile

@@ -107,8 +107,8 @@ extension EndToEnd {
   }
 }
 
-/// Lowers the newest version of Fetch (API key 1) in a broker's answer to ApiVersions, version 3 or 4: length, correlation
-/// id, error code, and a compact array of (key, oldest, newest, no tags).
+/// Lowers the newest version of Fetch (API key 1) in a broker's answer to ApiVersions, version 3 or 4: length,
+/// correlation id, error code, and a compact array of (key, oldest, newest, no tags).
 private func limitFetchVersion(in bytes: inout [UInt8], to newest: UInt8) {
   let (header, entry) = (11, 7)
   guard bytes.count > header + entry, bytes[8] == 0, bytes[9] == 0, bytes[10] > 1, bytes[10] < 128 else {

@@ -7,7 +7,8 @@ import TestSupport
 import Testing
 import TLS
 
-/// Readers that stand still have addresses of their own, 127.0.0.2 and on; the client that must not suffer has 127.0.0.9.
+/// Readers that stand still have addresses of their own, 127.0.0.2 and on; the client that must not suffer has
+/// 127.0.0.9.
 @Suite("clients that do not read a long answer")
 struct ServerSlowReaderTests {
   enum Manner: CaseIterable { case http1, http2, tls }

@@ -192,7 +192,8 @@ struct ServerTLSTests {
     let pairs = try [files, TestCertificate()].map { pair in
       try [pair.certificate, pair.key].map { try String(contentsOfFile: $0, encoding: .utf8) }
     }
-    // Each client is a handshake, in the moment when it is the certificate's turn to change; one request of each is slow.
+    // Each client is a handshake, in the moment when it is the certificate's turn to change; one request of each is
+    // slow.
     let url = "https://127.0.0.1:\(server.address.port)"
     let once = "h2load -n 200 -c 100 -m 1 \(url)/abc '\(url)/stream?3x1000' 2>&1"
     let load = try ProcessRunner(

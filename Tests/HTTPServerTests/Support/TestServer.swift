@@ -39,7 +39,7 @@ final class TestServer {
     /// What was observed so far.
     var observations: [ServerObservation] { observationList.withLock { $0 } }
     /// The lines for an access log so far.
-    var answered: [AnsweredRequest] {
+    var answered: [CompletedRequest] {
       observations.compactMap { if case .answered(let request) = $0 { request } else { nil } }
     }
 

@@ -126,7 +126,8 @@ final class FaultFixture {
     // Tansu delays a group's first assignment by half of it.
     kafka["session.timeout.ms"] = "2500"
     kafka["heartbeat.interval.ms"] = "500"
-    // A request to join the group that a stand-in for Kafka never answers is given up 3 s after this time, and sent again.
+    // A request to join the group that a stand-in for Kafka never answers is given up 3 s after this time, and sent
+    // again.
     kafka["max.poll.interval.ms"] = "10000"
     kafka["socket.timeout.ms"] = "3000"
     kafka["reconnect.backoff.max.ms"] = "500"
@@ -270,7 +271,7 @@ final class FaultFixture {
 /// A worker on a thread of its own, and what it tells.
 final class FaultWorker: Sendable {
   private let stopping = Flag()
-  private let observations = ToldByWorker()
+  private let observations = ReportedByWorker()
   private let running: Background<FateCounts>
 
   init(_ options: IngestionOptions) {

@@ -27,7 +27,7 @@ extension Faults {
             assignmentsAtLeave = lasting.assignments
           }
           let connection = try fixture.connect()
-          var patience = Patience(.seconds(60))
+          var patience = WriteBudget(.seconds(60))
           // On a busy machine the first assignment comes late; the storm lasts until there was one.
           while ContinuousClock.now < began + .seconds(seconds) || progress == 0 {
             try lasting.requireRunning()

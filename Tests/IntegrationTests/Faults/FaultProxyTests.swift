@@ -32,7 +32,7 @@ struct FaultProxyTests {
         }
       }
       var harmed = 0
-      var patience = Patience(.seconds(20))
+      var patience = WriteBudget(.seconds(20))
       // About 2 in 10,000 cuts hit a stranger when the descriptors were not held.
       while proxy.accepted < 10_000, harmed == 0 {
         patience.look("\(proxy.accepted) connections")

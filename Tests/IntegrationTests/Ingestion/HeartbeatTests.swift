@@ -63,8 +63,13 @@ struct HeartbeatTests {
       )
       #expect(try fixture.store.forgetOldWorkers() == 2)
       #expect(try fixture.store.workers().workers.count == 1)
-      let identity = WorkerBeat.Identity(id: String(repeating: "a", count: 32), version: "", host: "", pid: 1)
-      _ = try fixture.store.beat(identity, WorkerBeat(age: 5))
+      let identity = WorkerHeartbeat.Identity(
+        id: String(repeating: "a", count: 32),
+        version: "",
+        host: "",
+        pid: 1
+      )
+      _ = try fixture.store.beat(identity, WorkerHeartbeat(age: 5))
       #expect(try fixture.store.forgetOldWorkers() == 1)
     }
   }

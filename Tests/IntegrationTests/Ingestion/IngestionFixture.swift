@@ -154,7 +154,7 @@ final class IngestionFixture {
 /// A worker on a thread of its own, with what it has told.
 final class RunningWorker: Sendable {
   private let stopping = Flag()
-  private let told = ToldByWorker()
+  private let told = ReportedByWorker()
   private let background: Background<FateCounts>
 
   init(_ options: IngestionOptions) {

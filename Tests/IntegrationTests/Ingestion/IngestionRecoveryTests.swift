@@ -78,7 +78,7 @@ struct IngestionRecoveryTests {
       try worker.wait("it reads") { worker.isReading }
       var killed: Int64 = 0
       var sent: Int64 = 0
-      var patience = Patience(.seconds(60))
+      var patience = WriteBudget(.seconds(60))
       while sent < 20_000 || killed < 10 {
         patience.look("\(min(sent, 20_000)) sent, \(killed) backends were met at work")
         try #require(!patience.isOver, "\(patience.verdict)")

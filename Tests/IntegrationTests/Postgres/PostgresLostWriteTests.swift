@@ -4,14 +4,15 @@ import Testing
 
 @testable import Postgres
 
-/// A write to a connection that the server has closed fails before all is read that it had sent: libpq tells of the write
-/// then, in a result without SQLSTATE, while `PQstatus` still says that all is well.
+/// A write to a connection that the server has closed fails before all is read that it had sent: libpq tells of the
+/// write then, in a result without SQLSTATE, while `PQstatus` still says that all is well.
 @Suite("PostgreSQL connections that are lost while a statement is sent")
 struct PostgresLostWriteTests {
   /// More than goes out in one write: the first meets a closed socket, the second one fails.
   private static let long = String(repeating: "x", count: 1 << 20)
 
-  /// Ends the connection's session after it was sent more than libpq reads at once (16 KiB), and less than a socket holds.
+  /// Ends the connection's session after it was sent more than libpq reads at once (16 KiB), and less than a socket
+  /// holds.
   private func end(_ connection: Connection, from other: Connection) throws {
     for number in 0..<8 as Range<Int64> {
       _ = try other.execute("SELECT pg_notify('news', \(number)::text || repeat('.', 7000))")

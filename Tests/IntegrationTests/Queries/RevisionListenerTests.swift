@@ -23,7 +23,7 @@ struct RevisionListenerTests {
             newestEvent: Timestamp(microseconds: fixture.origin + Int64(number)),
             locations: [location]
           )
-          try waitUntil("the batch is told") { heard.news.last == HeardRevisions([notice]) }
+          try waitUntil("the batch is told") { heard.news.last == CommittedChanges([notice]) }
         }
         _ = try fixture.store.importLocations([Location(oid: 7, name: "Gate")], replace: false, dryRun: false)
         try waitUntil("the import is told") { heard.news.last?.alone == [7] }
@@ -55,7 +55,7 @@ struct RevisionListenerTests {
             && heard.news.contains { $0.together?.contains(2) == true }
         }
         let seconds = (ContinuousClock.now - began) / .seconds(1)
-        for way in [\HeardRevisions.alone, \.together] {
+        for way in [\CommittedChanges.alone, \.together] {
           let times = heard.news.count { $0[keyPath: way]?.contains(1) == true }
           #expect(Double(times) <= 15 * seconds + 5)
         }
@@ -131,7 +131,7 @@ struct RevisionListenerTests {
       @Sendable func notify(_ payload: String) -> String {
         "SELECT pg_notify('\(CountStore.revisionChannel)', '\(payload)')"
       }
-      let pass: @Sendable (HeardRevisions) -> Void = { heard in
+      let pass: @Sendable (CommittedChanges) -> Void = { heard in
         guard heard.alone == [1] else { return }
         do {
           try Connection(ConnectionOptions(url: url)).run(script: notify("8 - 2"))
@@ -215,8 +215,8 @@ struct RevisionListenerTests {
 /// What a listener tells.
 private final class Listening: Sendable {
   private struct State {
-    var ways: [RevisionListener.Way] = []
-    var news: [HeardRevisions] = []
+    var ways: [RevisionListener.Mode] = []
+    var news: [CommittedChanges] = []
     var confirmations = 0
     var losses = 0
   }
@@ -224,8 +224,8 @@ private final class Listening: Sendable {
   private let state = Lock(State())
   private let isDone = Flag()
 
-  var ways: [RevisionListener.Way] { state.withLock { $0.ways } }
-  var news: [HeardRevisions] { state.withLock { $0.news } }
+  var ways: [RevisionListener.Mode] { state.withLock { $0.ways } }
+  var news: [CommittedChanges] { state.withLock { $0.news } }
   /// How often it was told that there is nothing.
   var confirmations: Int { state.withLock { $0.confirmations } }
   var losses: Int { state.withLock { $0.losses } }
@@ -236,7 +236,7 @@ private final class Listening: Sendable {
   static func with(
     _ url: String,
     pollingSpan: Duration = .seconds(60),
-    onNews: @escaping @Sendable (HeardRevisions) -> Void = { _ in },
+    onNews: @escaping @Sendable (CommittedChanges) -> Void = { _ in },
     _ body: (Listening) throws -> Void
   ) throws {
     let heard = Listening()
@@ -246,7 +246,7 @@ private final class Listening: Sendable {
     let isStopping: @Sendable () -> Bool = { heard.isDone.isSet }
     let listener = RevisionListener(options, pollingSpan: pollingSpan, isStopping: isStopping) { news in
       heard.take(news)
-      if case .heard(let changes) = news, !changes.isEmpty { onNews(changes) }
+      if case .changed(let changes) = news, !changes.isEmpty { onNews(changes) }
     }
     let work = Background { listener.run() }
     defer { heard.isDone.set() }
@@ -255,12 +255,12 @@ private final class Listening: Sendable {
     try work.value()
   }
 
-  private func take(_ news: RevisionNews) {
+  private func take(_ news: RevisionEvent) {
     state.withLock { state in
       switch news {
       case .attached(let way): state.ways.append(way)
-      case .heard(let heard) where heard.isEmpty: state.confirmations += 1
-      case .heard(let heard): state.news.append(heard)
+      case .changed(let heard) where heard.isEmpty: state.confirmations += 1
+      case .changed(let heard): state.news.append(heard)
       case .workers: break
       case .detached: state.losses += 1
       }

@@ -39,8 +39,8 @@ struct RollupQueryTests {
     }
   }
 
-  /// Two locations with every item in every minute of the last three days before `end`, and in every hour and day before
-  /// that, for three years; folded up to the last whole hour.
+  /// Two locations with every item in every minute of the last three days before `end`, and in every hour and day
+  /// before that, for three years; folded up to the last whole hour.
   private func fill(_ fixture: F, end: Int64) throws -> (start: Int64, minutes: Int64) {
     let today = end.floored(to: F.day)
     let (start, hours, minutes) = (today - 1100 * F.day, today - 70 * F.day, today - 3 * F.day)

@@ -278,13 +278,13 @@ struct FloorTests {
       let base = fixture.base
       _ = try runAhead(fixture)
       let claim = try #require(try base.claim(3))
-      let next = try base.putAside([.init(oid: 100), .init(oid: 101, at: -8 * F.day)], .late, claim)
+      let next = try base.quarantine([.init(oid: 100), .init(oid: 101, at: -8 * F.day)], .late, claim)
       guard case .changed = try set(base.origin - F.day, fixture) else {
         Issue.record("the floor stays")
         return
       }
       // A worker that has not heard of it.
-      #expect(throws: TestSupportError.self) { try base.putAside([.init(oid: 102)], .late, next) }
+      #expect(throws: TestSupportError.self) { try base.quarantine([.init(oid: 102)], .late, next) }
       var filter = QuarantineFilter()
       filter.since = Timestamp(microseconds: base.origin - F.day)
       #expect(try base.release(filter, late: .certain).readmitted.fates.counted == 1)

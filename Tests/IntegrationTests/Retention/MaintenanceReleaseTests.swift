@@ -13,7 +13,7 @@ struct MaintenanceReleaseTests {
   func releasing() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
-      try fixture.putAside([.init(oid: 1, at: 1), .init(oid: 2, at: 86_400_000_000)], .future, claim)
+      try fixture.quarantine([.init(oid: 1, at: 1), .init(oid: 2, at: 86_400_000_000)], .future, claim)
       let options = IngestionOptions(
         database: ConnectionOptions(url: fixture.url),
         topics: ["unused"],

@@ -62,7 +62,8 @@ struct RetentionSettingsTests {
   )
   func slipAtUpgrade(setting: RetentionSetting, given: Int64, stored: Int64?) throws {
     try F.with(horizonDays: 30) { fixture throws in
-      // What the release before kept: 30 days of keys, 40 of minutes, 92 of hours, all dead letters and quarantined events.
+      // What the release before kept: 30 days of keys, 40 of minutes, 92 of hours, all dead letters and quarantined
+      // events.
       let today = try fixture.today()
       try fixture.store.ensurePartitions(from: Timestamp(microseconds: today - 40 * F.day), thoroughly: true)
       try fixture.count([(1, "a", today - 10 * F.day)])

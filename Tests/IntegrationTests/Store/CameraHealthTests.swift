@@ -303,8 +303,8 @@ struct CameraHealthTests {
   func readmitted() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
-      let after = try fixture.bury([Sent(oid: 1).payload(fixture.origin)], claim)
-      try fixture.putAside([Sent(oid: 2), Sent(oid: 1, item: "other")], .future, after)
+      let after = try fixture.insertDeadLetters([Sent(oid: 1).payload(fixture.origin)], claim)
+      try fixture.quarantine([Sent(oid: 2), Sent(oid: 1, item: "other")], .future, after)
       _ = try fixture.replay()
       _ = try fixture.release()
       #expect(try tally(fixture, 1, 10) == [2, 1, 1])

@@ -23,7 +23,7 @@ struct DeadLetterReplayTests {
         Sent(oid: 2), Sent(oid: 1), Sent(oid: 3, at: -8 * day), Sent(oid: 4, at: 2 * day),
         Sent(oid: 2, item: "other"),
       ]
-      try fixture.bury(sent.map { $0.payload(fixture.origin) } + [Array("{".utf8), []], claim)
+      try fixture.insertDeadLetters(sent.map { $0.payload(fixture.origin) } + [Array("{".utf8), []], claim)
 
       let report = try fixture.replay()
       #expect(report.examined == 7 && report.decoded == 5)
@@ -56,7 +56,11 @@ struct DeadLetterReplayTests {
       let claim = try #require(try fixture.claim())
       // Its beginning is a whole event: the cut must not make one of it.
       let payload = Sent(oid: 1).payload(fixture.origin)
-      try fixture.bury([payload + Array(repeating: 0x20, count: 100)], claim, cutTo: payload.count)
+      try fixture.insertDeadLetters(
+        [payload + Array(repeating: 0x20, count: 100)],
+        claim,
+        cutTo: payload.count
+      )
       let report = try fixture.replay()
       #expect(report.truncated == 1 && report.decoded == 0)
       #expect(try fixture.store.deadLetters(DeadLetterFilter(), limit: 9).map(\.reason) == ["old"])
@@ -69,8 +73,8 @@ struct DeadLetterReplayTests {
     try CountStoreFixture.with { fixture throws in
       for partition: Int32 in [0, 1] {
         let claim = try #require(try fixture.claim(partition))
-        let after = try fixture.bury([[1], [2], [3]], claim, reason: "a")
-        try fixture.bury([[4]], after, reason: "b")
+        let after = try fixture.insertDeadLetters([[1], [2], [3]], claim, reason: "a")
+        try fixture.insertDeadLetters([[4]], after, reason: "b")
       }
       let now = Timestamp(
         microseconds: try fixture.connection.execute("SELECT clock_timestamp()").timestamp(0, 0)
@@ -111,7 +115,7 @@ struct DeadLetterReplayTests {
   func purge() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
-      try fixture.bury((0..<25).map { [UInt8($0)] }, claim)
+      try fixture.insertDeadLetters((0..<25).map { [UInt8($0)] }, claim)
       let other = try CountStoreFixture.connect(fixture.url)
       try other.begin()
       _ = try other.execute(#"SELECT FROM dead_letter WHERE "offset" = 3 FOR UPDATE"#)
@@ -133,7 +137,7 @@ struct DeadLetterReplayTests {
       for partition: Int32 in 0..<3 {
         let claim = try #require(try fixture.claim(partition))
         let share = sent[Int(partition) * 500..<(Int(partition) + 1) * 500]
-        try fixture.bury(share.map { $0.payload(fixture.origin) }, claim)
+        try fixture.insertDeadLetters(share.map { $0.payload(fixture.origin) }, claim)
       }
       let url = fixture.url
       let replays = (0..<8).map { _ in
@@ -157,7 +161,7 @@ struct DeadLetterReplayTests {
     try CountStoreFixture.with { fixture throws in
       let buried = try #require(try fixture.claim(0))
       let sent = (0..<2000).map { Sent(oid: Int64($0), location: Int64($0 % 11)) }
-      try fixture.bury(sent.shuffled().map { $0.payload(fixture.origin) }, buried)
+      try fixture.insertDeadLetters(sent.shuffled().map { $0.payload(fixture.origin) }, buried)
       let claim = try #require(try fixture.claim(1))
       let url = fixture.url
       let replay = Background { try CountStoreFixture(url: url).replay() }
@@ -183,7 +187,7 @@ struct DeadLetterReplayTests {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
       let sent = [Sent(oid: 1), Sent(oid: 2, at: -8 * 86_400_000_000)]
-      try fixture.bury(sent.map { $0.payload(fixture.origin) }, claim)
+      try fixture.insertDeadLetters(sent.map { $0.payload(fixture.origin) }, claim)
       try fixture.connection.run(
         script: """
           CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -205,7 +209,7 @@ struct DeadLetterReplayTests {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
       let sent = (0..<50).map { Sent(oid: Int64($0)) }
-      try fixture.bury(sent.map { $0.payload(fixture.origin) }, claim)
+      try fixture.insertDeadLetters(sent.map { $0.payload(fixture.origin) }, claim)
       // It waits for this lock after everything else is done.
       let other = try CountStoreFixture.connect(fixture.url)
       try other.begin()
@@ -242,7 +246,7 @@ struct DeadLetterReplayTests {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
       let sent = (0..<20).map { Sent(oid: Int64($0), location: Int64($0)) }
-      try fixture.bury(sent.map { $0.payload(fixture.origin) }, claim)
+      try fixture.insertDeadLetters(sent.map { $0.payload(fixture.origin) }, claim)
       try fixture.connection.run(
         script: """
           CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -265,7 +269,7 @@ struct DeadLetterReplayTests {
     try CountStoreFixture.with { fixture throws in
       for partition: Int32 in 0..<3 {
         let claim = try #require(try fixture.claim(partition))
-        try fixture.bury([Sent(oid: Int64(partition)).payload(fixture.origin)], claim)
+        try fixture.insertDeadLetters([Sent(oid: Int64(partition)).payload(fixture.origin)], claim)
       }
       // 0 is gone; 1 begins anew and has not come to the message yet; 2 begins behind it.
       _ = try fixture.connection.execute("DELETE FROM ingest_offset")
@@ -283,7 +287,7 @@ struct DeadLetterReplayTests {
   func options() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
-      try fixture.bury([Sent(oid: 1, at: 7_200_000_000).payload(fixture.origin), [0xFF]], claim)
+      try fixture.insertDeadLetters([Sent(oid: 1, at: 7_200_000_000).payload(fixture.origin), [0xFF]], claim)
       var options = ReplayOptions()
       options.isDryRun = true
       let dry = try fixture.replay(options: options)

@@ -87,7 +87,8 @@ struct LogicalReplicationTests {
     for row in 0..<published.count {
       try compare(try published.string(row, 0), fixture.connection, subscriber)
     }
-    // Dropping a partition is no change of rows: what is older than the mark that came over is the subscriber's to delete.
+    // Dropping a partition is no change of rows: what is older than the mark that came over is the subscriber's to
+    // delete.
     for (table, level) in [("window_count", "minute"), ("window_count_hour", "hour")] {
       try subscriber.run(
         script: """

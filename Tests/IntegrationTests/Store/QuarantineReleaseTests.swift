@@ -22,7 +22,7 @@ struct QuarantineReleaseTests {
         Sent(oid: 1, at: 1), Sent(oid: 2, at: 61_000_000), Sent(oid: 3, at: Self.day),
         Sent(oid: 1, item: "x"),
       ]
-      try fixture.putAside(sent, .future, claim)
+      try fixture.quarantine(sent, .future, claim)
       let url = fixture.url
       let workers = (0..<4).map { _ in
         Background { () -> ReleaseReport in
@@ -55,7 +55,7 @@ struct QuarantineReleaseTests {
   func watermark() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
-      let next = try fixture.putAside([Sent(oid: 1, at: 3_600_000_000)], .future, claim)
+      let next = try fixture.quarantine([Sent(oid: 1, at: 3_600_000_000)], .future, claim)
       _ = try fixture.apply(fixture.batch(next, [Seen(oid: 2, at: 5)]))
       #expect(
         try fixture.store.releaseDueQuarantine(at: AgreedTime.current(fixture.connection), limit: 100)
@@ -70,7 +70,7 @@ struct QuarantineReleaseTests {
   func waitedTooLong() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
-      try fixture.putAside([Sent(oid: 1), Sent(oid: 2, at: 100)], .future, claim)
+      try fixture.quarantine([Sent(oid: 1), Sent(oid: 2, at: 100)], .future, claim)
       try fixture.setFloor(fixture.origin + 50)
       let report = try fixture.store.releaseDueQuarantine(
         at: AgreedTime.current(fixture.connection),
@@ -97,7 +97,7 @@ struct QuarantineReleaseTests {
       #expect(try fixture.apply(first).isCommitted)
       try fixture.setFloor(fixture.origin + Self.day)
       let sent = [Sent(oid: 1), Sent(oid: 2), Sent(oid: 3, at: 7)]
-      try fixture.putAside(sent, .late, fixture.after(first))
+      try fixture.quarantine(sent, .late, fixture.after(first))
       #expect(try fixture.release().examined == 0)
 
       // The newest purged key has exactly that time: an event of that time is uncertain, one above it is not.
@@ -125,7 +125,7 @@ struct QuarantineReleaseTests {
       let claim = try #require(try fixture.claim())
       try fixture.setFloor(fixture.origin + Self.day)
       try fixture.setPurgedUntil(fixture.origin + Self.day)
-      try fixture.putAside([Sent(oid: 2), Sent(oid: 2)], .late, claim)
+      try fixture.quarantine([Sent(oid: 2), Sent(oid: 2)], .late, claim)
       #expect(try fixture.release(late: .certain).uncertain == 2)
       let forced = try fixture.release(late: .forced)
       #expect(forced.readmitted.fates.counted == 1 && forced.readmitted.fates.duplicate == 1)
@@ -137,7 +137,7 @@ struct QuarantineReleaseTests {
   func besideIngestion() throws {
     try CountStoreFixture.with { fixture throws in
       let sent = (0..<600).map { Sent(oid: Int64($0), location: Int64($0 % 3), camera: Int64($0 % 9)) }
-      try fixture.putAside(sent.shuffled(), .future, try #require(try fixture.claim(0)))
+      try fixture.quarantine(sent.shuffled(), .future, try #require(try fixture.claim(0)))
       var claim = try #require(try fixture.claim(1))
       let url = fixture.url
       let release = Background { try CountStoreFixture(url: url).release() }
@@ -158,12 +158,12 @@ struct QuarantineReleaseTests {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
       let names = ["\u{1B}[2J", "'; DROP TABLE quarantine; --", "e\u{301}"]
-      let after = try fixture.putAside(
+      let after = try fixture.quarantine(
         names.enumerated().map { Sent(oid: Int64($0), item: $1, at: Int64($0)) },
         .future,
         claim
       )
-      try fixture.putAside([Sent(oid: 9, at: -8 * Self.day)], .late, after)
+      try fixture.quarantine([Sent(oid: 9, at: -8 * Self.day)], .late, after)
       func listed(_ change: (inout QuarantineFilter) -> Void) throws -> [Int64] {
         var filter = QuarantineFilter()
         change(&filter)

@@ -8,8 +8,8 @@ import Testing
 struct TopicsTests {
   private typealias Seen = CountStoreFixture.Seen
 
-  /// Partition 0 has counted an old event and still has messages to read; partition 1 is up to date. Both have dead letters
-  /// and quarantined events.
+  /// Partition 0 has counted an old event and still has messages to read; partition 1 is up to date. Both have dead
+  /// letters and quarantined events.
   private func fill(_ fixture: CountStoreFixture) throws {
     let claims = try ([0, 1] as [Int32]).map { try #require(try fixture.claim($0)) }
     var behind = fixture.batch(claims[0], [Seen(oid: 1), Seen(oid: 2, at: 1)])
@@ -37,8 +37,8 @@ struct TopicsTests {
   }
 
   private func total(_ fixture: CountStoreFixture) throws -> FateCounts {
-    let result = try fixture.connection.execute("SELECT * FROM fate_total")
-    return try CountStore.fates(result, 0, from: 0)
+    let result = try fixture.connection.execute("SELECT \(Fate.columns) FROM fate_total")
+    return try FateCounts(result, 0, from: 0)
   }
 
   @Test("its rows go, its fates stay in every total, and the watermark waits for it no more")

@@ -3,9 +3,9 @@ import Locks
 
 /// Ports of 127.0.0.1 for servers that tests stop and start again.
 ///
-/// They lie below the range from which the kernel takes the ports of outgoing connections (32768 and above). From inside
-/// it, another socket may take the port of a server that is down for a moment; even a client that keeps trying to
-/// reach that server may be given the server's own port, and is then connected to itself.
+/// They lie below the range from which the kernel takes the ports of outgoing connections (32768 and above). From
+/// inside it, another socket may take the port of a server that is down for a moment; even a client that keeps trying
+/// to reach that server may be given the server's own port, and is then connected to itself.
 public enum FreePort {
   private static let taken = Lock<Set<UInt16>>([])
 

@@ -2,8 +2,8 @@ import Foundation
 import Glibc
 
 extension PostgresCluster {
-  /// Stops the server and all its sessions in the middle of whatever they do, as a frozen machine does: connections stay
-  /// open, and nothing is answered. `thaw()` must be called.
+  /// Stops the server and all its sessions in the middle of whatever they do, as a frozen machine does: connections
+  /// stay open, and nothing is answered. `thaw()` must be called.
   public func freeze() throws {
     let postmaster = try postmaster()
     kill(postmaster, SIGSTOP)

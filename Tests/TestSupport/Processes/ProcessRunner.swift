@@ -157,7 +157,7 @@ public final class ProcessRunner: Sendable {
   /// - Parameter limit: how long it may go on without writing anything more (see ``Patience``).
   /// - Throws: when the time is up; the process is killed then, and the error shows what it said.
   public func wait(within limit: Duration) throws -> Ending {
-    var patience = Patience(limit)
+    var patience = WriteBudget(limit)
     while true {
       if let ending = poll() { return ending }
       patience.look(written)
@@ -186,7 +186,7 @@ public final class ProcessRunner: Sendable {
     seen: () throws -> String = { "" },
     _ condition: () throws -> Bool
   ) throws {
-    var patience = Patience(limit)
+    var patience = WriteBudget(limit)
     while try !condition() {
       if let ending = poll() { throw TestSupportError("\(name) ended (\(ending)) before \(what)\(story)") }
       let progress = try seen()

@@ -11,12 +11,12 @@ struct ConditionalTests {
     arguments: ["/v1/top-items.json", "/openapi.json"]
   )
   func notModified(path: String) throws {
-    let first = try Asking().response(path)
+    let first = try TestAPI().response(path)
     let tag = try #require(first.fields["ETag"])
     #expect(tag.wholeMatch(of: /W\/"[0-9a-f]+-[0-9a-f]+"/) != nil)
     #expect(first.fields["Cache-Control"] == "private, no-cache")
     for known in [tag, "*", "\"x\", \(tag)", "W/\"a,b\",\(tag),\"c\"", String(tag.dropFirst(2))] {
-      let response = try Asking().response(path, fields: ["If-None-Match": known])
+      let response = try TestAPI().response(path, fields: ["If-None-Match": known])
       #expect(response.status == .notModified, "\(known)")
       #expect(response.body.isEmpty)
       #expect(response.fields["ETag"] == tag)
@@ -24,21 +24,21 @@ struct ConditionalTests {
       #expect(response.fields["Content-Type"] == nil)
     }
     let inOneOfTwoLines = Fields(dictionaryLiteral: ("If-None-Match", "\"x\""), ("If-None-Match", tag))
-    #expect(try Asking().response(path, fields: inOneOfTwoLines).status == .notModified)
+    #expect(try TestAPI().response(path, fields: inOneOfTwoLines).status == .notModified)
   }
 
   @Test("any other tag gets the whole answer")
   func modified() throws {
-    let tag = try #require(try Asking().response("/v1/top-items").fields["ETag"])
+    let tag = try #require(try TestAPI().response("/v1/top-items").fields["ETag"])
     let inner = tag.dropFirst(3).dropLast()
     for other in [
       "", "\"", "\"\"", "W/\"", "x", String(inner), "\"\(inner)", "\"\(inner)x\"", "\"*\"", "* ,",
       "\"a\"\(inner)\"b\"",
     ] {
-      let response = try Asking().response("/v1/top-items", fields: ["If-None-Match": other])
+      let response = try TestAPI().response("/v1/top-items", fields: ["If-None-Match": other])
       #expect(response.status == .ok, "\(other)")
     }
-    let changed = try Asking(.success(.nothing)).response("/v1/top-items", fields: ["If-None-Match": tag])
+    let changed = try TestAPI(.success(.nothing)).response("/v1/top-items", fields: ["If-None-Match": tag])
     #expect(changed.status == .ok)
     #expect(changed.fields["ETag"] != tag)
   }
@@ -46,7 +46,7 @@ struct ConditionalTests {
   @Test("probes and errors are neither stored nor tagged")
   func unstored() throws {
     for path in ["/healthz", "/readyz", "/v1/top-items?n=0", "/nowhere"] {
-      let response = try Asking().response(path, fields: ["If-None-Match": "*"])
+      let response = try TestAPI().response(path, fields: ["If-None-Match": "*"])
       #expect(response.fields["Cache-Control"] == "no-store")
       #expect(response.fields["ETag"] == nil)
       #expect(!response.body.isEmpty)
@@ -61,7 +61,7 @@ struct ConditionalTests {
     ]
   )
   func head(target: String) throws {
-    let asking = Asking()
+    let asking = TestAPI()
     let get = try asking.response(target)
     let head = try asking.response(target, method: .head)
     #expect(head.status == get.status)
@@ -77,12 +77,12 @@ struct ConditionalTests {
     arguments: ["/v1/top-items", "/healthz", "*", "/v1/top-items?n=0"]
   )
   func options(target: String) throws {
-    let asking = Asking()
+    let asking = TestAPI()
     let response = try asking.response(target, method: .options)
     #expect(response.status == .noContent)
     #expect(response.fields["Allow"] == "GET, HEAD, OPTIONS")
     #expect(response.body.isEmpty)
-    #expect(asking.asked.all.isEmpty)
+    #expect(asking.questions.all.isEmpty)
     #expect(try asking.response("/nowhere", method: .options).status == .notFound)
   }
 }

@@ -16,12 +16,12 @@ struct PagingTests {
     )
   }
 
-  private func asking(_ settings: TopItemsAPI.Settings = TopItemsAPI.Settings()) -> Asking {
-    Asking(.success(.with(Self.rows)), settings: settings)
+  private func asking(_ settings: TopItemsAPI.Settings = TopItemsAPI.Settings()) -> TestAPI {
+    TestAPI(.success(.with(Self.rows)), settings: settings)
   }
 
   /// Follows `next` to the end, as a client does.
-  private func pages(_ asking: Asking, _ target: String) throws -> [JSON] {
+  private func pages(_ asking: TestAPI, _ target: String) throws -> [JSON] {
     var pages: [JSON] = []
     var next: String? = target
     while let target = next {
@@ -51,8 +51,8 @@ struct PagingTests {
       pages.dropLast().allSatisfy { $0["rows"]?.integer == Int64(limit) && $0["next_cursor"]?.string != nil }
     )
     #expect(pages.last?["next"] == .null && pages.last?["next_cursor"] == .null)
-    #expect(asking.asked.all.count == 2)
-    #expect(asking.asked.all.last?.itemPrefix == "a &+é")
+    #expect(asking.questions.all.count == 2)
+    #expect(asking.questions.all.last?.itemPrefix == "a &+é")
   }
 
   @Test("a cursor goes with the question that it came from, whatever the spelling, and with any limit")

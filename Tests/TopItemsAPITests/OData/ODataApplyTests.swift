@@ -60,7 +60,7 @@ struct ODataApplyTests {
     ] as [(String, [BIQuery.Step], [BIColumn], [BIColumn])]
   )
   func steps(text: String, steps: [BIQuery.Step], columns: [BIColumn], order: [BIColumn]) throws {
-    let query = try ODataAsking().query("/odata/v4/TopItemsByHour?$apply=" + text)
+    let query = try TestOData().query("/odata/v4/TopItemsByHour?$apply=" + text)
     #expect(query.steps == steps)
     #expect(query.columns == columns)
     #expect(query.order.map(\.column) == order)
@@ -68,7 +68,7 @@ struct ODataApplyTests {
 
   @Test("other options come behind it, and see its names")
   func behind() throws {
-    let asking = ODataAsking(ODataAsking.rows(2))
+    let asking = TestOData(TestOData.rows(2))
     let target =
       "/odata/v4/TopItems?$apply=groupby((item_name),aggregate(item_count with sum as total))"
       + "&$filter=total gt 5&$orderby=total desc&$top=3&$count=true"
@@ -102,20 +102,20 @@ struct ODataApplyTests {
     ]
   )
   func errors(text: String, status: Int) throws {
-    let asking = ODataAsking()
+    let asking = TestOData()
     let answer = try asking.answer("/odata/v4/TopItems?$apply=" + text)
     #expect(answer.response.status.rawValue == status, "\(answer.text)")
     #expect(try answer.json()["error"]?["target"] == .string("$apply"))
-    #expect(asking.asked.all.isEmpty)
+    #expect(asking.questions.all.isEmpty)
   }
 
   @Test("the number of transformations and aggregates is limited")
   func limits() throws {
     let many = Array(repeating: "filter(true)", count: 17).joined(separator: "/")
-    #expect(try ODataAsking().answer("/odata/v4/TopItems?$apply=" + many).response.status == .badRequest)
+    #expect(try TestOData().answer("/odata/v4/TopItems?$apply=" + many).response.status == .badRequest)
     let aggregates = (0..<33).map { "$count as n\($0)" }.joined(separator: ",")
     #expect(
-      try ODataAsking().answer("/odata/v4/TopItems?$apply=aggregate(\(aggregates))").response.status
+      try TestOData().answer("/odata/v4/TopItems?$apply=aggregate(\(aggregates))").response.status
         == .badRequest
     )
   }

@@ -11,7 +11,7 @@ struct ODataPagingTests {
   private func prefer(_ size: Int) -> Fields { ["Prefer": "return=minimal, odata.maxpagesize=\(size)"] }
 
   /// All rows, following the links; and how many pages there were.
-  private func follow(_ asking: ODataAsking, _ target: String, _ size: Int) throws -> (
+  private func follow(_ asking: TestOData, _ target: String, _ size: Int) throws -> (
     rows: [JSON], pages: Int
   ) {
     var rows: [JSON] = []
@@ -35,17 +35,17 @@ struct ODataPagingTests {
     arguments: [1, 2, 3, 7, 10, 11, 1000]
   )
   func whole(size: Int) throws {
-    let asking = ODataAsking(ODataAsking.rows(10))
+    let asking = TestOData(TestOData.rows(10))
     let whole = try asking.answer("/odata/v4/TopItems?$count=true").json()["value"]?.array
     let (rows, pages) = try follow(asking, "/odata/v4/TopItems?$count=true&api_key=secret", size)
     #expect(rows == whole)
     #expect(pages == (10 + size - 1) / size)
-    #expect(asking.asked.all.count == 2)
+    #expect(asking.questions.all.count == 2)
   }
 
   @Test("each page has count and context; links are absolute, keep the question and leave the credential out")
   func links() throws {
-    let asking = ODataAsking(ODataAsking.rows(3))
+    let asking = TestOData(TestOData.rows(3))
     let first = try asking.answer(
       "/odata/v4/TopItems?$count=true&api_key=secret&$filter=item_rank%20le%203",
       fields: prefer(2)
@@ -78,12 +78,12 @@ struct ODataPagingTests {
     let beyond = String(link.dropLast()) + "2"
     #expect(try asking.answer(beyond).response.status == .badRequest)
     // Another process, or this one after a restart.
-    #expect(try ODataAsking(ODataAsking.rows(3)).answer(link).response.status == .gone)
+    #expect(try TestOData(TestOData.rows(3)).answer(link).response.status == .gone)
   }
 
   @Test("what is too much to be held is sent as a whole, without the preference being applied")
   func tooMuch() throws {
-    let asking = ODataAsking(ODataAsking.rows(100), heldBytes: 4000)
+    let asking = TestOData(TestOData.rows(100), memoryBytes: 4000)
     let answer = try asking.answer("/odata/v4/TopItems", fields: prefer(10))
     #expect(answer.response.fields["Preference-Applied"] == nil)
     let json = try answer.json()
@@ -96,9 +96,9 @@ struct ODataPagingTests {
   @Test("held results make room for newer ones, and go when nobody asks for them")
   func bounded() {
     let clock = Lock(ContinuousClock.now)
-    let held = HeldPages(capacity: 100_000, idle: .seconds(300), now: { clock.withLock { $0 } })
-    func result(_ bytes: Int, question: String = "") -> HeldPages.Result {
-      HeldPages.Result(
+    let held = ODataResultSets(capacity: 100_000, idle: .seconds(300), now: { clock.withLock { $0 } })
+    func result(_ bytes: Int, question: String = "") -> ODataResultSets.Result {
+      ODataResultSets.Result(
         head: [],
         pages: [[UInt8](repeating: 0, count: bytes)],
         contentType: "",
@@ -122,9 +122,9 @@ struct ODataPagingTests {
     #expect(held.result(third) == nil)
     pass(301)
     #expect(held.result(first) == nil)
-    let asked = held.hold(result(1, question: String(repeating: "x", count: 40_000)))
+    let context = held.hold(result(1, question: String(repeating: "x", count: 40_000)))
     _ = held.hold(result(1, question: String(repeating: "x", count: 60_000)))
-    #expect(held.result(asked) == nil, "a long question takes memory as well")
+    #expect(held.result(context) == nil, "a long question takes memory as well")
   }
 
   @Test(
@@ -132,7 +132,7 @@ struct ODataPagingTests {
     arguments: ["odata.maxpagesize=0", "odata.maxpagesize=x", "maxpagesize", "odata.maxpagesize=-1", ""]
   )
   func ignored(preference: String) throws {
-    let answer = try ODataAsking(ODataAsking.rows(3)).answer(
+    let answer = try TestOData(TestOData.rows(3)).answer(
       "/odata/v4/TopItems",
       fields: ["Prefer": preference]
     )
@@ -142,7 +142,7 @@ struct ODataPagingTests {
 
   @Test("long and short answers are sent as gzip where the client takes it")
   func gzip() throws {
-    let asking = ODataAsking(ODataAsking.rows(3000))
+    let asking = TestOData(TestOData.rows(3000))
     for (target, fields) in [
       ("/odata/v4/TopItems", [:]), ("/odata/v4/$metadata", [:]), ("/odata/v4/TopItems", prefer(9)),
     ] {
@@ -162,7 +162,7 @@ struct ODataPagingTests {
 
   @Test("a long answer comes in pieces")
   func pieces() throws {
-    let answer = try ODataAsking(ODataAsking.rows(5000)).answer("/odata/v4/TopItems")
+    let answer = try TestOData(TestOData.rows(5000)).answer("/odata/v4/TopItems")
     #expect(answer.pieces > 10)
     #expect(try answer.json()["value"]?.array?.count == 5000)
   }

@@ -21,7 +21,7 @@ struct ODataServiceTests {
 
   @Test("what Power Query asks, with its own fields, is answered as it can read it")
   func powerQueryConversation() throws {
-    let asking = ODataAsking(ODataAsking.rows(3))
+    let asking = TestOData(TestOData.rows(3))
     for (target, type) in [
       ("/odata/v4/", "application/json;odata.metadata=minimal"), ("/odata/v4/$metadata", "application/xml"),
       ("/odata/v4/TopItemsByHour?$top=1000", "application/json;odata.metadata=minimal"),
@@ -39,7 +39,7 @@ struct ODataServiceTests {
       #expect(response.fields.values(of: "Content-Type") == [type], "\(target)")
       #expect(response.fields["Vary"]?.contains("Accept") == true)
     }
-    let query = try #require(asking.asked.all.dropFirst().first)
+    let query = try #require(asking.questions.all.dropFirst().first)
     #expect(query.view == .topItemsByHour)
     #expect(query.limit == 4096)
     #expect(query.columns.map(\.name) == ["item_name", "item_count", "window_start"])
@@ -54,7 +54,7 @@ struct ODataServiceTests {
   @Test("the service document names every set, with or without the slash at the end")
   func serviceDocument() throws {
     for path in ["/odata/v4", "/odata/v4/"] {
-      let json = try ODataAsking().answer(path).json()
+      let json = try TestOData().answer(path).json()
       #expect(json["@odata.context"] == .string("http://counts.example:8080/odata/v4/$metadata"))
       let names = json["value"]?.array?.compactMap { $0["name"]?.string }
       #expect(
@@ -71,7 +71,7 @@ struct ODataServiceTests {
 
   @Test("a collection has its context and its values, exact beyond 2^53, with null where there is no name")
   func collection() throws {
-    let answer = try ODataAsking(ODataAsking.rows(2)).answer("/odata/v4/TopItems")
+    let answer = try TestOData(TestOData.rows(2)).answer("/odata/v4/TopItems")
     let json = try answer.json()
     #expect(json["@odata.context"] == .string("http://counts.example:8080/odata/v4/$metadata#TopItems"))
     #expect(json.object?.keys.sorted() == ["@odata.context", "value"])
@@ -95,7 +95,7 @@ struct ODataServiceTests {
     let asks = ["Accept": "application/json;IEEE754Compatible=true"] as Fields
     let isFormat = target.contains("$format")
     let url = isFormat ? target.replacing("=json", with: "=application/json;IEEE754Compatible=true") : target
-    let answer = try ODataAsking(ODataAsking.rows(1)).answer(url, fields: isFormat ? [:] : asks)
+    let answer = try TestOData(TestOData.rows(1)).answer(url, fields: isFormat ? [:] : asks)
     let json = try answer.json()
     #expect(json["@odata.count"] == .string("1"))
     #expect(json["value"]?[0]?["geographical_location_oid"] == .string("9007199254740993"))
@@ -108,7 +108,7 @@ struct ODataServiceTests {
 
   @Test("no metadata leaves the context out, not the count; full metadata adds types and addresses")
   func metadataLevels() throws {
-    let asking = ODataAsking(ODataAsking.rows(1))
+    let asking = TestOData(TestOData.rows(1))
     let none = try asking.answer(
       "/odata/v4/TopItems?$count=true&$format=application/json;odata.metadata=none"
     ).json()
@@ -136,7 +136,7 @@ struct ODataServiceTests {
 
   @Test("an entity, its properties and their bare values")
   func entity() throws {
-    let asking = ODataAsking(ODataAsking.rows(1))
+    let asking = TestOData(TestOData.rows(1))
     let key =
       "/odata/v4/TopItemsByDay(item_rank=1,window_start=2026-11-01T00:00:00Z,geographical_location_oid=42)"
     let entity = try asking.answer(key).json()
@@ -145,7 +145,7 @@ struct ODataServiceTests {
         == .string("http://counts.example:8080/odata/v4/$metadata#TopItemsByDay/$entity")
     )
     #expect(entity["item_rank"] == .integer(1))
-    let query = try #require(asking.asked.all.last)
+    let query = try #require(asking.questions.all.last)
     let columns = BIView.topItemsByDay.key.map { BIExpression.column($0) }
     #expect(
       query.steps == [
@@ -178,12 +178,12 @@ struct ODataServiceTests {
     )
     #expect("\(byAlias.steps)".contains("a/b"))
 
-    let unnamed = ODataAsking([ODataAsking.rows(2)[1]])
+    let unnamed = TestOData([TestOData.rows(2)[1]])
     let null = try unnamed.answer(key + "/geographical_location")
     #expect(null.response.status == .noContent)
     #expect(null.response.body.isEmpty)
     #expect(try unnamed.answer(key + "/geographical_location/$value").response.status == .noContent)
-    #expect(try ODataAsking([]).answer(key).response.status == .notFound)
+    #expect(try TestOData([]).answer(key).response.status == .notFound)
   }
 
   @Test(
@@ -195,10 +195,10 @@ struct ODataServiceTests {
     ]
   )
   func spellings(query: String) throws {
-    let expected = try ODataAsking().query(
+    let expected = try TestOData().query(
       "/odata/v4/TopItems?$filter=item_rank le 3&$orderby=item_count desc&$top=2&$skip=1&$count=true"
     )
-    #expect(try ODataAsking().query("/odata/v4/TopItems?" + query) == expected)
+    #expect(try TestOData().query("/odata/v4/TopItems?" + query) == expected)
     #expect(expected.isCounted)
     #expect(expected.skip == 1)
   }
@@ -229,7 +229,7 @@ struct ODataServiceTests {
     ] as [(String, Int, String?)]
   )
   func errors(target: String, status: Int, about: String?) throws {
-    let asking = ODataAsking()
+    let asking = TestOData()
     let answer = try asking.answer("/odata/v4/" + target)
     #expect(answer.response.status.rawValue == status, "\(answer.text)")
     let error = try answer.json()["error"]
@@ -238,12 +238,12 @@ struct ODataServiceTests {
     #expect(error?["target"]?.string == about)
     #expect(answer.response.fields["Content-Type"]?.hasPrefix("application/json") == true)
     #expect(answer.response.fields.values(of: "OData-Version") == ["4.0"])
-    #expect(asking.asked.all.isEmpty)
+    #expect(asking.questions.all.isEmpty)
   }
 
   @Test("other methods are 405, an older client 400, an unreadable format 406")
   func refusals() throws {
-    let asking = ODataAsking()
+    let asking = TestOData()
     for method in [Method.post, .patch, .put, .delete] {
       let response = try asking.answer("/odata/v4/TopItems", method: method).response
       #expect(response.status == .methodNotAllowed)
@@ -280,19 +280,19 @@ struct ODataServiceTests {
   @Test("a database that is away is a 503 before the answer has begun, and a broken connection afterwards")
   func failures() throws {
     let away = CountStoreError.tooManyRows(limit: 1)
-    let before = try ODataAsking(ODataAsking.rows(3), failing: away, after: 0).answer("/odata/v4/TopItems")
+    let before = try TestOData(TestOData.rows(3), failing: away, after: 0).answer("/odata/v4/TopItems")
     #expect(before.response.status == .badRequest)
     #expect(!before.isBroken)
-    let early = try ODataAsking(ODataAsking.rows(3), failing: away, after: 2).answer("/odata/v4/TopItems")
+    let early = try TestOData(TestOData.rows(3), failing: away, after: 2).answer("/odata/v4/TopItems")
     #expect(early.response.status == .badRequest)
     #expect(try early.json()["error"] != nil)
-    let late = try ODataAsking(ODataAsking.rows(2000), failing: away, after: 1999).answer(
+    let late = try TestOData(TestOData.rows(2000), failing: away, after: 1999).answer(
       "/odata/v4/TopItems"
     )
     #expect(late.isBroken)
     #expect(late.response.status == .ok)
     #expect(throws: (any Error).self) { try late.json() }
-    let counted = try ODataAsking(failing: away, after: 0).answer("/odata/v4/TopItems/$count")
+    let counted = try TestOData(failing: away, after: 0).answer("/odata/v4/TopItems/$count")
     #expect(counted.response.status == .badRequest)
   }
 }

@@ -1,0 +1,182 @@
+import CountStore
+import HTTP
+import Locks
+
+/// Encoded responses in memory, each until something changes that it depends on.
+///
+/// A hit is found by the target as it was sent, on the event loop, without the database and without parsing. Of a miss,
+/// one query serves all requests that arrive meanwhile; none of them holds a thread.
+final class ResponseCache: Sendable {
+  /// Has work done on a thread that may wait; false when too much is waiting already.
+  typealias Run = @Sendable (@escaping @Sendable () -> Void) -> Bool
+
+  private let table: Lock<ResponseTable>
+  private let run: Run
+  private let now: @Sendable () -> ContinuousClock.Instant
+  /// How long silence is trusted.
+  private static let trust = RevisionListener.heartbeat * 3
+
+  /// - Parameter capacity: bytes; with 0 nothing is kept, but simultaneous questions are still answered once.
+  init(
+    capacity: Int,
+    now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+    run: @escaping Run
+  ) {
+    table = Lock(ResponseTable(capacity: capacity))
+    self.now = now
+    self.run = run
+  }
+
+  // MARK: News
+
+  /// Takes news of changes. Until the first, and while the listener is away, nothing is answered from memory.
+  func receive(_ news: RevisionEvent) {
+    let now = now()
+    table.withLock { table in
+      switch news {
+      case .attached: table.invalidateAll(trustedUntil: now + Self.trust)
+      case .changed(let heard): table.note(heard, trustedUntil: now + Self.trust)
+      case .workers: table.noteState()
+      case .detached: table.invalidateAll(trustedUntil: nil)
+      }
+    }
+  }
+
+  /// Whether changes are being received at this moment.
+  var isTrusted: Bool { table.withLock { $0.isTrusted(now()) } }
+
+  /// Whether an answer may still be given out.
+  func holds(_ answer: SharedResponse) -> Bool { table.withLock { $0.holds(answer, now()) } }
+
+  /// How well it does.
+  var statistics: ResponseCacheStatistics {
+    table.withLock {
+      ResponseCacheStatistics(
+        answers: $0.count,
+        bytes: $0.bytes,
+        hits: $0.hits,
+        computations: $0.computations
+      )
+    }
+  }
+
+  // MARK: Requests
+
+  /// The answer to a target that was answered before, if it still holds.
+  ///
+  /// - Parameter scope: what the caller may see, see `Question.Key`.
+  func hit(_ request: Request, scope: String = "") -> Response? {
+    guard let alias = Self.alias(request, scope: scope) else { return nil }
+    let wish = SharedResponse.Wish(request.fields)
+    let now = now()
+    return table.withLock { $0.find(alias, acceptsGzip: wish.acceptsGzip, now) }?.response(to: wish)
+  }
+
+  /// Answers a request, from memory or when the answer has come.
+  ///
+  /// - Parameter problem: the response to what went wrong.
+  func reply(
+    _ question: Question,
+    to request: Request,
+    scope: String = "",
+    problem: @escaping @Sendable (APIError) -> Response
+  ) -> Reply {
+    let alias = Self.alias(request, scope: scope)
+    let wish = SharedResponse.Wish(request.fields)
+    let now = now()
+    let known = table.withLock {
+      $0.find(question.key, alias: alias, acceptsGzip: wish.acceptsGzip, now)
+    }
+    if let known { return .ready(known.response(to: wish)) }
+    return .push { [self] channel in
+      let number = ask(question, acceptsGzip: wish.acceptsGzip, alias: alias) { outcome in
+        switch outcome {
+        case .success(let answer): channel.answer(answer.response(to: wish, isFresh: true))
+        case .failure(let error): channel.answer(problem(error))
+        }
+      }
+      guard let number else { return }
+      channel.whenClosed { [self, key = question.key] in table.withLock { $0.leave(key, number) } }
+    }
+  }
+
+  /// Calls `deliver` once with a response that includes all changes received before: at once, or on another thread.
+  func ask(
+    _ question: Question,
+    acceptsGzip: Bool = false,
+    deliver: @escaping @Sendable (Result<SharedResponse, APIError>) -> Void
+  ) {
+    _ = ask(question, acceptsGzip: acceptsGzip, alias: nil, deliver: deliver)
+  }
+
+  /// - Returns: the waiter's ID.
+  private func ask(
+    _ question: Question,
+    acceptsGzip: Bool,
+    alias: ResponseTable.Alias?,
+    deliver: @escaping ResponseTable.Waiter
+  ) -> UInt64? {
+    let now = now()
+    switch table.withLock({ $0.join(question.key, acceptsGzip: acceptsGzip, now, deliver) }) {
+    case .have(let answer):
+      deliver(.success(answer))
+      return nil
+    case .wait(let number): return number
+    case .begin(let number):
+      compute(question, alias)
+      return number
+    }
+  }
+
+  private func compute(_ question: Question, _ alias: ResponseTable.Alias?) {
+    let isAccepted = run { [self] in
+      let begun = now()
+      guard table.withLock({ $0.begin(question.key, begun) }) else { return }
+      let outcome: Result<SharedResponse, APIError>
+      do throws(APIError) {
+        let (response, dependency) = try question.answer()
+        guard let flight = table.withLock({ $0.landing(question.key) }) else { return }
+        outcome = .success(
+          SharedResponse(
+            response,
+            dependency: dependency,
+            heard: flight.heard,
+            begun: flight.begun,
+            wantsGzip: flight.wantsGzip
+          )
+        )
+      } catch {
+        outcome = .failure(error)
+      }
+      let now = now()
+      let (told, again) = table.withLock { $0.land(question.key, outcome, alias: alias, now) }
+      for receive in told { receive(outcome) }
+      if again { compute(question, alias) }
+    }
+    guard !isAccepted else { return }
+    for receive in table.withLock({ $0.abandon(question.key) }) { receive(.failure(.databaseBusy)) }
+  }
+
+  /// What finds the answer again without parsing; nil where the answer depends on more than the target.
+  private static func alias(_ request: Request, scope: String) -> ResponseTable.Alias? {
+    guard request.method == .get || request.method == .head else { return nil }
+    if let accept = request.fields.firstBytes(of: "Accept") {
+      guard accept.elementsEqual("*/*".utf8), request.fields.values(of: "Accept").count == 1 else {
+        return nil
+      }
+    }
+    return ResponseTable.Alias(target: request.target.raw, scope: scope)
+  }
+}
+
+/// What the answers in memory amount to.
+public struct ResponseCacheStatistics: Sendable, Equatable {
+  /// How many are kept.
+  public var answers: Int
+  /// Roughly how much memory they take.
+  public var bytes: Int
+  /// How often one was given out.
+  public var hits: Int
+  /// How often one was computed.
+  public var computations: Int
+}

@@ -1,0 +1,42 @@
+public import CountStore
+
+/// The API's shared responses: the cache, and the streams that follow it.
+public struct SharedResponses: Sendable {
+  let cache: ResponseCache
+  let live: LiveStreams
+  /// What is known of the workers.
+  public let freshness = FreshnessCache()
+
+  /// - Parameters:
+  ///   - bytes: how much memory answers may take; with 0 none is kept.
+  ///   - limits: of live push.
+  ///   - run: has work done on a thread that may wait for the database; false when too much waits already.
+  ///   - after: has work done later, on any thread; the work does not wait.
+  public init(
+    bytes: Int,
+    limits: LiveLimits = LiveLimits(),
+    run: @escaping @Sendable (@escaping @Sendable () -> Void) -> Bool,
+    after: @escaping @Sendable (Duration, @escaping @Sendable () -> Void) -> Void
+  ) {
+    cache = ResponseCache(capacity: bytes, run: run)
+    live = LiveStreams(cache, limits: limits, after: after)
+  }
+
+  /// Takes the news of a `RevisionListener`. Until the first, nothing is answered from memory.
+  public func receive(_ news: RevisionEvent) {
+    // Before the cache forgets: what is computed from now on says the new state.
+    let hasTurned = freshness.note(news, at: .now)
+    if case .workers = news, !hasTurned { return }
+    cache.receive(news)
+    live.noteNews()
+  }
+
+  /// How well it does.
+  public var statistics: ResponseCacheStatistics { cache.statistics }
+
+  /// Whether the connection that listens for changes is alive.
+  public var isListening: Bool { cache.isTrusted }
+
+  /// How many clients follow answers.
+  public var streams: Int { live.count }
+}

@@ -1,0 +1,34 @@
+import Testing
+
+@testable import CountStore
+
+@Suite("ListenBackoff")
+struct ListenBackoffTests {
+  private let start = ContinuousClock.now
+
+  @Test("each attempt in vain comes after twice as long, up to an hour")
+  func spans() throws {
+    var backoff = ListenBackoff(firstSpan: .seconds(60))
+    #expect(backoff.isOver(start))
+    var now = start
+    var minutes: [Double] = []
+    for _ in 0..<8 {
+      let listening = now
+      now += .seconds(2)
+      backoff.note(listeningSince: listening, now)
+      let end = try #require(backoff.end)
+      minutes.append((end - now) / .seconds(60))
+      #expect(!backoff.isOver(end - .milliseconds(1)) && backoff.isOver(end))
+      now = end
+    }
+    #expect(minutes == [1, 2, 4, 8, 16, 32, 60, 60])
+  }
+
+  @Test("one that has listened for long is deaf for the first time again")
+  func recovery() throws {
+    var backoff = ListenBackoff(firstSpan: .seconds(60))
+    for _ in 0..<3 { backoff.note(listeningSince: start, start + .seconds(2)) }
+    backoff.note(listeningSince: start, start + .seconds(241))
+    #expect(backoff.end == start + .seconds(301))
+  }
+}
