@@ -31,12 +31,12 @@ let package = Package(
       cxxSettings: [.unsafeFlags(["-O2"])],
       linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]
     ),
-    .target(name: "Locks", swiftSettings: hotPath),
-    .target(name: "Postgres", dependencies: ["CLibpq", "Locks"], swiftSettings: swift),
-    .target(name: "Kafka", dependencies: ["CLibrdkafka", "Locks"], swiftSettings: swift),
+    .target(name: "Threading", dependencies: ["CLinux"], swiftSettings: hotPath),
+    .target(name: "Postgres", dependencies: ["CLibpq", "Threading"], swiftSettings: swift),
+    .target(name: "Kafka", dependencies: ["CLibrdkafka", "Threading"], swiftSettings: swift),
     .target(name: "Counting", dependencies: ["CSimdjson"], swiftSettings: hotPath),
     .systemLibrary(name: "CLinux"),
-    .target(name: "Sockets", dependencies: ["CLinux", "Locks"], swiftSettings: hotPath),
+    .target(name: "Sockets", dependencies: ["CLinux", "Threading"], swiftSettings: hotPath),
     .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -45,26 +45,26 @@ let package = Package(
     .target(name: "HTTP", dependencies: ["CNghttp2"], swiftSettings: hotPath),
     .target(
       name: "HTTPServer",
-      dependencies: ["HTTP", "TLS", "Sockets", "Locks", "Prometheus"],
+      dependencies: ["HTTP", "TLS", "Sockets", "Threading", "Prometheus"],
       swiftSettings: hotPath
     ),
     .target(
       name: "TopItemsAPI",
       dependencies: [
-        "CountStore", "Counting", "HTTP", "Compression", "Locks", .product(name: "Yams", package: "Yams"),
+        "CountStore", "Counting", "HTTP", "Compression", "Threading", .product(name: "Yams", package: "Yams"),
       ],
       resources: [.embedInCode("openapi.yaml")],
       swiftSettings: swift
     ),
     .target(
       name: "CountStore",
-      dependencies: ["Postgres", "Counting", "Locks"],
+      dependencies: ["Postgres", "Counting", "Threading"],
       resources: [.embedInCode("Migrations")],
       swiftSettings: hotPath
     ),
     .target(
       name: "Ingestion",
-      dependencies: ["Kafka", "CountStore", "Counting", "Locks", "Postgres", "Prometheus"],
+      dependencies: ["Kafka", "CountStore", "Counting", "Threading", "Postgres", "Prometheus"],
       swiftSettings: hotPath
     ),
     .target(
@@ -78,7 +78,8 @@ let package = Package(
     .executableTarget(
       name: "topitems",
       dependencies: [
-        "Ingestion", "TopItemsAPI", "WebPages", "HTTPServer", "HTTP", "TLS", "Sockets", "Locks", "Prometheus",
+        "Ingestion", "TopItemsAPI", "WebPages", "HTTPServer", "HTTP", "TLS", "Sockets", "Threading",
+        "Prometheus",
         "CountStore",
         "Counting",
         "Kafka", "Postgres",
@@ -119,20 +120,24 @@ let package = Package(
     ),
     .executableTarget(
       name: "http-fuzz",
-      dependencies: ["HTTP", "TopItemsAPI", "CountStore", "Counting", "Locks"],
+      dependencies: ["HTTP", "TopItemsAPI", "CountStore", "Counting", "Threading"],
       path: "Tests/HTTPFuzz",
       exclude: ["corpus"],
       swiftSettings: swift
     ),
     .target(
       name: "TestSupport",
-      dependencies: ["COpenSSL", "Counting", "Postgres", "Locks"],
+      dependencies: ["COpenSSL", "Counting", "Postgres", "Threading"],
       path: "Tests/TestSupport",
       swiftSettings: swift
     ),
     .testTarget(name: "PrometheusTests", dependencies: ["Prometheus"], swiftSettings: swift),
     .testTarget(name: "PostgresTests", dependencies: ["Postgres"], swiftSettings: swift),
-    .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Locks", "CLibrdkafka"], swiftSettings: swift),
+    .testTarget(
+      name: "KafkaTests",
+      dependencies: ["Kafka", "Threading", "CLibrdkafka"],
+      swiftSettings: swift
+    ),
     .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: swift),
     .target(
@@ -146,24 +151,25 @@ let package = Package(
       dependencies: ["HTTP", "HTTPCases", "TestSupport"],
       swiftSettings: swift
     ),
-    .testTarget(name: "LocksTests", dependencies: ["Locks"], swiftSettings: swift),
-    .testTarget(name: "SocketsTests", dependencies: ["Sockets", "Locks"], swiftSettings: swift),
+    .testTarget(name: "ThreadingTests", dependencies: ["Threading", "TestSupport"], swiftSettings: swift),
+    .testTarget(name: "SocketsTests", dependencies: ["Sockets", "Threading"], swiftSettings: swift),
     .testTarget(
       name: "HTTPServerTests",
       dependencies: [
-        "COpenSSL", "HTTP", "HTTPCases", "HTTPServer", "TLS", "Sockets", "Locks", "Prometheus", "TestSupport",
+        "COpenSSL", "HTTP", "HTTPCases", "HTTPServer", "TLS", "Sockets", "Threading", "Prometheus",
+        "TestSupport",
       ],
       swiftSettings: swift
     ),
     .testTarget(
       name: "CountStoreTests",
-      dependencies: ["CountStore", "Counting", "Locks", "TestSupport"],
+      dependencies: ["CountStore", "Counting", "Threading", "TestSupport"],
       swiftSettings: swift
     ),
     .testTarget(
       name: "IngestionTests",
       dependencies: [
-        "CLibrdkafka", "Ingestion", "CountStore", "Counting", "Kafka", "Locks", "Postgres", "Prometheus",
+        "CLibrdkafka", "Ingestion", "CountStore", "Counting", "Kafka", "Threading", "Postgres", "Prometheus",
         "TestSupport",
       ],
       swiftSettings: swift
@@ -171,14 +177,16 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "Ingestion", "CountStore", "Counting", "HTTP", "Kafka", "Locks", "Postgres", "Simulation",
+        "Ingestion", "CountStore", "Counting", "HTTP", "Kafka", "Threading", "Postgres", "Simulation",
         "TestSupport", "TopItemsAPI",
       ],
       swiftSettings: swift
     ),
     .testTarget(
       name: "TopItemsAPITests",
-      dependencies: ["TopItemsAPI", "CountStore", "Counting", "HTTP", "Locks", "Postgres", "TestSupport"],
+      dependencies: [
+        "TopItemsAPI", "CountStore", "Counting", "HTTP", "Threading", "Postgres", "TestSupport",
+      ],
       swiftSettings: swift
     ),
     .testTarget(name: "WebPagesTests", dependencies: ["WebPages", "HTTP"], swiftSettings: swift),

@@ -1,5 +1,5 @@
 import HTTP
-import Locks
+import Threading
 import Sockets
 
 /// What the server gives to one client, and to all together. The defaults suit the open internet.

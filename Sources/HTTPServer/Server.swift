@@ -1,6 +1,6 @@
 import Glibc
 import HTTP
-import Locks
+import Threading
 import Sockets
 import TLS
 
@@ -168,7 +168,7 @@ public final class Server: Sendable {
       $0.serving += 1
       $0.running += 1
     }
-    do throws(SystemError) {
+    do throws(ThreadError) {
       try startThread(name: "http-loop-\(number)") { [progress, settings] in
         let cut = loop.run()
         let total = progress.change { progress -> Int? in
@@ -187,7 +187,7 @@ public final class Server: Sendable {
         $0.serving -= 1
         $0.running -= 1
       }
-      throw error
+      throw SystemError(error)
     }
     return inbox
   }

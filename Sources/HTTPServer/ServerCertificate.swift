@@ -1,5 +1,5 @@
 import Glibc
-import Locks
+import Threading
 import TLS
 
 /// A server's certificate, which can be replaced while the server runs.

@@ -1,5 +1,5 @@
 import CLibrdkafka
-import Locks
+import Threading
 import Synchronization
 
 /// What other threads than the polling one may do with a consumer, also after it has been closed (then nothing):

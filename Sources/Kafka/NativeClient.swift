@@ -1,6 +1,7 @@
 import CLibrdkafka
 import Glibc
 import Synchronization
+import Threading
 
 /// Beginning and end of an `rd_kafka_t`.
 enum NativeClient {
@@ -35,27 +36,18 @@ enum NativeClient {
   static func destroy(_ client: OpaquePointer, _ context: ClientContext, flags: Int32, by deadline: Deadline)
   {
     let job = Destruction(client, context, flags)
-    let argument = Unmanaged.passRetained(job)
-    var thread = pthread_t()
-    let failure = pthread_create(
-      &thread,
-      nil,
-      { argument in
-        if let argument { Unmanaged<Destruction>.fromOpaque(argument).takeRetainedValue().run() }
-        return nil
-      },
-      argument.toOpaque()
-    )
-    guard failure == 0 else {
-      argument.release()  // without a thread the client stays until the process ends
-      return
+    do {
+      try startThread(name: "kafka-destroy") { job.run() }
+    } catch {
+      return  // without a thread the client stays until the process ends
     }
-    pthread_detach(thread)
     // The C library's join with a timeout is a GNU extension that Swift does not see.
     while !job.isDone.load(ordering: .acquiring), !deadline.hasPassed { usleep(1000) }
   }
 
-  private final class Destruction {
+  /// `@unchecked Sendable`: the client and its context belong to the thread that runs it; the caller reads only `isDone`,
+  /// which is atomic.
+  private final class Destruction: @unchecked Sendable {
     let isDone = Atomic(false)
     private let client: OpaquePointer
     private let context: ClientContext

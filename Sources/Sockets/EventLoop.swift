@@ -1,5 +1,5 @@
 import Glibc
-import Locks
+import Threading
 
 /// Something with a descriptor that an event loop watches.
 public protocol EventSource: AnyObject {

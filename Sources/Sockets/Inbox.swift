@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import Locks
+import Threading
 
 /// Where other threads leave messages for an event loop: a list and an eventfd that wakes the loop.
 public final class Inbox<Message: Sendable>: Sendable {

@@ -1,5 +1,5 @@
 import Glibc
-public import Locks
+public import Threading
 
 /// The clock of event loops and their deadlines.
 public typealias Instant = MonotonicInstant

@@ -1,4 +1,5 @@
 import Glibc
+public import Threading
 
 /// A system call that failed.
 public struct SystemError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -23,8 +24,10 @@ public struct SystemError: Error, Sendable, Hashable, CustomStringConvertible {
       "\(call): \(String(decoding: buffer[..<end].map(UInt8.init(bitPattern:)), as: UTF8.self)) (\(code))"
   }
 
-  /// Whether the process or the system has no descriptors or memory for one more socket; it passes.
-  public var isExhaustion: Bool { [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(code) }
+  /// The failure of a thread to start.
+  public init(_ error: ThreadError) {
+    self.init(call: "pthread_create", code: error.code)
+  }
 }
 
 /// The one place that decides about `errno`: an interrupted call is made again; EBADF and EFAULT, which only our own

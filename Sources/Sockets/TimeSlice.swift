@@ -1,4 +1,4 @@
-import Locks
+import Threading
 
 /// How long a thread has worked without a wait.
 ///

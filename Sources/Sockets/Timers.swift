@@ -1,4 +1,4 @@
-import Locks
+import Threading
 
 /// Deadlines in the order they come due: a binary heap.
 struct Timers {

@@ -1,4 +1,4 @@
-"""The ground that the other tests stand on: what is in the database is what was sent, each event once."""
+"""What the other tests rely on: the database holds what was sent, each event once."""
 
 import collections
 import json

@@ -27,7 +27,7 @@ def visible(name):
 
 
 def board(page):
-    """{location or "all": [(rank, item, count)]} as it stands on the page."""
+    """Return {location or "all": [(rank, item, count)]} as the page shows it."""
     return {
         card.removeprefix("ranking-"): [tuple(line) for line in lines]
         for card, lines in page.evaluate(READ_BOARD).items()

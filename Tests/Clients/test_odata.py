@@ -249,7 +249,7 @@ def test_pages_never_repeat_skip_or_mix_while_counts_go_on(deployment, root, pub
             while not stop.is_set():
                 publish("person", location=1, count=20)
                 publish("forklift", location=2, count=20)
-        except Exception as failure:  # told by the assertion below
+        except Exception as failure:  # reported by the assertion below
             failures.append(failure)
 
     writer = threading.Thread(target=ingest)

@@ -1,4 +1,4 @@
-"""What /bi/ tells other tools: each language is read back by a reader of its own, with hostile values."""
+"""The queries of /bi/ for other tools: each language is read back by a reader of its own, with hostile values."""
 
 import csv
 import io

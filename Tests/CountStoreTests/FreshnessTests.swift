@@ -50,7 +50,7 @@ struct FreshnessTests {
       freshness: .stopped(since: nil)
     ),
     Case(
-      name: "one that stopped is told of, not one that was seen ahead of the clock",
+      name: "the last one that stopped counts, not one that was seen ahead of the clock",
       workers: [worker(seen: -60, stopped: -60), worker("b", seen: 40 * 86_400)],
       freshness: .stopped(since: time(-60))
     ),
@@ -60,7 +60,7 @@ struct FreshnessTests {
       freshness: .live
     ),
     Case(
-      name: "how long messages wait is judged by the moment at which the worker told it",
+      name: "how long messages wait is judged as of the heartbeat",
       workers: [worker(seen: -14, lag: 9000, behind: -23)],
       freshness: .live
     ),
@@ -106,27 +106,27 @@ struct FreshnessTests {
       freshness: .stopped(since: time(-1))
     ),
     Case(
-      name: "a goodbye of one is none while another one runs",
+      name: "one worker's goodbye does not count while another runs",
       workers: [worker(seen: -1, stopped: -1), worker("b")],
       freshness: .live
     ),
     Case(
-      name: "no worker ever is a stop since nobody knows when",
+      name: "without any worker ever, stopped has no time",
       workers: [],
       freshness: .stopped(since: nil)
     ),
     Case(
-      name: "partitions of a worker that died wait until another one has them",
+      name: "partitions of a dead worker wait until another worker has them",
       workers: [worker(seen: -20, partitions: [1]), worker("b")],
       freshness: .delayed(since: time(-20), behind: nil)
     ),
     Case(
-      name: "partitions of a worker that died are not missed where another one has them",
+      name: "partitions of a dead worker are not missed where another worker has them",
       workers: [worker(seen: -20, partitions: [1]), worker("b", partitions: [0, 1])],
       freshness: .live
     ),
     Case(
-      name: "partitions that no one has taken for minutes are not for anyone",
+      name: "partitions without a worker for minutes do not count",
       workers: [worker(seen: -301, partitions: [1]), worker("b")],
       freshness: .live
     ),
@@ -157,7 +157,7 @@ struct FreshnessTests {
     #expect(reading.freshness(at: reading.now) == example.freshness)
   }
 
-  @Test("in answers is the same until the state changes: a delay is told by its minute")
+  @Test("the label in responses changes only with the state: a delay has its minute")
   func label() {
     // 1793607330 is half a minute past.
     let minute = Self.time(-30)

@@ -24,7 +24,7 @@ struct ListenBackoffTests {
     #expect(minutes == [1, 2, 4, 8, 16, 32, 60, 60])
   }
 
-  @Test("one that has listened for long is deaf for the first time again")
+  @Test("after a long time of listening, the first backoff applies again")
   func recovery() throws {
     var backoff = ListenBackoff(firstSpan: .seconds(60))
     for _ in 0..<3 { backoff.note(listeningSince: start, start + .seconds(2)) }

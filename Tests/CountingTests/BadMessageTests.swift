@@ -163,7 +163,7 @@ struct BadMessageTests {
     }
   }
 
-  @Test("of several errors the first one in the message is told, before what is missing or not allowed")
+  @Test("of several errors the first one in the message is reported, before what is missing or not allowed")
   func order() {
     #expect(throws: DecodeError(.wrongType, .cameraOid)) {
       try decode("{\"video_camera_oid\":null,\"detection_oid\":null}")

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-  /// SIGTERM ends a worker within ten seconds, whoever is away.
+  /// SIGTERM ends a worker within ten seconds, whatever is unreachable.
   @Suite("Workers that are stopped")
   struct StopTests {
     @Test("SIGTERM in the middle of the stream ends with 0 within 10 s, and the next worker loses nothing")

@@ -1,7 +1,7 @@
 import CountStore
 import Counting
 import HTTP
-import Locks
+import Threading
 import TopItemsAPI
 
 /// A question to the API, whose parameters, dates, expressions of OData and fields are read by parsers of ours: it is

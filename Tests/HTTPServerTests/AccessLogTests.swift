@@ -1,7 +1,7 @@
 import Glibc
 import HTTP
 import HTTPServer
-import Locks
+import Threading
 import Sockets
 import Testing
 
@@ -82,7 +82,7 @@ struct AccessLogTests {
     #expect(!"\(line)".contains("s3cret"))
   }
 
-  @Test("tells of every answer: its status, size and whether it was whole")
+  @Test("logs every response: its status, its size and whether it was whole")
   func answers() throws {
     let server = try TestServer()
     let client = try server.client()

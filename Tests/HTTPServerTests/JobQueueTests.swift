@@ -44,7 +44,7 @@ struct JobQueueTests {
     return log.taken()
   }
 
-  @Test("have turns by network, each network's in their order, and who asks rarely goes first")
+  @Test("have turns by network, each network's in their order, and a network that asks rarely goes first")
   func turns() throws {
     var queue = JobQueue(capacity: 100, threads: 1)
     for letter in ["a", "b", "c", "d"] { _ = queue.add(job(letter), of: try network(1)) }
@@ -130,7 +130,7 @@ struct JobQueueTests {
     #expect(removed == [true, false, false] && ran == "ac")
   }
 
-  @Test("need the thread of another one when all are busy, unless they may not run or are behind")
+  @Test("take another job's thread when all are busy, unless they may not run or are behind")
   func need() throws {
     let (own, slow) = (try network(1), try network(3))
     var queue = JobQueue(capacity: 10, threads: 2, share: 2) { $0 == slow }

@@ -1,11 +1,11 @@
 import Glibc
-import Locks
+import Threading
 import Sockets
 import Testing
 
 @testable import HTTPServer
 
-@Suite("patience with a slow reader")
+@Suite("write budget of a slow reader")
 struct WriteBudgetTests {
   private func limits() -> Spans {
     var limits = Limits()
@@ -17,29 +17,29 @@ struct WriteBudgetTests {
   @Test("ends after a while without a byte, and is prolonged by bytes, to no more than that while")
   func account() {
     let start = Instant(nanoseconds: 1_000_000_000_000)
-    var patience = WriteBudget(limits())
-    patience.begin(at: start)
-    #expect(patience.end == start + .seconds(30))
-    patience.spend(until: start + .seconds(20))
-    #expect(patience.end == start + .seconds(30))
-    patience.add(5000, limits())
-    #expect(patience.end == start + .seconds(35))
-    patience.add(Int.max, limits())
-    #expect(patience.end == start + .seconds(50))
+    var budget = WriteBudget(limits())
+    budget.begin(at: start)
+    #expect(budget.end == start + .seconds(30))
+    budget.spend(until: start + .seconds(20))
+    #expect(budget.end == start + .seconds(30))
+    budget.add(5000, limits())
+    #expect(budget.end == start + .seconds(35))
+    budget.add(Int.max, limits())
+    #expect(budget.end == start + .seconds(50))
   }
 
   @Test("does not come back by itself while nothing waits, so reading a little now and then does not help")
   func trickle() {
     var now = Instant(nanoseconds: 1)
-    var patience = WriteBudget(limits())
+    var budget = WriteBudget(limits())
     var rounds = 0
     // Each time just before the end a hundred bytes, and then a pause in which nothing waits.
     while rounds < 100 {
-      patience.begin(at: now)
+      budget.begin(at: now)
       let next = now + .seconds(10)
-      guard patience.end > next else { break }
-      patience.spend(until: next)
-      patience.add(100, limits())
+      guard budget.end > next else { break }
+      budget.spend(until: next)
+      budget.add(100, limits())
       now = next + .seconds(1000)
       rounds += 1
     }

@@ -94,13 +94,13 @@ struct HTTP2AbuseTests {
         writer.data([UInt8](repeating: 1, count: 16_384), stream: Int32(stream))
       }
     }
-    // 100 × 32 KiB is more than 2 MiB: the newest were told to come again.
+    // 100 × 32 KiB is more than 2 MiB: the newest were refused and may be repeated.
     #expect(peer.resets.values.allSatisfy { $0 == 7 } && (30...50).contains(peer.resets.count))
     peer.receive { $0.data([1], stream: 1, ends: true) }
     #expect(peer.requests[1]?.body.count == 32_769 && peer.goAway == nil)
   }
 
-  @Test("answers that nobody reads: no further request is taken, and then patience ends")
+  @Test("responses that are not read: no further request is taken, and then the write budget ends")
   func unread() {
     var limits = HTTP2Limits()
     limits.answerBytes = 100_000
@@ -215,7 +215,7 @@ struct HTTP2AbuseTests {
     #expect(peer.resets == [201: 7] && peer.session.nextDeadline == .max)
   }
 
-  @Test("any bytes whatever: no trap, and an end that is told", arguments: 0..<20)
+  @Test("any bytes whatever: no trap, and an end that is reported", arguments: 0..<20)
   func garbage(_ seed: Int) {
     var generator = SeededGenerator(seed: UInt64(seed))
     for _ in 0..<50 {

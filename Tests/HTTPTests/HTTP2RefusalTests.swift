@@ -61,7 +61,7 @@ struct HTTP2RefusalTests {
     writer.data([UInt8](repeating: 1, count: 1001), stream: 3)
     peer.receive(writer.bytes)
     #expect(peer.headers[1]?[":status"] == "413" && peer.headers[3]?[":status"] == "413")
-    // What is on its way may come, and is dropped; then the client is told to stop.
+    // What is on its way may come, and is dropped; then the stream is reset.
     #expect(peer.resets.isEmpty && peer.requests.isEmpty && !peer.session.isIdle)
     peer.receive {
       $0.data([UInt8](repeating: 1, count: 900), stream: 1)

@@ -102,7 +102,7 @@ struct HTTP2SessionTests {
     #expect(!peer.notices.contains(.closed(1)))
   }
 
-  @Test("breaks an open answer off so that it does not look whole, and tells when the client does")
+  @Test("breaks an open response off so that it does not look whole, and reports when the client does")
   func brokenAnswers() {
     let peer = HTTP2Peer()
     peer.answer = { _ in nil }
@@ -120,7 +120,7 @@ struct HTTP2SessionTests {
     }
     #expect(peer.resets == [1: 2] && peer.session.isIdle)
     #expect(Set(peer.notices) == [.writable(1), .writable(3), .closed(1), .closed(3), .closed(5)])
-    // Whoever still works for them does no harm.
+    // A handler that still works for them does no harm.
     peer.session.send([2], on: 3)
     peer.session.end(3)
     peer.session.answer(Response(status: .ok), on: 5, date: DateField(second: 0))
@@ -159,7 +159,7 @@ struct HTTP2SessionTests {
     #expect(peer.requests[3]?.fields.values(of: "Host") == ["test"])
   }
 
-  @Test("stops gracefully: tells the client, answers what was on its way, then ends")
+  @Test("stops gracefully: sends GOAWAY, answers what was on its way, then ends")
   func shutDown() {
     let peer = HTTP2Peer()
     peer.answer = { $0.target.raw == "/slow" ? nil : Response(status: .ok) }

@@ -1,5 +1,5 @@
 import CountStore
-import Locks
+import Threading
 import Testing
 
 @testable import Ingestion
@@ -61,7 +61,7 @@ struct AssignmentTests {
     #expect(assignment.haltReason == "t[1]: gone")
   }
 
-  @Test("starting over asks for every position anew, forgets ends and parts, and keeps epochs and halts")
+  @Test("starting over asks for every position again, forgets ends and parts, and keeps epochs and halts")
   func startOver() {
     var assignment = reading()
     for index in 0..<3 {

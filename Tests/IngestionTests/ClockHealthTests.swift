@@ -56,7 +56,7 @@ struct ClockHealthTests {
     return page.text
   }
 
-  @Test("the gauges tell whether the clocks agree, and how far they are apart")
+  @Test("the gauges show whether the clocks agree, and how far they are apart")
   func gauges() {
     var metrics = IngestionMetrics()
     #expect(!page(metrics).contains("topitems_clock"), "unknown before the first look")

@@ -1,6 +1,6 @@
 import CountStore
 import Counting
-import Locks
+import Threading
 import Testing
 
 @testable import Ingestion

@@ -141,7 +141,7 @@ struct IngestionHealthTests {
     let one = self.health(until: 61) {
       $1.partitions.append(WorkerTurn.Partition(key: key, standing: standing))
     }
-    #expect(one.unreadiness(at: at(61)) == [], "another one is read")
+    #expect(one.unreadiness(at: at(61)) == [], "another partition is read")
   }
 
   @Test("brokers that do not answer for ten seconds, or do not know the topic, are not ready")
@@ -184,7 +184,7 @@ struct IngestionHealthTests {
 
   // MARK: The heartbeat
 
-  @Test("what the heartbeat tells is as old as what it stands on")
+  @Test("the heartbeat is as old as its figures")
   func beat() {
     var health = health(until: 10) { _, turn in
       turn.partitions[0].lag?.end = 25

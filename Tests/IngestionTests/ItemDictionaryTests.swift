@@ -38,7 +38,7 @@ struct ItemDictionaryTests {
     #expect(items.count == 2)
   }
 
-  @Test("names that are prefixes of each other, or differ in one byte of any position, are told apart")
+  @Test("names that are prefixes of each other, or differ in one byte of any position, are different items")
   func similarNames() {
     let items = Names()
     var names: [[UInt8]] = []

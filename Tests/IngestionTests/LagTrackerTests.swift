@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ingestion
 
-@Suite("Lag by what brokers tell")
+@Suite("Lag by the brokers' answers")
 struct LagTrackerTests {
   private let key = PartitionKey(topic: "t", partition: 0)
   private let start = ContinuousClock.now
@@ -16,7 +16,7 @@ struct LagTrackerTests {
     return tracker
   }
 
-  @Test("is not known before the partition is claimed, nor before a broker has told its end")
+  @Test("is not known before the partition is claimed, nor before a broker has answered with its end")
   func unknown() {
     var tracker = tracker()
     #expect(tracker[key]?.lag(at: start) == nil && tracker[key]?.behindSince(at: at(3)) == start)
@@ -66,7 +66,7 @@ struct LagTrackerTests {
     #expect(tracker[key]?.unreadSince == at(100))
   }
 
-  @Test("does not shrink where a broker tells less than a fetch has found")
+  @Test("does not shrink where a broker answers less than a fetch has found")
   func lowerAnswer() {
     var tracker = tracker()
     tracker.note(next: 0, of: key, at: start)

@@ -1,5 +1,5 @@
 import Kafka
-import Locks
+import Threading
 
 /// What a client has said, from whichever thread.
 final class Observations: Sendable {

@@ -1,5 +1,5 @@
 import Glibc
-import Locks
+import Threading
 import Sockets
 import Testing
 

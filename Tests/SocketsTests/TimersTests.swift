@@ -1,4 +1,4 @@
-import Locks
+import Threading
 import Testing
 
 @testable import Sockets

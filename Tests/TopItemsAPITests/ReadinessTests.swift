@@ -1,5 +1,5 @@
 import CountStore
-import Locks
+import Threading
 import Testing
 
 @testable import TopItemsAPI

@@ -1,7 +1,7 @@
 import CountStore
 import Counting
 import HTTP
-import Locks
+import Threading
 import Postgres
 import Testing
 

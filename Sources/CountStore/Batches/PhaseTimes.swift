@@ -1,4 +1,4 @@
-private import Locks
+import Threading
 
 /// A phase of writing a batch, for measurements of where its time goes.
 public enum BatchPhase: String, Sendable, CaseIterable {

@@ -1,6 +1,7 @@
 import Counting
 import Glibc
 public import Postgres
+import Threading
 
 /// What the listener reports.
 public enum RevisionEvent: Sendable {
@@ -62,23 +63,23 @@ public struct RevisionListener: Sendable {
     self.report = report
   }
 
+  private static let retries = Backoff(first: 100, most: 1300)
+
   /// Blocks until `isStopping`; reconnects with growing pauses of up to 2 s.
   public func run() {
-    var failures = 0
+    var retries = Self.retries
     var backoff = ListenBackoff(firstSpan: pollingSpan)
     while !isStopping() {
       do throws(PostgresError) {
-        try session(&failures, &backoff)
+        try session(&retries, &backoff)
       } catch {
         report(.detached(error))
-        let pause = min(Duration.milliseconds(100) * (1 << min(failures, 5)), .seconds(2))
-        failures += 1
-        sleep(pause * Double.random(in: 0.5...1))
+        sleep(.milliseconds(retries.next()))
       }
     }
   }
 
-  private func session(_ failures: inout Int, _ backoff: inout ListenBackoff) throws(PostgresError) {
+  private func session(_ retries: inout Backoff, _ backoff: inout ListenBackoff) throws(PostgresError) {
     var connection = try Connection(options)
     defer { connection.close() }
     while !isStopping() {
@@ -86,7 +87,7 @@ public struct RevisionListener: Sendable {
         // Read before the report: all later commits must be reported.
         let last = try newestRevision(connection)
         report(.attached(.listening))
-        failures = 0
+        retries = Self.retries
         let start = ContinuousClock.now
         do {
           try listen(connection, since: last)
@@ -97,7 +98,7 @@ public struct RevisionListener: Sendable {
       } else {
         let last = try newestRevision(connection)
         report(.attached(.polling))
-        failures = 0
+        retries = Self.retries
         let until = backoff.isOver(.now) ? nil : backoff.end
         guard let listening = try poll(connection, since: last, until: until) else { return }
         connection.close()

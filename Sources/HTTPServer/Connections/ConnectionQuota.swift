@@ -1,4 +1,4 @@
-import Locks
+import Threading
 import Sockets
 
 /// Counts connections, in total and by where they come from, over all loops.

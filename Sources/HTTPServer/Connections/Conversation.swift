@@ -1,4 +1,4 @@
-import Locks
+import Threading
 import Sockets
 
 /// What is spoken on a connection: HTTP/1.1 (`HTTP1Conversation`) or HTTP/2.

@@ -1,5 +1,5 @@
 import HTTP
-import Locks
+import Threading
 import Sockets
 
 /// HTTP/1.1 (RFC 9112): requests are answered one at a time, in their order.

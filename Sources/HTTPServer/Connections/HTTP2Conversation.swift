@@ -1,5 +1,5 @@
 import HTTP
-import Locks
+import Threading
 import Sockets
 
 /// HTTP/2 (RFC 9113): many requests at one time, each on its stream. The session does the protocol; here its requests

@@ -1,4 +1,4 @@
-import Locks
+import Threading
 import Sockets
 
 /// What a connection has still to send, because the kernel had no room: a buffer, then a large body that is not copied.

@@ -1,4 +1,4 @@
-import Locks
+import Threading
 import TLS
 
 /// The TLS of one connection, and what it has still to encrypt: a large body is encrypted as fast as the client

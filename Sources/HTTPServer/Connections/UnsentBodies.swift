@@ -1,5 +1,5 @@
 import HTTP
-import Locks
+import Threading
 
 /// What clients have still to read of large bodies, all connections together. A body that many are sent is kept once,
 /// and counts once.

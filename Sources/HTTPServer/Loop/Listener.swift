@@ -1,5 +1,5 @@
 import HTTP
-import Locks
+import Threading
 import Sockets
 
 /// Takes a loop's share of the new connections.
@@ -13,8 +13,8 @@ final class Listener: EventSource {
   private let socket: ListeningSocket
   private unowned let loop: ServerLoop
   private var registration: Registration?
-  private var refusals = ObservationThrottle()
-  private var pauses = ObservationThrottle()
+  private var refusals = LogThrottle()
+  private var pauses = LogThrottle()
 
   init(_ socket: consuming ListeningSocket, loop: ServerLoop) {
     self.socket = socket

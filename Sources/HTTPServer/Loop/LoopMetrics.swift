@@ -1,5 +1,5 @@
 import HTTP
-import Locks
+import Threading
 import Prometheus
 import Synchronization
 

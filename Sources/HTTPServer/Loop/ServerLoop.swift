@@ -1,5 +1,5 @@
 import HTTP
-import Locks
+import Threading
 import Sockets
 import TLS
 
@@ -30,7 +30,7 @@ final class ServerLoop {
 
   private var listener: Listener?
   private var connections: [ObjectIdentifier: Connection] = [:]
-  private var refusals = ObservationThrottle()
+  private var refusals = LogThrottle()
   private var inboxSource: InboxSource?
   private var cut = 0
 

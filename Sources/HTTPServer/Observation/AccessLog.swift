@@ -1,5 +1,5 @@
 import Glibc
-import Locks
+import Threading
 import Sockets
 import Synchronization
 
@@ -24,7 +24,11 @@ public final class AccessLog: Sendable {
   public init(_ format: AccessLogFormat, descriptor: Int32) throws(SystemError) {
     self.format = format
     self.descriptor = descriptor
-    try startThread(name: "access-log") { [self] in write() }
+    do {
+      try startThread(name: "access-log") { [self] in write() }
+    } catch {
+      throw SystemError(error)
+    }
   }
 
   /// How many lines were dropped.

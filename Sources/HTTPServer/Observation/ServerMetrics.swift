@@ -1,4 +1,4 @@
-import Locks
+import Threading
 import Prometheus
 
 /// What a server has done and is doing, for Prometheus; given to one `Server`, read by any thread.

@@ -1,5 +1,5 @@
 import HTTP
-import Locks
+import Threading
 import Sockets
 import TLS
 
@@ -39,21 +39,4 @@ public enum ConnectionLimit: Sendable, Hashable {
   case total
   /// `Limits.connectionsPerAddress`.
   case perAddress
-}
-
-/// Lets through one observation a second and counts the others.
-struct ObservationThrottle {
-  private var next = Instant.distantPast
-  private var suppressed = 0
-
-  /// How many were suppressed since the last one let through, or nil for one that is to be suppressed now.
-  mutating func admit(at now: Instant) -> Int? {
-    guard now >= next else {
-      suppressed += 1
-      return nil
-    }
-    defer { suppressed = 0 }
-    next = now + .seconds(1)
-    return suppressed
-  }
 }

@@ -1,5 +1,5 @@
 import HTTP
-import Locks
+import Threading
 
 /// An answer that a worker makes at once.
 final class BlockingResponse: PendingResponse {

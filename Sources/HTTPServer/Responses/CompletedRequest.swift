@@ -1,5 +1,5 @@
 import HTTP
-import Locks
+import Threading
 import Sockets
 
 /// A request and its response: a line of the access log. It holds no credentials: fields that carry them are left

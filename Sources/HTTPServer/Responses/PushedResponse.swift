@@ -1,5 +1,5 @@
 import HTTP
-import Locks
+import Threading
 
 /// An answer that goes on for as long as its client stays. At most one message waits.
 final class PushedResponse: PendingResponse {

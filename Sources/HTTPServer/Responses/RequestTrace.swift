@@ -1,5 +1,5 @@
 import HTTP
-import Locks
+import Threading
 import Sockets
 
 /// What the metrics and the access log need of a request until its response is complete.

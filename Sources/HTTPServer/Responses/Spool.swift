@@ -1,5 +1,5 @@
 import HTTP
-import Locks
+import Threading
 import Sockets
 
 /// What streamed answers keep for clients that read more slowly than the answers are made: in memory, then in blocks

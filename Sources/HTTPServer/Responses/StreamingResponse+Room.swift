@@ -1,5 +1,5 @@
 import HTTP
-import Locks
+import Threading
 import Sockets
 
 /// The worker's side: where the pieces go, and how long it waits when there is no room for them.

@@ -1,5 +1,5 @@
 import HTTP
-import Locks
+import Threading
 import Sockets
 
 /// An answer that a worker makes in pieces. The loop takes them as fast as the client reads.

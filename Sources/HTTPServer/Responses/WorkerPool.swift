@@ -1,5 +1,5 @@
 import HTTP
-import Locks
+import Threading
 import Sockets
 
 /// Threads on which handlers may wait, in fair turns over clients. What they make goes back to the loop that owns the
@@ -38,12 +38,16 @@ final class WorkerPool: Sendable {
 
   func start(_ name: String) throws(SystemError) {
     for number in 0..<threads {
-      try startThread(name: "\(name)-\(number)") { [state] in
-        while case .job(let job, let turn) = state.wait(for: WorkerPool.step) {
-          job.run()
-          // Another job may have waited for this one's end, besides the one that this thread takes next.
-          state.change { $0.queue.finish(turn) }
+      do {
+        try startThread(name: "\(name)-\(number)") { [state] in
+          while case .job(let job, let turn) = state.wait(for: WorkerPool.step) {
+            job.run()
+            // Another job may have waited for this one's end, besides the one that this thread takes next.
+            state.change { $0.queue.finish(turn) }
+          }
         }
+      } catch {
+        throw SystemError(error)
       }
     }
   }

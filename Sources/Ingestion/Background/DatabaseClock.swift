@@ -1,6 +1,6 @@
 import CountStore
 import Counting
-import Locks
+import Threading
 
 /// The database's clock as it runs between two readings: the worker's own clock may be an hour off, so only its
 /// steady progress is used.

@@ -1,3 +1,4 @@
+import Threading
 import CountStore
 import Counting
 import Glibc
@@ -59,19 +60,7 @@ final class Maintenance: @unchecked Sendable {
   }
 
   func start() {
-    var thread = pthread_t()
-    let context = Unmanaged.passRetained(self)
-    let code = pthread_create(
-      &thread,
-      nil,
-      { context in
-        if let context { Unmanaged<Maintenance>.fromOpaque(context).takeRetainedValue().work() }
-        return nil
-      },
-      context.toOpaque()
-    )
-    precondition(code == 0, "pthread_create: \(String(cString: strerror(code)))")
-    pthread_detach(thread)
+    requireThread(name: "maintenance") { [self] in work() }
   }
 
   /// Ends the thread after the step in hand.

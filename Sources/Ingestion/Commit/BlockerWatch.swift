@@ -1,3 +1,4 @@
+import Threading
 import CountStore
 import Glibc
 import Postgres
@@ -28,22 +29,8 @@ final class BlockerWatch: Sendable {
     self.database = database
     waiting = backendPid
     self.observe = observe
-    var thread = pthread_t()
-    let context = Unmanaged.passRetained(self)
-    let code = pthread_create(
-      &thread,
-      nil,
-      { context in
-        if let context { Unmanaged<BlockerWatch>.fromOpaque(context).takeRetainedValue().work() }
-        return nil
-      },
-      context.toOpaque()
-    )
-    guard code == 0 else {
-      context.release()  // the claim is tried again, and then perhaps there is a thread to be had
-      return
-    }
-    pthread_detach(thread)
+    // Without a thread, the claim is tried again, and then with a new watch.
+    try? startThread(name: "blocker-watch") { [self] in work() }
   }
 
   /// Asks the thread to end, without waiting for it. What it may be sending still ends a worker's session only if that

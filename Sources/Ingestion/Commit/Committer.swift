@@ -1,7 +1,7 @@
 import CountStore
 import Counting
 import Glibc
-import Locks
+import Threading
 import Postgres
 import Synchronization
 
@@ -65,19 +65,7 @@ final class Committer: @unchecked Sendable {
   /// - Parameter wake: called when there is a result.
   func start(wake: @escaping @Sendable () -> Void) {
     self.wake = wake
-    var thread = pthread_t()
-    let context = Unmanaged.passRetained(self)
-    let code = pthread_create(
-      &thread,
-      nil,
-      { context in
-        if let context { Unmanaged<Committer>.fromOpaque(context).takeRetainedValue().work() }
-        return nil
-      },
-      context.toOpaque()
-    )
-    precondition(code == 0, "pthread_create: \(String(cString: strerror(code)))")
-    pthread_detach(thread)
+    requireThread(name: "committer") { [self] in work() }
   }
 
   func submit(_ job: CommitterJob) {
@@ -261,20 +249,5 @@ struct PathChoice {
     } else {
       carefulRemaining = met ? carefulRemaining - 1 : 0
     }
-  }
-}
-
-/// Waits that double from 50 ms to 5 s, each between half and one and a half of it, so that workers which failed
-/// together do not come back together.
-struct Backoff {
-  private var milliseconds: Int64 = 50
-  /// The wait that `next` gave last; nil when nothing has failed.
-  private(set) var current: Int64?
-
-  mutating func next() -> Int64 {
-    defer { milliseconds = min(milliseconds * 2, 5000) }
-    let wait = Int64.random(in: milliseconds / 2...milliseconds * 3 / 2)
-    current = wait
-    return wait
   }
 }

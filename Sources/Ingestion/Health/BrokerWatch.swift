@@ -1,6 +1,6 @@
 import CountStore
 import Kafka
-import Locks
+import Threading
 
 /// Asks the brokers every few seconds for the ends of the assigned partitions' logs, and so whether one answers.
 ///
@@ -38,7 +38,7 @@ final class BrokerWatch: Sendable {
   init(observe: @escaping @Sendable (IngestionObservation) -> Void) { self.observe = observe }
 
   func start(_ handle: ConsumerHandle) {
-    detachThread { [self] in
+    requireThread(name: "broker-watch") { [self] in
       var turn = 0
       while !stopping.hasClosed {
         look(handle, turn)

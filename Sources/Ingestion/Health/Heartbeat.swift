@@ -1,6 +1,6 @@
 import CountStore
 import Glibc
-import Locks
+import Threading
 import Postgres
 
 /// Writes every five seconds, on a connection of its own with short time limits, that this worker lives and how it
@@ -50,7 +50,7 @@ final class Heartbeat: @unchecked Sendable {
     )
   }
 
-  func start() { detachThread { [self] in work() } }
+  func start() { requireThread(name: "heartbeat") { [self] in work() } }
 
   /// Says goodbye, then ends the thread; returns at once.
   func stop() { stopping.close() }

@@ -1,6 +1,6 @@
 import CountStore
 import Counting
-import Locks
+import Threading
 
 /// The time that a broker put on the message that was read last (`LogAppendTime`): written by the thread that reads,
 /// read by the background work. The broker's clock shows at least that time plus what has passed since.

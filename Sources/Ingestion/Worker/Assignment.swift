@@ -1,7 +1,7 @@
 import CountStore
 import Counting
 import Kafka
-import Locks
+import Threading
 
 /// The partitions that Kafka has given to this worker, and how far it has come with each.
 struct Assignment {

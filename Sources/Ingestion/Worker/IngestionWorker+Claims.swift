@@ -1,6 +1,6 @@
 import CountStore
 import Kafka
-import Locks
+import Threading
 
 /// Where each partition goes on: what Kafka gives and takes, and what PostgreSQL grants.
 extension IngestionWorker {

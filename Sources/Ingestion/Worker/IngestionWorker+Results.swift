@@ -1,7 +1,7 @@
 import CountStore
 import Counting
 import Kafka
-import Locks
+import Threading
 import Postgres
 
 /// What the committer made of its job, and what follows from it.

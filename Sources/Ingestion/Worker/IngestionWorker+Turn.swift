@@ -1,6 +1,6 @@
 import CountStore
 import Kafka
-import Locks
+import Threading
 
 /// Where the worker stands, once a second.
 extension IngestionWorker {

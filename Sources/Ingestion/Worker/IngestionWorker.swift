@@ -1,7 +1,7 @@
 import CountStore
 import Counting
 import Kafka
-import Locks
+import Threading
 import Postgres
 
 /// Reads detections from Kafka and counts each exactly once in PostgreSQL.

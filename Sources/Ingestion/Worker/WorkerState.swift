@@ -1,5 +1,5 @@
 import CountStore
-import Locks
+import Threading
 
 /// How the worker is, for its own heartbeat; fed by its observations, from any thread.
 final class WorkerState: Sendable {

@@ -1,4 +1,4 @@
-import Locks
+import Threading
 
 /// A bounded number of connections shared by threads.
 ///

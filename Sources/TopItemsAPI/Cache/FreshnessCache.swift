@@ -1,6 +1,6 @@
 public import CountStore
 public import Counting
-import Locks
+import Threading
 
 /// The last reading of the workers' state, and the freshness that follows from it.
 ///

@@ -1,6 +1,6 @@
 import CountStore
 import HTTP
-import Locks
+import Threading
 
 /// Encoded responses in memory, each until something changes that it depends on.
 ///

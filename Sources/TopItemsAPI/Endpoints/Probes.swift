@@ -1,5 +1,5 @@
 import CountStore
-import Locks
+import Threading
 
 extension EndpointResponse {
   /// The body of a probe that found all well.

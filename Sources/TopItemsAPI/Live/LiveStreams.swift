@@ -1,5 +1,5 @@
 import HTTP
-import Locks
+import Threading
 
 /// Pushes responses to subscribers: the first at once, then each change, at most ten a second.
 ///

@@ -1,4 +1,4 @@
-import Locks
+import Threading
 
 /// Results that clients read page by page. Counting goes on while a client reads, and ranks change; so a result is made
 /// once, from one snapshot, and its later pages are kept here, encoded.

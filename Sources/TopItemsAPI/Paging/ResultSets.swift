@@ -1,4 +1,4 @@
-import Locks
+import Threading
 
 /// Results that clients are in the middle of reading page by page: all pages are of the revision of the first one.
 ///

@@ -2,7 +2,7 @@ import CountStore
 import Counting
 import Ingestion
 import Kafka
-import Locks
+import Threading
 import Logging
 import Synchronization
 

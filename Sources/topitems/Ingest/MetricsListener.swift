@@ -2,7 +2,7 @@ import Glibc
 import HTTP
 import HTTPServer
 import Ingestion
-import Locks
+import Threading
 import Prometheus
 import Sockets
 

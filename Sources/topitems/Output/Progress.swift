@@ -1,6 +1,6 @@
 import Counting
 import Glibc
-import Locks
+import Threading
 
 /// How far the simulation has come, on standard error: in place on a terminal, else a line every few seconds.
 struct Progress {

@@ -18,6 +18,4 @@ enum StandardOutput {
   }
 
   static func write(_ text: String) throws(FileError) { try write(Array(text.utf8)) }
-
-  static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 }

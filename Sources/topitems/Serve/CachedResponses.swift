@@ -1,9 +1,8 @@
 import CountStore
-import CountStore
 import Counting
 import Dispatch
 import HTTPServer
-import Locks
+import Threading
 import Postgres
 import Prometheus
 import Sockets
@@ -123,6 +122,10 @@ final class CachedResponses: Sendable {
       shared.receive(news)
       observe(news)
     }
-    try startThread(name: "listener") { listener.run() }
+    do {
+      try startThread(name: "listener") { listener.run() }
+    } catch {
+      throw SystemError(error)
+    }
   }
 }

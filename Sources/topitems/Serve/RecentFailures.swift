@@ -1,5 +1,5 @@
 import CountStore
-import Locks
+import Threading
 import Postgres
 
 /// Whether questions fail although PostgreSQL can be reached: a right that is missing, a table that is not there, a

@@ -1,18 +1,13 @@
 import CountStore
 import HTTPServer
-import Locks
+import Threading
 import Logging
 import TopItemsAPI
 
 /// Turns what the server and the API observe into log lines.
 final class ServerLog: Sendable {
-  private struct Throttle {
-    var next = ContinuousClock.now
-    var suppressed = 0
-  }
-
   private let logger: Logger
-  private let throttle = Lock(Throttle())
+  private let throttle = Lock(LogThrottle())
 
   private let scheme: String
 
@@ -79,15 +74,7 @@ final class ServerLog: Sendable {
   /// One line a second: while PostgreSQL is away, every client could write one.
   /// - Returns: how many were suppressed before this one; nil when this one is.
   private func admit() -> Int? {
-    throttle.withLock { throttle in
-      guard ContinuousClock.now >= throttle.next else {
-        throttle.suppressed += 1
-        return nil
-      }
-      let suppressed = throttle.suppressed
-      throttle = Throttle(next: .now + .seconds(1))
-      return suppressed
-    }
+    throttle.withLock { $0.admit(at: .now()) }
   }
 
   private static func metadata(_ suppressed: Int) -> Logger.Metadata {

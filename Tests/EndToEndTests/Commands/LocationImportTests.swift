@@ -8,7 +8,7 @@ extension EndToEnd {
   struct LocationImportTests {
     private let header = "geographical_location_oid,geographical_location"
 
-    @Test("takes over CSV, NDJSON and standard input, and tells what changed")
+    @Test("takes over CSV, NDJSON and standard input, and shows what changed")
     func formats() throws {
       try withDatabase { url in
         let csv = try TemporaryFile(
@@ -39,7 +39,7 @@ extension EndToEnd {
       }
     }
 
-    @Test("--dry-run tells what would change, and changes nothing")
+    @Test("--dry-run shows what would change, and changes nothing")
     func dryRun() throws {
       try withDatabase { url in
         #expect(try load(url, ["-"], input: "\(header)\n1,Gate A\n2,Dock\n").ending == .exited(0))

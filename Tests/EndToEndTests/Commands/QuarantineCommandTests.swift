@@ -5,10 +5,10 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-  /// Messages that a worker puts aside, and the commands that deal with them.
+  /// Messages that a worker stores as dead letters or quarantined events, and the commands for them.
   @Suite("topitems dead-letters and quarantine")
   struct QuarantineCommandTests {
-    /// What a hostile camera sends: no event, and an attack on the terminal of who looks at it.
+    /// What a hostile camera sends: no event, and an attack on the terminal that shows it.
     private static let hostile = Array("\u{1B}]0;owned\u{7}\u{1B}[2J{\"x\":\"\u{202E}\"}\n".utf8)
 
     @Test("a worker's dead letter is listed, shown without a control character, and given back byte for byte")
@@ -112,7 +112,7 @@ extension EndToEnd {
       }
     }
 
-    @Test("purge wants to know which, asks nothing, and tells how many; a dry run deletes none")
+    @Test("purge needs a filter, asks nothing, and prints how many; a dry run deletes none")
     func purge() throws {
       try Deployment.with { deployment in
         try deployment.produce([[0x7B], [], Array("[]".utf8)])

@@ -48,7 +48,7 @@ extension EndToEnd {
     }
 
     @Test(
-      "a dry run tells of every partition and every key that the run then destroys, before anything is folded"
+      "a dry run lists every partition and every key that the run then destroys, before anything is folded"
     )
     func dryRun() throws {
       try with { url, connection in
@@ -128,7 +128,7 @@ extension EndToEnd {
         #expect(set.ending == .exited(0), "\(set)")
         let worker = try deployment.worker(["--dedup-horizon", "PT1S", "--keep-minutes", "P20D"])
         defer { worker.end() }
-        try waitUntil("the worker has told the settings", within: .seconds(30)) {
+        try waitUntil("the worker has logged the settings", within: .seconds(30)) {
           worker.errors.contains("retention as stored: dedup-horizon P10D, keep-minutes P20D")
         }
         try waitUntil("the worker has warned", within: .seconds(10)) {

@@ -7,7 +7,7 @@ import Testing
 extension EndToEnd {
   @Suite("topitems simulate")
   struct SimulateTests {
-    @Test("sends as many messages as it is told, and the same seed and start time tell the same truth")
+    @Test("sends as many messages as asked for, and the same seed and start time give the same truth")
     func repeatable() throws {
       let start = ISO8601DateFormatter().string(from: Date() - 60)
       let options = ["--rate", "0", "--count", "5000", "--start-time", start]

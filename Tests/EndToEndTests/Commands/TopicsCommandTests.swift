@@ -10,7 +10,7 @@ extension EndToEnd {
       try ProcessRunner.run(["topics"] + arguments, environment: deployment.environment)
     }
 
-    /// Whether each partition is held, as the list tells.
+    /// Whether each partition is held, by the list.
     private func heldLines(_ deployment: Deployment) throws -> [Bool] {
       try run(deployment, "list", "--json").output.split(separator: "\n").map { $0.contains(#""held":true"#) }
     }

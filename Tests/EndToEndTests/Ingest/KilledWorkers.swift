@@ -15,7 +15,7 @@ struct KilledWorkers {
   private var workers: [Life] = []
   private var sharedSince: Duration = .seconds(1000)
 
-  /// A worker from its start to its end, and where the offsets stood at its start.
+  /// A worker's run, and the offsets at its start.
   private struct Life {
     let process: ProcessRunner
     let offsetsAtStart: Int64

@@ -3,7 +3,7 @@ import Glibc
 import Postgres
 import TestSupport
 
-/// Two lasting workers, a third one that comes and goes, somebody who ends PostgreSQL's sessions, and a lasting worker
+/// Two lasting workers, a third that comes and goes, a thread that ends PostgreSQL's sessions, and a lasting worker
 /// that is stopped inside COPY for longer than its session with Kafka lasts. On a busy machine all of that takes
 /// longer: the stream flows until there was enough of each.
 struct Soak {

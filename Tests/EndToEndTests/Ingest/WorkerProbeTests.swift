@@ -80,7 +80,7 @@ extension EndToEnd {
       #expect(try worker.process.wait(within: .seconds(15)) == .exited(0))
     }
 
-    @Test("while no broker can be reached the worker is not ready and says why, and its lag is not told")
+    @Test("while no broker can be reached the worker is not ready and says why, and its lag is absent")
     func broker() throws {
       try Deployment.with { deployment in
         let worker = try Probed(
@@ -92,7 +92,7 @@ extension EndToEnd {
         #expect(try worker.client.get("/healthz").status == 200)
         let page = try worker.client.get("/metrics").text
         #expect(page.contains("topitems_broker_up 0\n") && !page.contains("topitems_lag_messages{"))
-        // A server tells it from a quiet night.
+        // A server distinguishes it from a quiet night.
         let server = try APIServer(databaseURL: deployment.databaseURL)
         defer { server.process.signal(SIGKILL) }
         try server.process.waitUntil(within: .seconds(40), "it is delayed") {

@@ -21,7 +21,7 @@ struct APIServer: Sendable {
     client = HTTPClient(port: port)
   }
 
-  /// The port in the line that tells where it listens.
+  /// The port in the log line of the listener.
   private static func port(in log: String) -> UInt16? {
     guard let marker = log.firstRange(of: /listening on https?:\/\/127\.0\.0\.1:/) else { return nil }
     let rest = log[marker.upperBound...]

@@ -26,7 +26,7 @@ extension EndToEnd {
         for item in ["drone", "excavator"] {
           try deployment.send([item])
           try stream.waitUntil(within: .seconds(20), "the change is pushed") { stream.output.contains(item) }
-          #expect(try server.client.get(path).text.contains(item), "who asks after the push sees it too")
+          #expect(try server.client.get(path).text.contains(item), "a request after the push sees it too")
         }
         let events = stream.output.components(separatedBy: "\n\n").filter { $0.contains("event: top-items") }
         let revisions = events.compactMap { event in

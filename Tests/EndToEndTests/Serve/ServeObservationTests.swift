@@ -8,7 +8,7 @@ extension EndToEnd {
   struct ServeObservationTests {
     private let nowhere = "postgresql://127.0.0.1:1/nowhere"
 
-    @Test("tells Prometheus what it does, by route")
+    @Test("exports its metrics to Prometheus, by route")
     func metrics() throws {
       let server = try APIServer(databaseURL: nowhere)
       #expect(try server.client.get("/healthz").status == 200)

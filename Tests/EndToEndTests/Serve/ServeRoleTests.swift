@@ -11,7 +11,7 @@ extension EndToEnd {
       var value: [Entry]
     }
 
-    @Test("the role that docs/operations.md tells how to make is enough for every answer")
+    @Test("the role that docs/operations.md describes is enough for every response")
     func documented() throws {
       let cluster = try PostgresCluster(fsync: false)
       defer { cluster.remove() }

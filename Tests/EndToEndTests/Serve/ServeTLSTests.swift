@@ -29,7 +29,7 @@ extension EndToEnd {
     }
 
     @Test(
-      "SIGHUP or a change of the files has them read anew; bad ones leave the old one in use, with an alarm"
+      "SIGHUP or a change of the files makes it read them again; bad ones leave the old one in use, with an alarm"
     )
     func reload() throws {
       let server = try server()

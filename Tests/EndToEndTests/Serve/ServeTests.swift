@@ -40,7 +40,7 @@ extension EndToEnd {
           input: Array(names.utf8)
         )
         #expect(run.ending == .exited(0), "\(run)")
-        // The server hears of it a moment after the import has ended.
+        // The server receives the change a moment after the import has ended.
         try waitUntil("the answer has the name") {
           try server.rows("location=7&n=1").first?.geographical_location == "Gate é"
         }

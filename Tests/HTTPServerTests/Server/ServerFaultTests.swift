@@ -1,7 +1,7 @@
 import Glibc
 import HTTP
 import HTTPServer
-import Locks
+import Threading
 import Sockets
 import Testing
 

@@ -1,7 +1,7 @@
 import Glibc
 import HTTP
 import HTTPServer
-import Locks
+import Threading
 import Sockets
 import TestSupport
 import Testing
@@ -114,7 +114,7 @@ struct ServerHTTP2Tests {
     #expect(client.reads(HTTP2Client.pong) && server.record.channels.count == 20 + 16 + 7)
   }
 
-  @Test("and only begins, for HEAD, what comes in pieces or is pushed; it holds nothing and nobody up")
+  @Test("and only begins, for HEAD, what comes in pieces or is pushed; it holds up nothing else")
   func head() throws {
     let server = try TestServer(workers: 1)
     let client = try HTTP2Client(server.address)
@@ -154,7 +154,7 @@ struct ServerHTTP2Tests {
     }
   }
 
-  @Test("and stops gracefully: what is in progress is answered, streams end, and the client is told")
+  @Test("and stops gracefully: requests in progress are answered, streams end, and the client gets GOAWAY")
   func stop() throws {
     let server = try TestServer()
     let client = try HTTP2Client(server.address)

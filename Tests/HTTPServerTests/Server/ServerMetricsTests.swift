@@ -27,7 +27,7 @@ struct ServerMetricsTests {
     #expect((server.metric("t_sent_bytes_total") ?? 0) > 20 * 50)
   }
 
-  @Test("tell what is going on: connections, streams, workers, waiting requests, refused connections")
+  @Test("show what is going on: connections, streams, workers, waiting requests, refused connections")
   func gauges() throws {
     let server = try TestServer(workers: 1) { $0.connections = 5 }
     let clients = try (0..<5).map { _ in try server.client() }

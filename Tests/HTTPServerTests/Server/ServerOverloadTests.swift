@@ -1,14 +1,14 @@
 import Glibc
 import HTTP
 import HTTPServer
-import Locks
+import Threading
 import Sockets
 import TestSupport
 import Testing
 
 @Suite("the server and more than it can take")
 struct ServerOverloadTests {
-  @Test("without descriptors it serves whom it has, does not spin, and recovers")
+  @Test("without descriptors it serves open connections, does not spin, and recovers")
   func descriptors() throws {
     let server = try ExampleServer(descriptors: 40)
     let canary = try TestClient(server.address)
@@ -36,7 +36,7 @@ struct ServerOverloadTests {
     #expect(try server.process.wait(within: .seconds(20)) == .exited(0))
   }
 
-  @Test("crowds of slow clients are closed by their deadlines, while another one is answered throughout")
+  @Test("crowds of slow clients are closed by their deadlines, while another client is answered throughout")
   func crowds() throws {
     let server = try TestServer(loops: 2) {
       $0.header = .seconds(1)

@@ -1,7 +1,7 @@
 import Glibc
 import HTTP
 import HTTPServer
-import Locks
+import Threading
 import Sockets
 import Testing
 
@@ -73,7 +73,7 @@ struct ServerPushTests {
     #expect(eventually { server.record.closedChannels == 1 })
   }
 
-  @Test("tell once when the client is gone, however it goes", arguments: ["close", "reset", "half"])
+  @Test("report once that the client is gone, however it goes", arguments: ["close", "reset", "half"])
   func gone(_ how: String) throws {
     let server = try TestServer()
     let client = try server.client()

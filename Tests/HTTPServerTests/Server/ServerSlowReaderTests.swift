@@ -155,7 +155,7 @@ struct ServerSlowReaderTests {
       #expect(spooled(server, "memory") <= Self.mebibyte)
     }
     #expect(most <= 8 * Self.mebibyte)
-    // Those that still waited for a worker are told, as is who asks now.
+    // Requests that still waited for a worker thread get a 503, as do new ones.
     let refused = eventually { server.record.answered.contains { $0.status == .serviceUnavailable } }
     #expect(refused)
     let late = try server.client(from: 2)

@@ -94,7 +94,7 @@ struct ServerTLSTests {
     #expect(try Curl(server.address, "/canary", trust).status == 200)
   }
 
-  @Test("and says so to who speaks plain HTTP, whole and byte by byte", arguments: [true, false])
+  @Test("and says so to a client that speaks plain HTTP, whole and byte by byte", arguments: [true, false])
   func plain(_ isWhole: Bool) throws {
     let server = try TestServer(certificate: certificate)
     let client = try server.client()
@@ -105,7 +105,7 @@ struct ServerTLSTests {
     #expect(server.record.handled.isEmpty)
   }
 
-  @Test("and lets nobody in without a certificate, where it asks for one")
+  @Test("and refuses clients without a certificate, where it asks for one")
   func clientCertificate() throws {
     let authority = try TestCertificate("authority")
     let demanding = try ServerCertificate(
@@ -125,7 +125,7 @@ struct ServerTLSTests {
     #expect(server.record.handled == ["/a"])
   }
 
-  @Test("and waits for nobody's handshake: half ones are closed, and keep nobody else from being answered")
+  @Test("and waits for no handshake: half ones are closed, and keep no other client from being answered")
   func halfHandshakes() throws {
     let server = try TestServer(certificate: certificate) { $0.handshake = .milliseconds(500) }
     let hello: [UInt8] = [0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xFC, 0x03, 0x03]

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("turns of connections")
 struct ServerTurnTests {
-  @Test("who sends a thousand requests at once does not keep the loop from others", arguments: [false, true])
+  @Test("a thousand requests at once do not keep the loop from others", arguments: [false, true])
   func pipelined(isHTTP2: Bool) throws {
     let server = try TestServer()
     let many = try server.client()

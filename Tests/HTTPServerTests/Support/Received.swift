@@ -1,4 +1,4 @@
-import Locks
+import Threading
 
 /// Text that another thread reads.
 final class Received: Sendable {

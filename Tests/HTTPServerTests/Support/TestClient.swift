@@ -1,5 +1,5 @@
 import Glibc
-import Locks
+import Threading
 import Sockets
 import Testing
 
@@ -8,7 +8,7 @@ struct ClientError: Error {
   let code: Int32
 }
 
-/// A blocking client: it sends exactly the bytes it is told to. Reads give up after five seconds.
+/// A blocking client: it sends exactly the bytes that a test passes. Reads give up after five seconds.
 final class TestClient {
   struct Answer: Equatable {
     var status: Int

@@ -1,7 +1,7 @@
 import Glibc
 import HTTP
 import HTTPServer
-import Locks
+import Threading
 import Prometheus
 import Sockets
 import Synchronization
@@ -225,7 +225,7 @@ func openSockets(localPort: UInt16) -> Int {
   while fgets(&line, Int32(line.count), file) != nil {
     let text = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     let words = text.split(separator: " ")
-    // Inode 0: nobody's any more, the kernel finishes it alone. State 0A: the listener.
+    // Inode 0: without an owner, the kernel finishes it alone. State 0A: the listener.
     if words.count > 9, words[1].hasSuffix(suffix), words[3] != "0A", words[9] != "0" {
       inodes.insert(String(words[9]))
     }

@@ -32,7 +32,7 @@ extension Faults {
             try fixture.send(300)
             try fixture.waitUntilCounted(worker)
           }
-          // A member that the coordinator has forgotten joins anew.
+          // A member that the coordinator has forgotten joins again.
           cluster.fail(.heartbeat, with: [.unknownMemberID])
           try fixture.send(300)
           try worker.wait("the partitions are lost") {
@@ -96,7 +96,7 @@ extension Faults {
       }
     }
 
-    @Test("silent leaders hold up neither the other partitions nor the group when all is claimed anew")
+    @Test("silent leaders hold up neither the other partitions nor the group when all is claimed again")
     func silentLeaders() async throws {
       try await onOwnThread { findings in
         try FaultFixture.withMock(brokers: 2, partitions: 8) { fixture, cluster in
@@ -149,7 +149,7 @@ extension Faults {
             let claims = worker.claims.count
             cluster.fail(.fetch, with: [.offsetOutOfRange])
             try worker.wait("it is read again after failure \(round)") { $0.claims.count > claims }
-            // The log's end is told with the next fetch, which nothing announces.
+            // The log's end comes with the next fetch, which nothing announces.
             usleep(500_000)
           }
           findings.expect(worker.halts.isEmpty, "\(worker.halts)\(worker.story)")
@@ -213,7 +213,7 @@ extension Faults {
       }
     }
 
-    @Test("a worker whose group.instance.id another one has taken ends at once, with the reason")
+    @Test("a worker whose group.instance.id another worker has taken ends at once, with the reason")
     func fenced() async throws {
       try await onOwnThread { findings in
         try FaultFixture.withMock { fixture, cluster in

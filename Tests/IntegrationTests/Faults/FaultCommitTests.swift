@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension Faults {
-  /// Case 3: whoever loses the connection during COMMIT cannot know whether it was done.
+  /// Case 3: a client that loses the connection during COMMIT cannot know whether it was done.
   @Suite("Cut commits") struct CommitTests {
     @Test(
       "a connection that is cut during COMMIT neither loses nor repeats, whether it was done or not",

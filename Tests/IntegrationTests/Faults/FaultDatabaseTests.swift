@@ -234,7 +234,7 @@ extension Faults {
     enum FullVolume: String, CaseIterable { case tables, writeAheadLog }
 
     @Test(
-      "a full disk, then room again: nothing is passed over, nothing buried, all is counted",
+      "a full disk, then room again: nothing is passed over, nothing becomes a dead letter, all is counted",
       .enabled(if: SmallVolume.isWanted, "left out, as FAULT_MOUNT=0 says"),
       arguments: FullVolume.allCases
     )

@@ -268,7 +268,7 @@ final class FaultFixture {
   }
 }
 
-/// A worker on a thread of its own, and what it tells.
+/// A worker on a thread of its own, and its observations.
 final class FaultWorker: Sendable {
   private let stopping = Flag()
   private let observations = ReportedByWorker()

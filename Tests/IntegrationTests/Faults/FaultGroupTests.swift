@@ -19,8 +19,8 @@ extension Faults {
           var next = began + .seconds(2)
           var rounds = 0
           var progress: Int64 = 0
-          // Never do two leave at once, or one before the group has heard of another: Tansu takes one that has left for
-          // the group's leader then, and never answers a JoinGroup again (docs/faults.md).
+          // Never do two leave at once, or one before the group has noticed another: Tansu takes one that has left
+          // for the group's leader then, and never answers a JoinGroup again (docs/faults.md).
           var assignmentsAtLeave = 0
           func leave() throws {
             try guests.removeFirst().stop()

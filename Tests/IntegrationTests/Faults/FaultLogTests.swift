@@ -58,7 +58,7 @@ extension Faults {
       }
     }
 
-    @Test("a broker that has lost its topics, created anew and shorter: the partition halts")
+    @Test("a broker that has lost its topics, created again and shorter: the partition halts")
     func lost() async throws {
       try await onOwnThread { findings in
         try TestDatabase.withDatabase { url in

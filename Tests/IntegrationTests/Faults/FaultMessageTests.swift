@@ -7,10 +7,10 @@ import TestSupport
 import Testing
 
 extension Faults {
-  /// Cases 29 and 30: messages that are far too long, damaged, or packed in a way that nobody knows.
+  /// Cases 29 and 30: messages that are far too long, damaged, or packed in an unknown way.
   @Suite("Messages") struct MessageTests {
     @Test(
-      "a message of 40 MB, and one that 60 KB unpack to 60 MB: a dead letter, nobody waits behind it, memory stays bounded",
+      "a message of 40 MB, and one that 60 KB unpack to 60 MB: a dead letter, nothing waits behind it, memory stays bounded",
       arguments: [("none", 40_000_000), ("gzip", 60_000_000)]
     )
     func huge(compression: String, length: Int) async throws {
@@ -85,7 +85,7 @@ extension Faults {
           findings.expect(worker.halts.first?.1.contains("offset 50") == true, "\(worker.halts)")
           try worker.stop()
 
-          // Whoever reads an undamaged copy goes on.
+          // A worker that reads an undamaged copy goes on.
           let other = FaultWorker(fixture.options())
           try fixture.waitUntilCounted(other)
           try other.stop()

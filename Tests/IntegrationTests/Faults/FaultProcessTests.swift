@@ -9,7 +9,7 @@ extension Faults {
   /// Cases 18 and 20 on the built binary: a process can be stopped, a thread of this one cannot.
   @Suite("Processes") struct ProcessTests {
     @Test(
-      "a worker stopped inside COPY holds nobody up: its session is ended, and continued it writes nothing twice",
+      "a worker stopped inside COPY holds up no other: its session is ended, and continued it writes nothing twice",
       arguments: [Duration?.none, .seconds(2)]
     )
     func stoppedInsideCopy(othersSessionsEndEvery interval: Duration?) async throws {
@@ -85,7 +85,7 @@ extension Faults {
       }
     }
 
-    @Test("a worker whose group.instance.id another one has taken exits with 1 and says why")
+    @Test("a worker whose group.instance.id another worker has taken exits with 1 and says why")
     func fenced() async throws {
       try await onOwnThread { findings in
         try FaultFixture.withMock { fixture, cluster in

@@ -122,7 +122,9 @@ extension Faults {
       }
     }
 
-    @Test("a session that has statements of another one, as behind a pooler, is renewed and ends no worker")
+    @Test(
+      "a session that has statements of another session, as behind a pooler, is renewed and ends no worker"
+    )
     func foreignStatements() async throws {
       try await onOwnThread { findings in
         try FaultFixture.with(partitions: 1) { fixture in

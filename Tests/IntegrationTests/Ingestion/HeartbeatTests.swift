@@ -2,7 +2,7 @@ import CountStore
 import Counting
 import Foundation
 import Ingestion
-import Locks
+import Threading
 import Postgres
 import TestSupport
 import Testing
@@ -18,7 +18,7 @@ struct HeartbeatTests {
     return reading.freshness(at: reading.now)
   }
 
-  @Test("it tells at the start, while it runs and at the end how the worker is")
+  @Test("it stores the worker's state at the start, while it runs and at the end")
   func row() async throws {
     try await IngestionFixture.with(partitions: 2) { fixture in
       #expect(try Self.freshness(fixture) == .stopped(since: nil))
@@ -30,7 +30,7 @@ struct HeartbeatTests {
       }
       try fixture.detectMany(0..<100)
       try fixture.flush()
-      try worker.wait("all is counted, and told", within: .seconds(40)) {
+      try worker.wait("all is counted, and stored", within: .seconds(40)) {
         let row = try Self.reading(fixture).workers.first
         return try fixture.accounted() == 100 && row?.lag == 0 && row?.lastCommitAt != nil
       }
@@ -141,7 +141,7 @@ struct HeartbeatTests {
       try worker.wait("all is counted", within: .seconds(40)) { try fixture.accounted() == 10 }
       let blocker = try CountStoreFixture.connect(fixture.url)
       try blocker.run(script: "BEGIN; LOCK TABLE ingest_offset IN ACCESS EXCLUSIVE MODE")
-      // One after another, as the broker tells only where the last batch of messages begins.
+      // One after another, as the broker returns only where the last batch of messages begins.
       for oid in Int64(10)..<210 {
         try fixture.detect(oid)
         if oid % 20 == 0 { try fixture.flush() }
@@ -155,12 +155,12 @@ struct HeartbeatTests {
         if oid % 20 == 0 { try fixture.flush() }
       }
       try fixture.flush()
-      try worker.wait("the lag is told", within: .seconds(40)) {
+      try worker.wait("the lag is stored", within: .seconds(40)) {
         guard let lag = worker.turn?.partitions.first?.lag else { return false }
         return (lag.lag(at: .now) ?? 0) >= 380 && lag.unreadSince != nil
       }
       try blocker.run(script: "COMMIT")
-      try worker.wait("all is counted, and told", within: .seconds(60)) {
+      try worker.wait("all is counted, and stored", within: .seconds(60)) {
         try fixture.accounted() == 410 && worker.turn?.partitions.first?.lag?.lag(at: .now) == 0
       }
       try worker.stop()

@@ -88,7 +88,9 @@ struct IngestionFatesTests {
     }
   }
 
-  @Test("late and future events are put aside with all they hold, and move neither counts nor the watermark")
+  @Test(
+    "late and future events are quarantined with all they hold, and move neither counts nor the watermark"
+  )
   func quarantine() async throws {
     try await IngestionFixture.with { fixture throws in
       let day: Int64 = 86_400_000_000
@@ -107,10 +109,10 @@ struct IngestionFatesTests {
           )
         )
       }
-      // Not put aside: within the horizon, and within the allowed skew.
+      // Not quarantined: within the horizon, and within the allowed skew.
       try fixture.detect(7, at: -6 * day)
       try fixture.detect(8, at: 13 * 60_000_000)
-      // The same detection, once it is due, is no duplicate of what was put aside.
+      // The same detection, once it is due, is no duplicate of the quarantined event.
       try fixture.detect(3)
       try fixture.drain()
       let rows = try fixture.connection.execute(

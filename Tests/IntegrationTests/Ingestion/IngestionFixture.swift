@@ -3,7 +3,7 @@ import Counting
 import Foundation
 import Ingestion
 import Kafka
-import Locks
+import Threading
 import Postgres
 import TestSupport
 import Testing
@@ -151,7 +151,7 @@ final class IngestionFixture {
   func violations() throws -> [String] { try Invariants.violations(connection, recount: recount) }
 }
 
-/// A worker on a thread of its own, with what it has told.
+/// A worker on a thread of its own, with its observations.
 final class RunningWorker: Sendable {
   private let stopping = Flag()
   private let told = ReportedByWorker()
@@ -222,7 +222,7 @@ final class RunningWorker: Sendable {
     }
   }
 
-  /// Tells it to stop and waits for its end.
+  /// Asks it to stop and waits for its end.
   @discardableResult
   func stop() throws -> FateCounts {
     stopping.set()
@@ -241,7 +241,7 @@ final class RunningWorker: Sendable {
     observations.contains { if case .claimed = $0 { true } else { false } }
   }
 
-  /// Where it stands, as it told last.
+  /// Its state, by its last observation.
   var turn: WorkerTurn? {
     observations.reversed().lazy.compactMap { if case .turned(let turn) = $0 { turn } else { nil } }.first
   }

@@ -31,7 +31,7 @@ struct IngestionRecoveryTests {
     }
   }
 
-  @Test("Kafka's group hears of the last batch too, when nothing comes after it")
+  @Test("Kafka's group gets the last batch's offsets too, when nothing comes after it")
   func groupOffsets() async throws {
     try await IngestionFixture.with { fixture throws in
       let options = fixture.options()
@@ -360,7 +360,7 @@ struct IngestionRecoveryTests {
     }
   }
 
-  @Test("a dictionary of items that starts anew with almost every batch gives every item its own count")
+  @Test("a dictionary of items that starts again with almost every batch gives every item its own count")
   func manyItems() async throws {
     try await IngestionFixture.with(partitions: 2) { fixture throws in
       for oid: Int64 in 0..<3000 {

@@ -1,9 +1,9 @@
 import CountStore
 import Ingestion
 import Kafka
-import Locks
+import Threading
 
-/// What a worker tells, and when.
+/// A worker's observations, with their times.
 final class ReportedByWorker: Sendable {
   private struct State {
     var values: [(time: Duration, observation: IngestionObservation)] = []
@@ -37,14 +37,14 @@ final class ReportedByWorker: Sendable {
   /// How far it has got: what changes with each step on its way, but not while it only tries again.
   var progress: String { state.withLock { "step \($0.steps): \($0.lastStep)" } }
 
-  /// The last of it, without the many lines that say that all is well: for whoever has to find out what went wrong.
+  /// The last of them, without the many lines that say that all is well: to find out what went wrong.
   var story: String {
     let (values, groupLog) = state.withLock { ($0.values, $0.groupLog) }
     let lines = values.compactMap { time, observation in
       Self.line(observation).map { "\(Self.milliseconds(time)) ms: \($0)" }
     }
     let turn = values.last { if case .turned = $0.observation { true } else { false } }
-    return "; until now, \(Self.milliseconds(.now - start)) ms, it told:\n"
+    return "; until now, \(Self.milliseconds(.now - start)) ms, it reported:\n"
       + lines.suffix(40).map { String($0.prefix(250)) }.joined(separator: "\n")
       + (turn.map { "\nat last, \(Self.milliseconds($0.time)) ms: \($0.observation)" } ?? "")
       + (groupLog.isEmpty
@@ -75,6 +75,6 @@ final class ReportedByWorker: Sendable {
 }
 
 extension Configuration {
-  /// Lets librdkafka tell what becomes of the group, for the story of a worker that waits for it in vain.
+  /// Makes librdkafka log what happens to the group, for the story of a worker that waits for it in vain.
   mutating func tellOfTheGroup() { self["debug"] = "cgrp" }
 }

@@ -101,7 +101,7 @@ import Testing
     #expect(next == 20_000)
   }
 
-  @Test("a member that the broker has not heard from for a session is told that its partitions are lost")
+  @Test("a member that the broker has not seen for a session learns that its partitions are lost")
   func lost() throws {
     let broker = try Broker.startPrivate()
     defer { broker.stop() }

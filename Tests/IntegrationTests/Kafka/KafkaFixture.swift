@@ -1,5 +1,5 @@
 import Kafka
-import Locks
+import Threading
 import TestSupport
 import Testing
 

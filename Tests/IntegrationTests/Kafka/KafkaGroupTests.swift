@@ -4,7 +4,7 @@ import Kafka
 import TestSupport
 import Testing
 
-/// One member of a group, with what it was told and what it has consumed.
+/// One member of a group, with its rebalances and the messages that it has consumed.
 private final class Member {
   var owned: Set<TopicPartition> = []
   var rebalances: [Rebalance] = []
@@ -51,7 +51,7 @@ private final class Member {
 
 @Suite struct KafkaGroupTests {
   @Test(
-    "two members divide the partitions, and each change is told as revoked, then assigned",
+    "two members divide the partitions, and each change arrives as revoked, then assigned",
     arguments: ["range", "cooperative-sticky"]
   )
   func division(strategy: String) throws {

@@ -8,7 +8,7 @@ import Testing
     var payload: [UInt8]?
   }
 
-  @Test("what is produced arrives byte by byte, in order, with keys, empty values and tombstones told apart")
+  @Test("what is produced arrives byte by byte, in order, with keys; empty values and tombstones differ")
   func roundTrip() throws {
     let broker = try Broker.running()
     let topic = try broker.createTopic(partitions: 4)

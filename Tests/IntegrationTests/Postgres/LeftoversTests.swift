@@ -64,7 +64,7 @@ struct LeftoversTests {
     }
   }
 
-  @Test("a broker's state tells whether it answers")
+  @Test("a broker's state shows whether it answers")
   func brokerState() throws {
     let broker = try Broker.startPrivate()
     defer { broker.stop() }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Postgres
 
-/// A write to a connection that the server has closed fails before all is read that it had sent: libpq tells of the
+/// A write to a connection that the server has closed fails before all is read that it had sent: libpq reports the
 /// write then, in a result without SQLSTATE, while `PQstatus` still says that all is well.
 @Suite("PostgreSQL connections that are lost while a statement is sent")
 struct PostgresLostWriteTests {

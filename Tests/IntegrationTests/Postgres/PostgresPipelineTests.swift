@@ -2,7 +2,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite("PostgreSQL: several statements in one way there and back")
+@Suite("PostgreSQL: several statements in one round trip")
 struct PostgresPipelineTests {
   private func withTable(_ body: (Connection, _ url: String) throws -> Void) throws {
     try TestDatabase.withDatabase { url in
@@ -125,7 +125,7 @@ struct PostgresPipelineTests {
   }
 
   @Test(
-    "whoever ends the backend before COMMIT is known to have, and during COMMIT not",
+    "a client whose backend is ended before COMMIT knows it, and during COMMIT not",
     arguments: [false, true]
   )
   func terminated(duringCommit: Bool) throws {

@@ -1,4 +1,4 @@
-import Locks
+import Threading
 import Postgres
 import TestSupport
 import Testing
@@ -30,7 +30,7 @@ struct PostgresPoolTests {
     }
   }
 
-  @Test("who gets no connection in time is told so, and so is who finds the queue full")
+  @Test("a caller that gets no connection in time gets an error, and so does one that finds the queue full")
   func exhausted() throws {
     try TestDatabase.withDatabase { url in
       let pool = ConnectionPool(ConnectionOptions(url: url), size: 1, queueBound: 1)

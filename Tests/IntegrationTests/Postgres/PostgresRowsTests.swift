@@ -32,7 +32,7 @@ struct PostgresRowsTests {
       guard row.count == 1, try row.int64(0, 0) == count, try row.string(0, 1).utf8.count == 100,
         row.isNull(0, 2)
       else {
-        Issue.record("row \(count) is another one")
+        Issue.record("row \(count) differs")
         break
       }
     }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("PostgreSQL sessions")
 struct PostgresSessionTests {
-  /// A failure that the server tells, and whether the session is to be used again.
+  /// A server's failure, and whether the session can be used again.
   struct Failure: CustomTestStringConvertible, Sendable {
     let state: String
     let isUsable: Bool
@@ -21,7 +21,7 @@ struct PostgresSessionTests {
     try connection.run(script: "DO $$ BEGIN RAISE EXCEPTION 'injected' USING ERRCODE = '\(state)'; END $$")
   }
 
-  @Test("a failure that belongs to the session makes it unusable, another one does not", arguments: failures)
+  @Test("a failure that belongs to the session makes it unusable, any other does not", arguments: failures)
   func injected(failure: Failure) throws {
     try TestDatabase.withDatabase { url in
       let connection = try Connection(ConnectionOptions(url: url))

@@ -30,7 +30,7 @@ struct PostgresSignalsTests {
     }
   }
 
-  @Test("a waiting listener hears that its connection is lost")
+  @Test("a waiting listener learns that its connection is lost")
   func lostListener() throws {
     try TestDatabase.withDatabase { url in
       let listener = try Connection(ConnectionOptions(url: url))

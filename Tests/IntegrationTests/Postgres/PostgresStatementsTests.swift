@@ -66,7 +66,7 @@ struct PostgresStatementsTests {
     }
   }
 
-  @Test("statements that somebody else deallocated are prepared again")
+  @Test("statements that another client deallocated are prepared again")
   func deallocated() throws {
     try TestDatabase.withDatabase { url in
       let connection = try Connection(ConnectionOptions(url: url))

@@ -16,7 +16,7 @@ struct TestDatabaseTests {
     #expect(TestDatabase.url(old, database: "new") == new)
   }
 
-  @Test("each database is fresh, and is gone afterwards although somebody is still connected")
+  @Test("each database is fresh, and is gone afterwards although a client is still connected")
   func lifecycle() async throws {
     var names: [String] = []
     for _ in 0..<2 {

@@ -77,7 +77,7 @@ struct BIReaderTests {
     }
   }
 
-  @Test("an owner who may not make roles migrates all the same, and the role can be added later")
+  @Test("an owner that may not make roles migrates all the same, and the role can be added later")
   func ownerWithoutCreateRole() throws {
     let cluster = try PostgresCluster(fsync: false)
     defer { cluster.remove() }
@@ -91,7 +91,7 @@ struct BIReaderTests {
     let role: Query = "SELECT count(*) FROM pg_roles WHERE rolname = 'topitems_reader'"
     #expect(try superuser.execute(role).int64(0, 0) == 0)
 
-    // As docs/connect/postgresql.md tells.
+    // As docs/connect/postgresql.md says.
     try superuser.run(script: "CREATE ROLE topitems_reader NOLOGIN")
     try owner.run(
       script: """

@@ -2,7 +2,7 @@ import CountStore
 import Counting
 import Foundation
 import HTTP
-import Locks
+import Threading
 import Postgres
 import TestSupport
 import Testing
@@ -50,7 +50,7 @@ struct ODataPagesTests {
           }
         }
       )
-    case .push: throw TestSupportError("nobody asked for a push")
+    case .push: throw TestSupportError("there was no push to ask for")
     }
     return try JSONDecoder().decode(Page.self, from: Data(sent.withLock { $0 }))
   }

@@ -1,14 +1,14 @@
 import CountStore
 import Counting
 import Foundation
-import Locks
+import Threading
 import Postgres
 import TestSupport
 import Testing
 
 @Suite("Hearing of changes")
 struct RevisionListenerTests {
-  @Test("every batch, import and retirement is told, with what it changed")
+  @Test("every batch, import and retirement is reported, with what it changed")
   func changes() throws {
     try CountStoreFixture.with { fixture throws in
       try Listening.with(fixture.url) { heard in
@@ -33,7 +33,7 @@ struct RevisionListenerTests {
   }
 
   @Test(
-    "of one location, many commits are told at most twenty times a second; of another, the only one at once"
+    "of one location, many commits are reported at most twenty times a second; of another, the only one at once"
   )
   func pace() throws {
     try CountStoreFixture.with { fixture throws in
@@ -63,7 +63,7 @@ struct RevisionListenerTests {
     }
   }
 
-  @Test("a session that ends is told, and another one takes its place")
+  @Test("a session that ends is reported, and another session takes its place")
   func terminated() throws {
     try CountStoreFixture.with { fixture throws in
       try Listening.with(fixture.url) { heard in
@@ -91,7 +91,7 @@ struct RevisionListenerTests {
     try CountStoreFixture.with { fixture throws in
       try Listening.with(fixture.url) { heard in
         try waitUntil("it listens") { heard.ways == [.listening] }
-        // A revision that nobody was told of.
+        // A revision without a notification.
         try fixture.connection.run(script: "INSERT INTO revision (revision, locations) VALUES (7, '{1}')")
         try waitUntil("it notices, and polls") { heard.ways == [.listening, .polling] }
         #expect(heard.losses == 1)

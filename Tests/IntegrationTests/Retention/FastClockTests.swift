@@ -1,6 +1,6 @@
 import Counting
 import Kafka
-import Locks
+import Threading
 import Postgres
 import TestSupport
 import Testing

@@ -1,7 +1,7 @@
 import CountStore
 import Counting
 import Kafka
-import Locks
+import Threading
 import Postgres
 import TestSupport
 import Testing

@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Locks
+import Threading
 
 /// A Tansu broker for tests: the one of `make test`, or a private one.
 ///

@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Locks
+import Threading
 
 /// A TCP proxy on the loopback interface that does what networks and machines do: cut, stall, swallow, delay, damage.
 public final class FaultProxy: Sendable {

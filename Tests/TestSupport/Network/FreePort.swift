@@ -1,5 +1,5 @@
 import Glibc
-import Locks
+import Threading
 
 /// Ports of 127.0.0.1 for servers that tests stop and start again.
 ///

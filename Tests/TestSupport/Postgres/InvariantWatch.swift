@@ -1,5 +1,5 @@
 import Foundation
-import Locks
+import Threading
 import Postgres
 import Synchronization
 

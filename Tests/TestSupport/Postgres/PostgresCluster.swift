@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Locks
+import Threading
 
 /// A PostgreSQL server of its own in a temporary folder, on a free port of the loopback interface.
 ///

@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Locks
+import Threading
 import Postgres
 import Synchronization
 

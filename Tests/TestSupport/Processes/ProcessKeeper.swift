@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Locks
+import Threading
 
 /// A shell that outlives this process, however that ends, and then kills what it was told about.
 final class ProcessKeeper: Sendable {

@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Locks
+import Threading
 
 /// Starts the built `topitems` binary, keeps what it says, and leaves no process behind.
 ///

@@ -1,5 +1,5 @@
 import Glibc
-import Locks
+import Threading
 
 /// A small shell that outlives this process to clean up after it: it reads from a socket that nobody writes to,
 /// and when that ends, because of ``finish()`` or because this process is gone, it stops the cluster and

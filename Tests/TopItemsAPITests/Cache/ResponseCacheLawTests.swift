@@ -1,6 +1,6 @@
 import CountStore
 import HTTP
-import Locks
+import Threading
 import TestSupport
 import Testing
 

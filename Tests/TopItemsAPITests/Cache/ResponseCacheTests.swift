@@ -1,6 +1,6 @@
 import CountStore
 import HTTP
-import Locks
+import Threading
 import Testing
 
 @testable import TopItemsAPI

@@ -4,8 +4,8 @@ import Testing
 
 @testable import CountStore
 
-@Suite("How often changes are heard")
-struct HearingLanesTests {
+@Suite("Throttle of changes")
+struct ChangeThrottleTests {
   private let start = ContinuousClock.now
 
   private func notice(_ locations: [Int64]?, at event: Int64? = nil) -> RevisionNotice {
@@ -23,7 +23,7 @@ struct HearingLanesTests {
     }
   }
 
-  @Test("changes that come one by one are told at once, to everybody")
+  @Test("single changes pass at once, for all responses")
   func quiet() {
     var lanes = ChangeThrottle()
     for round in 0..<100 {
@@ -34,7 +34,7 @@ struct HearingLanesTests {
     }
   }
 
-  @Test("a busy location is told at most twenty times a second, and one beside it at once")
+  @Test("a busy location passes at most twenty times a second, and one beside it at once")
   func busy() {
     var lanes = ChangeThrottle()
     var (busy, together): ([ContinuousClock.Instant], [ContinuousClock.Instant]) = ([], [])
@@ -50,7 +50,7 @@ struct HearingLanesTests {
     #expect(busy.count >= 75 && together.count >= 75, "and no fewer than fifteen")
   }
 
-  /// Whatever comes: every change is told, once and in time, and nothing is told that has not changed.
+  /// Whatever comes: every change passes, once and in time, and nothing passes that has not changed.
   @Test("no change is left out", arguments: 0..<20)
   func law(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
@@ -96,7 +96,7 @@ struct HearingLanesTests {
     #expect(isPaced(times))
   }
 
-  @Test("more busy locations than have lanes are told together with all")
+  @Test("more busy locations than have a rate of their own pass together with all")
   func bounded() {
     var lanes = ChangeThrottle()
     let all = (0..<Int64(ChangeThrottle.limit) + 10).map(\.self)

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Locks
+@testable import Threading
 
 @Suite("instants of the monotonic clock")
 struct MonotonicInstantTests {

@@ -1,7 +1,5 @@
-import Locks
-
-/// One place for one value, from one thread to another.
-final class Mailbox<Value: Sendable>: Sendable {
+/// Hands one value at a time from one thread to another.
+public final class Mailbox<Value: Sendable>: Sendable {
   private struct State: Sendable {
     var value: Value?
     var isClosed = false
@@ -9,8 +7,11 @@ final class Mailbox<Value: Sendable>: Sendable {
 
   private let state = Monitor(State())
 
-  /// Leaves a value; the place must be empty.
-  func put(_ value: Value) {
+  /// An empty mailbox.
+  public init() {}
+
+  /// Leaves a value; the mailbox must be empty.
+  public func put(_ value: Value) {
     state.changeForAll { state in
       precondition(state.value == nil, "a mailbox holds one value at a time")
       state.value = value
@@ -20,7 +21,7 @@ final class Mailbox<Value: Sendable>: Sendable {
   /// Takes the value, waiting for one.
   /// - Parameter milliseconds: how long to wait; nil waits until there is a value or the mailbox is closed.
   /// - Returns: nil when the time is up or the mailbox is closed.
-  func take(waiting milliseconds: Int64?) -> Value? {
+  public func take(waiting milliseconds: Int64?) -> Value? {
     let taken = wait(milliseconds) { state -> Value?? in
       guard state.value != nil || state.isClosed else { return nil }
       defer { state.value = nil }
@@ -30,14 +31,15 @@ final class Mailbox<Value: Sendable>: Sendable {
   }
 
   /// Waits until the mailbox is closed or the time is up: a sleep that a stop can end.
-  func sleep(milliseconds: Int64) {
+  public func sleep(milliseconds: Int64) {
     _ = wait(milliseconds) { $0.isClosed ? () : nil }
   }
 
-  /// Lets no one wait any longer.
-  func close() { state.changeForAll { $0.isClosed = true } }
+  /// Ends all waits, now and later.
+  public func close() { state.changeForAll { $0.isClosed = true } }
 
-  var hasClosed: Bool { state.withLock { $0.isClosed } }
+  /// Whether it is closed.
+  public var hasClosed: Bool { state.withLock { $0.isClosed } }
 
   private func wait<Result>(_ milliseconds: Int64?, for body: (inout State) -> Result?) -> Result? {
     guard let milliseconds else { return state.wait(for: body) }

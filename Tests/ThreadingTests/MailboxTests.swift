@@ -1,7 +1,6 @@
+import Threading
 import TestSupport
 import Testing
-
-@testable import Ingestion
 
 @Suite("a mailbox between two threads")
 struct MailboxTests {
