@@ -1,4 +1,5 @@
 """What the figures are, and whether they keep the promises."""
+
 import statistics
 
 # What a server of ours must be worth of another one, by the beginning of the protocol's name; and its p99 at most.
@@ -15,7 +16,7 @@ SLOWEST = {"nginx": 1.5}
 
 def ratio(mine, its, field):
     """The median of the rounds' ratios: noise hits neighbours alike."""
-    return statistics.median(a[field] / b[field] for a, b in zip(mine, its))
+    return statistics.median(a[field] / b[field] for a, b in zip(mine, its, strict=False))
 
 
 def rows(results):
@@ -26,8 +27,12 @@ def rows(results):
             row = {"scenario": scenario, "server": name}
             for field in ("rate", "p99", "cpu"):
                 row[field] = statistics.median(each[field] for each in rounds)
-            yield {**row, "rate_ours_by_it": ratio(mine, rounds, "rate"),
-                   "p99_ours_by_it": ratio(mine, rounds, "p99"), "rounds": rounds}
+            yield {
+                **row,
+                "rate_ours_by_it": ratio(mine, rounds, "rate"),
+                "p99_ours_by_it": ratio(mine, rounds, "p99"),
+                "rounds": rounds,
+            }
 
 
 def bounds(results):
@@ -49,8 +54,10 @@ def show(results):
     for row in rows(results):
         scenario = row["scenario"] if row["scenario"] != last else ""
         last = row["scenario"]
-        print(f"{scenario:34}{row['server']:14}{row['rate']:12.0f}{row['p99'] * 1000:10.2f}{row['cpu']:9.1f}"
-              f"{row['rate_ours_by_it']:12.2f}{row['p99_ours_by_it']:15.2f}")
+        print(
+            f"{scenario:34}{row['server']:14}{row['rate']:12.0f}{row['p99'] * 1000:10.2f}{row['cpu']:9.1f}"
+            f"{row['rate_ours_by_it']:12.2f}{row['p99_ours_by_it']:15.2f}"
+        )
     print(f"\n{'':34}{'ours':20}{'is':>8}{'bound':>10}")
     for scenario, what, value, bound, is_kept in bounds(results):
         print(f"{scenario:34}{what:20}{value:8.2f}{bound:>10}  {'pass' if is_kept else 'MISS'}")

@@ -1,5 +1,6 @@
 """Clients that load a server: each returns requests a second, the 99th percentile of the latency in seconds, and how many
 requests there were."""
+
 import os
 import re
 import subprocess
@@ -12,8 +13,7 @@ def _seconds(text):
 
 
 def _output(command, environment=None):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          env={**os.environ, **(environment or {})})
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **(environment or {})})
     if done.returncode != 0:
         sys.exit(f"bench-http: {command[0]} has failed:\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -21,7 +21,15 @@ def _output(command, environment=None):
 
 def wrk(url, connections, duration, script=None):
     """HTTP/1.1, a request at a time on each connection."""
-    command = ["wrk", "-t2", f"-c{connections}", f"-d{duration}s", "--latency", *(["-s", script] if script else []), url]
+    command = [
+        "wrk",
+        "-t2",
+        f"-c{connections}",
+        f"-d{duration}s",
+        "--latency",
+        *(["-s", script] if script else []),
+        url,
+    ]
     output = _output(command)
     if "Non-2xx" in output or "Socket errors" in output:
         sys.exit(f"bench-http: {url} has failed:\n{output}")
@@ -35,8 +43,18 @@ def h2load(url, connections, duration, folder, streams=10):
     log = os.path.join(folder, "h2load.log")
     if os.path.exists(log):
         os.remove(log)
-    output = _output(["h2load", "-t1", f"-c{connections}", f"-m{streams}", f"-D{duration}", "--warm-up-time=1",
-                      f"--log-file={log}", url])
+    output = _output(
+        [
+            "h2load",
+            "-t1",
+            f"-c{connections}",
+            f"-m{streams}",
+            f"-D{duration}",
+            "--warm-up-time=1",
+            f"--log-file={log}",
+            url,
+        ]
+    )
     done = re.search(r"requests: .*?(\d+) succeeded, (\d+) failed, (\d+) errored", output)
     if done is None or int(done.group(1)) == 0 or int(done.group(2)) != 0:
         sys.exit(f"bench-http: {url} has failed:\n{output}")
@@ -54,8 +72,21 @@ def pgbench(url, connections, duration, script, variables, settings, folder):
         if name.startswith("pgbench."):
             os.remove(os.path.join(folder, name))
     output = _output(
-        ["pgbench", "-n", "-M", "prepared", "-f", script, f"-c{connections}", "-j2", f"-T{duration}", "-l",
-         f"--log-prefix={log}", *(f"-D{name}={value}" for name, value in variables.items()), url],
+        [
+            "pgbench",
+            "-n",
+            "-M",
+            "prepared",
+            "-f",
+            script,
+            f"-c{connections}",
+            "-j2",
+            f"-T{duration}",
+            "-l",
+            f"--log-prefix={log}",
+            *(f"-D{name}={value}" for name, value in variables.items()),
+            url,
+        ],
         {"PGOPTIONS": " ".join(f"-c {name}={value}" for name, value in settings.items())},
     )
     times = []

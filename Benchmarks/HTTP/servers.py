@@ -1,4 +1,5 @@
 """The servers that are measured beside each other: processes, and which of their ports speaks what."""
+
 import os
 import socket
 import subprocess
@@ -94,16 +95,37 @@ def free_ports(count):
 
 
 def serve(arguments, log, ports, *options):
-    return Server("topitems", [arguments.binary, "serve", "--listen", f"127.0.0.1:{min(ports.values())}", *options],
-                  ports, log)
+    return Server(
+        "topitems", [arguments.binary, "serve", "--listen", f"127.0.0.1:{min(ports.values())}", *options], ports, log
+    )
 
 
 def start(arguments, folder, log, servers):
     """Appends the servers to a list as they come; all serve the bytes that ours answers. Returns how many."""
     certificate, key, answer = f"{folder}/certificate.pem", f"{folder}/key.pem", f"{folder}/answer.json"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                    "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate],
-                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-keyout",
+            key,
+            "-out",
+            certificate,
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     plain, tls, *others = free_ports(11)
 
     def add(server):
@@ -112,7 +134,9 @@ def start(arguments, folder, log, servers):
             server.wait()
 
     servers.append(serve(arguments, log, {"http/1.1": plain, "h2": plain}))
-    servers.append(serve(arguments, log, {"http/1.1 tls": tls, "h2 tls": tls}, "--tls-cert", certificate, "--tls-key", key))
+    servers.append(
+        serve(arguments, log, {"http/1.1 tls": tls, "h2 tls": tls}, "--tls-cert", certificate, "--tls-key", key)
+    )
     for server in servers:
         server.wait()
     with urllib.request.urlopen(f"http://127.0.0.1:{plain}{HOT}") as got:
@@ -121,20 +145,35 @@ def start(arguments, folder, log, servers):
         file.write(body)
     os.chmod(folder, 0o755)
     if "nginx" in arguments.servers:
-        ports = dict(zip(["plain", "tls", "h2", "h2tls"], others[:4]))
+        ports = dict(zip(["plain", "tls", "h2", "h2tls"], others[:4], strict=False))
         with open(f"{folder}/nginx.conf", "w") as file:
             file.write(NGINX.format(folder=folder, cores=os.cpu_count(), **ports))
-        add(Server("nginx", ["nginx", "-p", folder, "-c", f"{folder}/nginx.conf"],
-                   dict(zip(["http/1.1", "http/1.1 tls", "h2", "h2 tls"], ports.values())), log))
+        add(
+            Server(
+                "nginx",
+                ["nginx", "-p", folder, "-c", f"{folder}/nginx.conf"],
+                dict(zip(["http/1.1", "http/1.1 tls", "h2", "h2 tls"], ports.values(), strict=False)),
+                log,
+            )
+        )
     hummingbird, hummingbird_tls, flyingfox, epoll, epoll_tls = others[4:9]
     if "hummingbird" in arguments.servers:
         program = f"{arguments.peers}/hummingbird-peer"
         add(Server("hummingbird", [program, answer, str(hummingbird)], {"http/1.1": hummingbird}, log))
-        add(Server("hummingbird", [program, answer, str(hummingbird_tls), certificate, key],
-                   {"http/1.1 tls": hummingbird_tls}, log))
+        add(
+            Server(
+                "hummingbird",
+                [program, answer, str(hummingbird_tls), certificate, key],
+                {"http/1.1 tls": hummingbird_tls},
+                log,
+            )
+        )
     if "flyingfox" in arguments.servers:
-        add(Server("flyingfox", [f"{arguments.peers}/flyingfox-peer", answer, str(flyingfox)],
-                   {"http/1.1": flyingfox}, log))
+        add(
+            Server(
+                "flyingfox", [f"{arguments.peers}/flyingfox-peer", answer, str(flyingfox)], {"http/1.1": flyingfox}, log
+            )
+        )
     if "epoll" in arguments.servers:
         program = f"{folder}/epoll"
         subprocess.run(["cc", "-O2", "-o", program, f"{HERE}/epoll.c", "-lssl", "-lcrypto"], check=True)

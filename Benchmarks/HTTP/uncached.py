@@ -1,8 +1,7 @@
 """A question that is not in memory, and the same for pgbench: the statement that the server sends, with its settings."""
+
 import os
 import re
-import subprocess
-import time
 import urllib.request
 
 # Each request asks something else, or the server would ask once for all who wait for the same answer.
@@ -35,8 +34,12 @@ MARKS = {"47": "n", "3180000000": "span"}
 QUESTION = "/v1/top-items?location=1&n=47&window=PT53M"
 # As the server sets up its sessions.
 SETTINGS = {
-    "plan_cache_mode": "force_generic_plan", "max_parallel_workers_per_gather": 0, "jit": "off", "TimeZone": "UTC",
-    "default_transaction_read_only": "on", "statement_timeout": "10s",
+    "plan_cache_mode": "force_generic_plan",
+    "max_parallel_workers_per_gather": 0,
+    "jit": "off",
+    "TimeZone": "UTC",
+    "default_transaction_read_only": "on",
+    "statement_timeout": "10s",
 }
 
 

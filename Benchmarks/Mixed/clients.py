@@ -38,7 +38,9 @@ class Tally:
 def time_range():
     """Some minutes, all of which there is something in once it has warmed up: answers must not grow by themselves."""
     end = int(time.time()) // 60 * 60 - 60 * random.randrange(4)
-    texts = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)) for moment in (end - 60 * random.randint(1, 3), end)]
+    texts = [
+        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)) for moment in (end - 60 * random.randint(1, 3), end)
+    ]
     return "from={}&to={}".format(*texts)
 
 
@@ -72,10 +74,24 @@ async def conditional(target, tally):
 
 
 FORMATS = [
-    "/v1/top-items.csv?n=100&group=all", "/v1/top-items.ndjson?n=1000", "/v1/top-items.json?n=50",
-    "/v1/top-items/series?n=5&location=1", "/v1/locations", "/v1/locations.csv", "/v1/items?limit=50", "/v1/status",
-    "/odata/v4/", "/odata/v4/$metadata", "/odata/v4/TopItems?$top=50&$filter=geographical_location_oid%20eq%201",
-    "/odata/v4/TopItems?$count=true&$top=200", "/", "/bi/", "/openapi.json", "/metrics", "/healthz", "/readyz",
+    "/v1/top-items.csv?n=100&group=all",
+    "/v1/top-items.ndjson?n=1000",
+    "/v1/top-items.json?n=50",
+    "/v1/top-items/series?n=5&location=1",
+    "/v1/locations",
+    "/v1/locations.csv",
+    "/v1/items?limit=50",
+    "/v1/status",
+    "/odata/v4/",
+    "/odata/v4/$metadata",
+    "/odata/v4/TopItems?$top=50&$filter=geographical_location_oid%20eq%201",
+    "/odata/v4/TopItems?$count=true&$top=200",
+    "/",
+    "/bi/",
+    "/openapi.json",
+    "/metrics",
+    "/healthz",
+    "/readyz",
 ]
 
 
@@ -91,7 +107,9 @@ async def pages(target, tally):
     path = "/odata/v4/TopItems?$top=100"
     async with target.connected() as connection:
         for _ in range(random.randint(1, 5)):
-            answer = await connection.get(path, [("Host", target.origin.partition("//")[2]), ("Prefer", "maxpagesize=20")])
+            answer = await connection.get(
+                path, [("Host", target.origin.partition("//")[2]), ("Prefer", "maxpagesize=20")]
+            )
             tally.expect("pages", path, answer, 200)
             following = json.loads(answer.body).get("@odata.nextLink")
             if following is None:
@@ -176,12 +194,16 @@ async def aborted(target, tally):
 
 
 BAD = [
-    (b"GET / HTTP/1.1\r\n\r\n", 400), (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+    (b"GET / HTTP/1.1\r\n\r\n", 400),
+    (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
     (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
     (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X-Filler: " + b"y" * 70000 + b"\r\n\r\n", 431),
-    (b"GET / HTTP/3.7\r\nHost: a\r\n\r\n", 505), (b"GET / HTTP/1.1\nHost: a\n\n", 400),
-    (b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 501), (b"DELETE /v1/top-items HTTP/1.1\r\nHost: a\r\n\r\n", 405),
-    (b"GET /v1/top-items?n=0 HTTP/1.1\r\nHost: a\r\n\r\n", 400), (b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+    (b"GET / HTTP/3.7\r\nHost: a\r\n\r\n", 505),
+    (b"GET / HTTP/1.1\nHost: a\n\n", 400),
+    (b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 501),
+    (b"DELETE /v1/top-items HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+    (b"GET /v1/top-items?n=0 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    (b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", 404),
     (b"GET /v1/top-items?n=abc&location=x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", 400),
     (b"\x00\xff\x17\x03 nonsense\r\n\r\n", 400),
@@ -216,8 +238,12 @@ async def run(*command):
 
 async def http2(target, tally):
     """Connections of h2load, with several streams each: hot and uncached questions, conditional ones."""
-    paths = [f"/v1/top-items?n=10&location={random.randint(1, 3)}", f"/v1/top-items?n={random.randint(1, 1000)}&{time_range()}",
-             "/openapi.json", f"/v1/top-items.csv?n=100&{time_range()}"]
+    paths = [
+        f"/v1/top-items?n=10&location={random.randint(1, 3)}",
+        f"/v1/top-items?n={random.randint(1, 1000)}&{time_range()}",
+        "/openapi.json",
+        f"/v1/top-items.csv?n=100&{time_range()}",
+    ]
     status, output = await run(
         "h2load", "-n", "60", "-c", "3", "-m", "5", "-t", "1", "--rps", "10", *(target.origin + path for path in paths)
     )
@@ -232,7 +258,13 @@ async def http2_stream(target, tally):
     version = "--http2" if target.context else "--http2-prior-knowledge"
     seconds = f"{random.uniform(10, 20):.1f}"
     _, output = await run(
-        "curl", "--silent", "--insecure", version, "--no-buffer", "--max-time", seconds,
+        "curl",
+        "--silent",
+        "--insecure",
+        version,
+        "--no-buffer",
+        "--max-time",
+        seconds,
         f"{target.origin}/v1/top-items/stream?n=5&location={random.randint(1, LOCATIONS)}",
     )
     events = output.count("event: top-items")
@@ -244,8 +276,18 @@ async def http2_stream(target, tally):
 
 # How many of each kind there are at one time, and how long each pauses before the next, in seconds.
 KINDS = [
-    (hot, 2, 0.2), (uncached, 1, 0.5), (conditional, 2, 0.5), (formats, 1, 1), (pages, 1, 2), (stream, 10, 0.5),
-    (slow_reader, 3, 1), (slow_sender, 2, 1), (aborted, 2, 0.2), (bad, 2, 0.3), (http2, 1, 3), (http2_stream, 1, 1),
+    (hot, 2, 0.2),
+    (uncached, 1, 0.5),
+    (conditional, 2, 0.5),
+    (formats, 1, 1),
+    (pages, 1, 2),
+    (stream, 10, 0.5),
+    (slow_reader, 3, 1),
+    (slow_sender, 2, 1),
+    (aborted, 2, 0.2),
+    (bad, 2, 0.3),
+    (http2, 1, 3),
+    (http2_stream, 1, 1),
 ]
 
 
@@ -262,7 +304,9 @@ async def load(targets, tally, seconds):
     """All of them, for so long."""
     clients = [
         asyncio.create_task(repeat(kind, pause, target, tally))
-        for target in targets for kind, number, pause in KINDS for _ in range(number)
+        for target in targets
+        for kind, number, pause in KINDS
+        for _ in range(number)
     ]
     try:
         done, _ = await asyncio.wait(clients, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)

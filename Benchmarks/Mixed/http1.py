@@ -45,7 +45,9 @@ class Target:
                 await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", self.port))
                 context = self.context if encrypts else None
                 reader, writer = await asyncio.open_connection(
-                    sock=client, ssl=context, server_hostname="localhost" if context else None,
+                    sock=client,
+                    ssl=context,
+                    server_hostname="localhost" if context else None,
                     limit=receive_buffer or 65536,
                 )
         except BaseException:

@@ -84,7 +84,7 @@ async def calm(processes):
 async def play(processes, targets, options):
     warmup, rest = options.seconds * 0.2, options.seconds * 0.8
     warming, tally = clients.Tally(), clients.Tally()
-    plain, encrypted = targets
+    _plain, encrypted = targets
     certificate = pathlib.Path(options.certificates)
     server = processes[1]
 
@@ -123,16 +123,21 @@ def judge(process, first, last, seconds, is_filled):
             problems.append(f"{process.name}: {first[what]} {what} in the first calm, {last[what]} in the second")
     cpu = (process.samples[-1]["cpu_seconds"] - process.samples[0]["cpu_seconds"]) / seconds
     row = {
-        "process": process.name, "growth_mb": round(growth, 2), "growth_mb_second_half": round(late, 2),
+        "process": process.name,
+        "growth_mb": round(growth, 2),
+        "growth_mb_second_half": round(late, 2),
         "resident_mb": [points[0][1], max(value for _, value in points), points[-1][1]],
         "calm": [{name: level[name] for name in ("resident_mb", "descriptors", "threads")} for level in (first, last)],
-        "peak_descriptors": max(each["descriptors"] for each in process.samples), "cores": round(cpu, 3),
+        "peak_descriptors": max(each["descriptors"] for each in process.samples),
+        "cores": round(cpu, 3),
     }
     return row, problems
 
 
 def show(rows, tally):
-    print(f"{'':12} {'resident MB: begin, most, end':>30} {'growth, late':>13} {'descriptors: calm, most, calm':>30} {'threads':>8} {'cores':>6}")
+    print(
+        f"{'':12} {'resident MB: begin, most, end':>30} {'growth, late':>13} {'descriptors: calm, most, calm':>30} {'threads':>8} {'cores':>6}"
+    )
     for row in rows:
         begin, most, end = row["resident_mb"]
         one, two = row["calm"]
@@ -157,10 +162,10 @@ def main():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
-    ports, pids = zip(*(map(int, pair.split(":")) for pair in (options.plain, options.encrypted)))
+    ports, pids = zip(*(map(int, pair.split(":")) for pair in (options.plain, options.encrypted)), strict=False)
     targets = [Target(ports[0], False), Target(ports[1], True)]
     names = ["serve", "serve TLS", "ingest"]
-    processes = [Process(name, pid) for name, pid in zip(names, [*pids, options.worker])]
+    processes = [Process(name, pid) for name, pid in zip(names, [*pids, options.worker], strict=False)]
     warming, tally, first, last, seconds = asyncio.run(play(processes, targets, options))
 
     is_filled = options.seconds * 0.2 >= FILLED
@@ -172,7 +177,10 @@ def main():
     problems += (warming.examples + tally.examples)[:20]
     show(rows, tally)
     record = {
-        "seconds": options.seconds, "processes": rows, "answers": tally.answers, "problems": problems,
+        "seconds": options.seconds,
+        "processes": rows,
+        "answers": tally.answers,
+        "problems": problems,
         "samples": {process.name: process.samples for process in processes},
     }
     pathlib.Path(options.json).write_text(json.dumps(record, indent=1) + "\n")

@@ -13,33 +13,36 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "Tests" / "Clients"))
 
-from playwright.sync_api import sync_playwright  # noqa: E402
-
-import events  # noqa: E402
-from deployment import Deployment, wait_until  # noqa: E402
+import events
+from deployment import Deployment, wait_until
+from playwright.sync_api import sync_playwright
 
 PLACES = range(1001, 1051)
 
 # Painted is what a frame has shown: the task after the frame in which it was drawn.
-AFTER_PAINT = "new Promise(done => requestAnimationFrame(() => { const c = new MessageChannel(); c.port1.onmessage = () => done(performance.timeOrigin + performance.now()); c.port2.postMessage(0); }))"
+AFTER_PAINT = """new Promise(done => requestAnimationFrame(() => {
+  const c = new MessageChannel();
+  c.port1.onmessage = () => done(performance.timeOrigin + performance.now());
+  c.port2.postMessage(0);
+}))"""
 
-WATCH = """() => {
-  window.painted = {};
-  const look = async () => {
+WATCH = f"""() => {{
+  window.painted = {{}};
+  const look = async () => {{
     const found = document.querySelector('#lists li .count')?.textContent;
     if (found === undefined || found in window.painted) return;
     window.painted[found] = null;
-    window.painted[found] = await %s;
-  };
-  new MutationObserver(look).observe(document.getElementById('lists'), {subtree: true, childList: true, characterData: true});
-}""" % AFTER_PAINT
+    window.painted[found] = await {AFTER_PAINT};
+  }};
+  new MutationObserver(look).observe(document.getElementById('lists'), {{subtree: true, childList: true, characterData: true}});
+}}"""
 
-FIRST = """async () => {
+FIRST = f"""async () => {{
   while (document.querySelectorAll('#lists section.card').length < 50) await new Promise(requestAnimationFrame);
-  const all = await %s - performance.timeOrigin;
+  const all = await {AFTER_PAINT} - performance.timeOrigin;
   const first = performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null;
-  return {first, all};
-}""" % AFTER_PAINT
+  return {{first, all}};
+}}"""
 
 
 def percentile(values, share):
@@ -61,18 +64,19 @@ def first_paints(browser, base_url, tries):
 def latencies(browser, deployment, tries):
     """Milliseconds from produce() until the page has painted the count."""
     page = browser.new_page()
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     deployment.publish([events.Event(2001, "watched", now, 5_000_001)])
     page.goto(f"{deployment.base_url}/?location=2001&n=3")
     page.locator('#connection[data-state="live"]').wait_for()
     page.evaluate(WATCH)
     found = []
     for number in range(2, tries + 2):
-        event = events.Event(2001, "watched", datetime.datetime.now(datetime.timezone.utc), 5_000_000 + number)
+        event = events.Event(2001, "watched", datetime.datetime.now(datetime.UTC), 5_000_000 + number)
         sent = time.time() * 1000
         deployment.producer.produce(deployment.topic, event.payload(), partition=0)
         deployment.producer.poll(0)
-        shown = wait_until(lambda: page.evaluate(f"window.painted['{number:,}'] ?? null"), f"count {number} is painted")
+        painted = f"window.painted['{number:,}'] ?? null"
+        shown = wait_until(lambda painted=painted: page.evaluate(painted), f"count {number} is painted")
         found.append(shown - sent)
         time.sleep(0.05)
     page.close()
@@ -87,10 +91,12 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         deployment = Deployment(pathlib.Path(folder), name="bench-page")
         try:
-            now = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=2)
+            now = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=2)
             batch = [
                 events.Event(place, f"item {rank}", now, place * 10_000 + rank * 100 + again)
-                for place in PLACES for rank in range(12) for again in range(12 - rank)
+                for place in PLACES
+                for rank in range(12)
+                for again in range(12 - rank)
             ]
             deployment.publish(batch)
             with sync_playwright() as playwright:
@@ -108,11 +114,17 @@ def main():
         "first_paint_ms": {"median": statistics.median(first), "worst": max(first), "tries": len(first)},
         "fifty_locations_painted_ms": {"median": statistics.median(whole), "worst": max(whole), "tries": len(whole)},
         "published_to_painted_ms": {
-            "median": statistics.median(delays), "p99": percentile(delays, 0.99), "worst": max(delays), "tries": len(delays),
+            "median": statistics.median(delays),
+            "p99": percentile(delays, 0.99),
+            "worst": max(delays),
+            "tries": len(delays),
         },
     }
     for name, values in figures.items():
-        print(f"{name:28}" + "  ".join(f"{key} {value:8.1f}" if key != "tries" else f"tries {value}" for key, value in values.items()))
+        print(
+            f"{name:28}"
+            + "  ".join(f"{key} {value:8.1f}" if key != "tries" else f"tries {value}" for key, value in values.items())
+        )
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 

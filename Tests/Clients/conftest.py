@@ -5,9 +5,8 @@ import itertools
 import os
 import shutil
 
-import pytest
-
 import events
+import pytest
 from deployment import Deployment
 
 # Above the oids of the known events, which begin at 2^53 + 2.
@@ -19,7 +18,7 @@ def deployment(tmp_path_factory):
     """Services, worker and server with `events.known` counted; `deployment.known` has them."""
     deployment = Deployment(tmp_path_factory.mktemp("deployment"))
     try:
-        deployment.now = datetime.datetime.now(datetime.timezone.utc)
+        deployment.now = datetime.datetime.now(datetime.UTC)
         deployment.known, twice = events.known(deployment.now)
         deployment.publish(deployment.known, again=twice)
         yield deployment
@@ -37,7 +36,7 @@ def publish(deployment):
     """publish(item, location=1, count=1, at=now): sends new events and waits until they are counted."""
 
     def publish(item, location=1, count=1, at=None):
-        at = at or datetime.datetime.now(datetime.timezone.utc)
+        at = at or datetime.datetime.now(datetime.UTC)
         deployment.publish([events.Event(location, item, at, next(fresh_oids)) for _ in range(count)])
 
     return publish
@@ -58,7 +57,9 @@ def chromium():
     assert program, "Chromium is missing: apt-get install --yes --no-install-recommends chromium"
     with sync_playwright() as playwright:
         # As root, as in CI's container, Chromium's own sandbox cannot be set up.
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox"] if os.geteuid() == 0 else []
+        )
         yield browser
         browser.close()
 

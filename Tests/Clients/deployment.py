@@ -14,9 +14,8 @@ import urllib.error
 import urllib.request
 
 import confluent_kafka
-import psycopg
-
 import events
+import psycopg
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 SCRIPTS = CHECKOUT / "deploy" / "dev"
@@ -66,8 +65,16 @@ class Deployment:
         self.database_url = self.environment["TOPITEMS_DATABASE_URL"]
         self.brokers = self.environment["TOPITEMS_BROKERS"]
         subprocess.run(
-            [self.environment["TOPITEMS_TANSU"], "topic", "create", "--broker", f"tcp://{self.brokers}", self.topic]
-            + ["--partitions", "4"],
+            [
+                self.environment["TOPITEMS_TANSU"],
+                "topic",
+                "create",
+                "--broker",
+                f"tcp://{self.brokers}",
+                self.topic,
+                "--partitions",
+                "4",
+            ],
             check=True,
             stdout=subprocess.DEVNULL,
         )
@@ -110,7 +117,10 @@ class Deployment:
         with open(self.folder / "another.log", "ab") as log:
             process = subprocess.Popen(
                 [self.binary, "serve", "--listen", base_url.removeprefix("http://"), *options],
-                env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         try:
             wait_until(lambda: answers(f"{base_url}/readyz"), f"another server is ready, see {self.folder}/another.log")

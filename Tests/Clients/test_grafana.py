@@ -81,6 +81,10 @@ def test_every_panel_asks_the_provisioned_source():
 
 
 def test_the_reader_cannot_write_or_look_behind_the_views(reader):
-    for statement in ("DELETE FROM bi.locations", "SELECT * FROM detection", "INSERT INTO bi.window_counts DEFAULT VALUES"):
-        with pytest.raises(psycopg.errors.Error, match="permission denied|cannot"):
+    for statement in (
+        "DELETE FROM bi.locations",
+        "SELECT * FROM detection",
+        "INSERT INTO bi.window_counts DEFAULT VALUES",
+    ):
+        with pytest.raises(psycopg.errors.Error, match=r"permission denied|cannot"):
             reader.execute(statement)

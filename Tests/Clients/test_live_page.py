@@ -1,14 +1,12 @@
 """The live page, in Chromium: it shows what SQL counts, follows it, and says when it cannot."""
 
 import datetime
-import re
 import signal
 import subprocess
 import urllib.parse
 
-import pytest
-
 import events
+import pytest
 from deployment import SCRIPTS, ranking, wait_until
 
 READ_BOARD = """() => Object.fromEntries([...document.querySelectorAll('#lists section.card')].map(card => [
@@ -17,9 +15,11 @@ READ_BOARD = """() => Object.fromEntries([...document.querySelectorAll('#lists s
     Number(line.querySelector('.rank').textContent), line.querySelector('.name').textContent,
     Number(line.querySelector('.count').textContent.replaceAll(',', ''))])]))"""
 
-CONTROLS = {code: chr(0x2400 + code) for code in range(0x20)} | {
-    code: "\ufffd" for code in [*range(0x80, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
-} | {0x7F: "\u2421"}
+CONTROLS = (
+    {code: chr(0x2400 + code) for code in range(0x20)}
+    | dict.fromkeys([*range(128, 160), *range(8232, 8239), *range(8294, 8298)], "�")
+    | {0x7F: "\u2421"}
+)
 
 
 def visible(name):
@@ -55,7 +55,9 @@ def whole_day(deployment):
     """A range that holds every event, in the address's words and for SQL."""
     start = deployment.now.replace(minute=0, second=0, microsecond=0) - datetime.timedelta(hours=6)
     end = start + datetime.timedelta(hours=9)
-    query = urllib.parse.urlencode({"from": start.strftime("%Y-%m-%dT%H:%M:%SZ"), "to": end.strftime("%Y-%m-%dT%H:%M:%SZ")})
+    query = urllib.parse.urlencode(
+        {"from": start.strftime("%Y-%m-%dT%H:%M:%SZ"), "to": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    )
     return query, start, end
 
 
@@ -92,7 +94,9 @@ def test_the_table_has_the_same_rows(page, base_url, recount, whole_day):
     query, start, end = whole_day
     open_page(page, base_url, f"?{query}&n=5&view=table&location=1&location={events.BEYOND_DOUBLE}")
     page.locator("tbody tr").first.wait_for()
-    rows = page.evaluate("[...document.querySelectorAll('tbody tr')].map(r => [...r.children].slice(0, 4).map(c => c.textContent))")
+    rows = page.evaluate(
+        "[...document.querySelectorAll('tbody tr')].map(r => [...r.children].slice(0, 4).map(c => c.textContent))"
+    )
     counts = recount(start, end)
     assert rows == [
         [events.LOCATIONS[oid], str(rank), visible(item), str(count)]
@@ -119,7 +123,10 @@ def test_hostile_names_are_shown_and_do_nothing(page, base_url, whole_day):
         page.locator("#lists .name").first.wait_for()
         names = page.evaluate("[...document.querySelectorAll('#lists .name')].map(name => name.textContent)")
         assert {visible(item) for item in events.HOSTILE_ITEMS} <= set(names)
-        assert page.evaluate("document.querySelectorAll('#lists script, #lists img, #lists b, #lists [onload]').length") == 0
+        assert (
+            page.evaluate("document.querySelectorAll('#lists script, #lists img, #lists b, #lists [onload]').length")
+            == 0
+        )
         assert page.title() == "topitems"
 
 
@@ -182,7 +189,7 @@ def test_a_location_without_counts_says_so(page, base_url):
 
 
 @pytest.mark.parametrize(
-    "query, words",
+    ("query", "words"),
     [("?n=0", "n must be"), ("?window=yesterday", "window must be"), ("?location=abc", "location must be")],
 )
 def test_a_question_that_the_server_refuses_is_explained_and_can_be_changed(page, base_url, query, words):
@@ -211,7 +218,12 @@ def test_a_key_is_asked_for_kept_in_the_tab_and_sent(page, base_url):
 
 
 def test_a_server_that_is_away_is_told_and_the_page_recovers_by_itself(page, deployment, publish):
-    page.expected_errors += ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY"]
+    page.expected_errors += [
+        "ERR_CONNECTION_REFUSED",
+        "ERR_INCOMPLETE_CHUNKED_ENCODING",
+        "ERR_CONNECTION_RESET",
+        "ERR_EMPTY",
+    ]
     publish("survivor", location=902)
     open_page(page, deployment.base_url, "?location=902")
     wait_until(lambda: board(page).get("902") == [(1, "survivor", 1)], "the list", 10)
@@ -269,7 +281,9 @@ def test_everything_can_be_reached_and_changed_with_the_keyboard(page, base_url)
     reached = []
     for _ in range(20):
         page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.name || document.activeElement.id || document.activeElement.tagName"))
+        reached.append(
+            page.evaluate("document.activeElement.name || document.activeElement.id || document.activeElement.tagName")
+        )
     for name in ("theme", "span", "n", "group", "SUMMARY", "view", "link-csv", "link-json", "link-bi", "copy"):
         assert name in reached, f"{name} is not among {reached}"
     page.locator('input[name="span"][value="PT1H"]').focus()

@@ -67,7 +67,7 @@ def hours(deployment):
     for location, start, item, count in deployment.query(
         "SELECT geographical_location_oid, window_start, item_name, item_count FROM window_count JOIN item USING (item_id)"
     ):
-        hour = start.astimezone(datetime.timezone.utc).replace(minute=0, second=0, microsecond=0)
+        hour = start.astimezone(datetime.UTC).replace(minute=0, second=0, microsecond=0)
         counts[location, hour][item] += count
     return {key: ranking(items, 10**6) for key, items in counts.items()}
 
@@ -75,7 +75,7 @@ def hours(deployment):
 def instant(value):
     if isinstance(value, str):
         value = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
-    return value if value.tzinfo else value.replace(tzinfo=datetime.timezone.utc)
+    return value if value.tzinfo else value.replace(tzinfo=datetime.UTC)
 
 
 def tops(rows):
@@ -107,7 +107,10 @@ def test_python_odata_reads_every_hour_through_pages(deployment, root):
     service = ODataService(root, session=paged, reflect_entities=True, quiet_progress=True)
     entity = service.entities["TopItemsByHour"]
     rows = [
-        {name: getattr(row, name) for name in ("geographical_location_oid", "window_start", "item_rank", "item_name", "item_count")}
+        {
+            name: getattr(row, name)
+            for name in ("geographical_location_oid", "window_start", "item_rank", "item_name", "item_count")
+        }
         for row in service.query(entity)
     ]
     assert tops(rows) == hours(deployment)
@@ -148,7 +151,9 @@ def test_every_hostile_text_can_be_asked_for_and_comes_back_as_it_is(root, recou
     for item in events.HOSTILE_ITEMS:
         literal = "'" + item.replace("'", "''") + "'"
         if len(item) < 1000:  # the others are longer than a request line
-            answer = get(f"{root}/WindowCounts", params={"$filter": f"item_name eq {literal} and geographical_location_oid eq 3"})
+            answer = get(
+                f"{root}/WindowCounts", params={"$filter": f"item_name eq {literal} and geographical_location_oid eq 3"}
+            )
             rows = answer.json()["value"]
             assert {row["item_name"] for row in rows} == {item}
             assert sum(row["item_count"] for row in rows) == counts[item]
@@ -158,7 +163,9 @@ def test_every_hostile_text_can_be_asked_for_and_comes_back_as_it_is(root, recou
 def test_int64_is_exact_as_number_and_as_string(root):
     numbers = get(f"{root}/Locations").json()["value"]
     strings = get(f"{root}/Locations", headers={"Accept": "application/json;IEEE754Compatible=true"}).json()["value"]
-    assert [str(row["geographical_location_oid"]) for row in numbers] == [row["geographical_location_oid"] for row in strings]
+    assert [str(row["geographical_location_oid"]) for row in numbers] == [
+        row["geographical_location_oid"] for row in strings
+    ]
     assert {events.BEYOND_DOUBLE, events.LARGEST} <= {row["geographical_location_oid"] for row in numbers}
 
 
@@ -189,9 +196,7 @@ def test_apply_adds_up_what_a_recount_adds_up(root, recount):
     found = collections.defaultdict(list)
     for row in answer.json()["value"]:
         found[row["geographical_location_oid"]].append((row["item_name"], row["total"]))
-    expected = {
-        location: [(item, count) for _, item, count in ranking(items, 2)] for location, items in counts.items()
-    }
+    expected = {location: [(item, count) for _, item, count in ranking(items, 2)] for location, items in counts.items()}
     assert found == expected
 
 
@@ -214,7 +219,9 @@ def test_metadata_is_one_model_in_both_notations_and_for_both_clients(root, olin
 
 
 def test_metadata_is_valid_by_the_schemas_of_oasis_and_means_something(root):
-    folder = subprocess.run([REPOSITORY / "deploy/dev/odata-schemas"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    folder = subprocess.run(
+        [REPOSITORY / "deploy/dev/odata-schemas"], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
     text = pathlib.Path(folder, "edmx.xsd").read_text()
     # OASIS leaves it to the reader where the imported schema is.
     edmx = text.replace('ns/edm" />', f'ns/edm" schemaLocation="file://{folder}/edm.xsd" />')

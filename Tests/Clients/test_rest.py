@@ -10,10 +10,9 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import events
 import psycopg
 import pytest
-
-import events
 from deployment import ranking, wait_until
 
 
@@ -101,8 +100,10 @@ def test_a_location_without_a_name_has_none(base_url, span):
 
 
 def test_locations_and_items_are_the_dimensions(base_url, deployment):
-    locations = {int(row["geographical_location_oid"]): row["geographical_location"]
-                 for row in page(base_url, "/v1/locations.json")}
+    locations = {
+        int(row["geographical_location_oid"]): row["geographical_location"]
+        for row in page(base_url, "/v1/locations.json")
+    }
     assert locations.items() >= events.LOCATIONS.items()
     assert locations[events.UNNAMED_LOCATION] is None
     assert page(base_url, "/v1/locations")["rows"] == len(locations)
@@ -139,7 +140,7 @@ def test_comparison_with_the_hours_before_equals_two_recounts(base_url, recount,
     assert {row["item_name"] for row in rows if row["change"] == "out"} == missing
 
 
-@pytest.mark.parametrize("bucket,minutes", [("5m", 5), ("1h", 60), ("1d", 1440)])
+@pytest.mark.parametrize(("bucket", "minutes"), [("5m", 5), ("1h", 60), ("1d", 1440)])
 def test_a_series_equals_a_recount_of_each_bucket(base_url, recount, span, bucket, minutes):
     rows = page(base_url, "/v1/top-items/series", question(span, location=1, n=2, bucket=bucket))["data"]
     assert len(rows) >= 2 and sum(row["item_count"] for row in rows) > 0
@@ -155,7 +156,9 @@ def test_times_are_shown_in_a_zone_and_mean_the_same(base_url, span):
     utc, kathmandu = (page(base_url, "/v1/top-items", asked | {"tz": zone}) for zone in ("UTC", "Asia/Kathmandu"))
     for name in ("from", "to"):
         assert utc["meta"][name].endswith("Z") and kathmandu["meta"][name].endswith("+05:45")
-        assert datetime.datetime.fromisoformat(utc["meta"][name]) == datetime.datetime.fromisoformat(kathmandu["meta"][name])
+        assert datetime.datetime.fromisoformat(utc["meta"][name]) == datetime.datetime.fromisoformat(
+            kathmandu["meta"][name]
+        )
     assert page(base_url, "/v1/top-items.json", asked | {"from": span[0].astimezone().isoformat()}) == utc["data"]
 
 

@@ -9,11 +9,22 @@ import subprocess
 import urllib.parse
 
 import pytest
+from deployment import CHECKOUT
 from lxml import etree
 
-from deployment import CHECKOUT
-
-HOSTILE = ["'; rm -rf / #", '"quoted"', "#(lf)#(", "a&b=c", "</code><script>", "$(id)`id`", "tab\tnew\nline", "%22", "1 or 1 eq 1", "\u2028", "日本"]
+HOSTILE = [
+    "'; rm -rf / #",
+    '"quoted"',
+    "#(lf)#(",
+    "a&b=c",
+    "</code><script>",
+    "$(id)`id`",
+    "tab\tnew\nline",
+    "%22",
+    "1 or 1 eq 1",
+    "\u2028",
+    "日本",
+]
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +100,14 @@ def test_odata_and_sql_leave_out_what_is_no_number_or_time(snippets, value):
 
 
 @pytest.mark.parametrize(
-    "query, entity_set",
+    ("query", "entity_set"),
     [
-        ("?window=PT15M", "TopItemsByMinute"), ("", "TopItemsByHour"), ("?window=P1D", "TopItemsByHour"),
-        ("?window=P7D", "TopItemsByDay"), ("?window=yesterday", "TopItemsByHour"), ("?window=P2W", "TopItemsByDay"),
+        ("?window=PT15M", "TopItemsByMinute"),
+        ("", "TopItemsByHour"),
+        ("?window=P1D", "TopItemsByHour"),
+        ("?window=P7D", "TopItemsByDay"),
+        ("?window=yesterday", "TopItemsByHour"),
+        ("?window=P2W", "TopItemsByDay"),
         ("?from=2026-11-01T00:00:00Z&to=2026-11-01T06:00:00Z", "TopItemsByHour"),
         ("?from=2026-11-01T00:00:00Z&to=2026-11-21T06:00:00Z", "TopItemsByDay"),
     ],

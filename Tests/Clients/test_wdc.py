@@ -5,9 +5,8 @@ import itertools
 import json
 import re
 
-import pytest
-
 import events
+import pytest
 from deployment import ranking
 from wdc.tableau_host import Origin, TableauHost
 
@@ -28,7 +27,7 @@ def host(page, connector):
 
 
 def start_of(row):
-    return datetime.datetime.strptime(row["window_start"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=datetime.timezone.utc)
+    return datetime.datetime.strptime(row["window_start"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=datetime.UTC)
 
 
 def lists(rows):
@@ -72,7 +71,7 @@ def test_values_have_the_types_that_the_schema_says(host):
             if column["dataType"] == "datetime":
                 assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", row[column["id"]])
     assert {str(events.BEYOND_DOUBLE), str(events.LARGEST)} <= {row["geographical_location_oid"] for row in rows}
-    assert {item for item in events.HOSTILE_ITEMS} <= {row["item_name"] for row in rows}
+    assert set(events.HOSTILE_ITEMS) <= {row["item_name"] for row in rows}
     names = {int(row["geographical_location_oid"]): row["geographical_location"] for row in rows}
     assert names == {**{oid: events.LOCATIONS.get(oid) for oid in names}}
     assert names[events.UNNAMED_LOCATION] is None
@@ -97,7 +96,7 @@ def test_an_incremental_value_that_is_no_time_asks_for_a_full_refresh(host):
 def test_the_newest_list_is_that_of_the_api(host, recount, deployment):
     props = host.interact(n=3, unit="day", group="all")
     rows = host.refresh(props, "top_items_newest")
-    end = datetime.datetime.strptime(rows[0]["window_end"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=datetime.timezone.utc)
+    end = datetime.datetime.strptime(rows[0]["window_end"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=datetime.UTC)
     total = {}
     for items in recount(end - 24 * HOUR, end).values():
         for item, count in items.items():
@@ -146,7 +145,10 @@ def test_the_key_is_in_the_password_only_and_goes_out_as_a_bearer_token(host, pa
 def test_a_refused_key_is_asked_for_again_but_only_from_init(host, page):
     props = host.interact(n=2, key="old")
     page.expected_errors.append("401")
-    refuse = lambda route: route.fulfill(status=401, json={"type": "unauthorized", "detail": "No such key."})
+
+    def refuse(route):
+        return route.fulfill(status=401, json={"type": "unauthorized", "detail": "No such key."})
+
     page.route("**/v1/**", refuse)
     assert host.begin_gathering(props)["msgName"] == "abortForAuth"
     assert host.messages("initCallback") == [] and host.messages("abortWithError") == []
@@ -189,8 +191,12 @@ def test_a_failure_in_the_middle_aborts_once_and_is_never_the_end(host, page, fa
 def test_many_rows_come_in_pages_and_go_on_in_chunks(host, page):
     props = host.interact(n=1000, unit="day")
     row = {
-        "geographical_location_oid": "1", "geographical_location": "A", "item_count": 1, "item_name": "x",
-        "window_start": "2026-11-01T00:00:00Z", "window_end": "2026-11-02T00:00:00Z",
+        "geographical_location_oid": "1",
+        "geographical_location": "A",
+        "item_count": 1,
+        "item_name": "x",
+        "window_start": "2026-11-01T00:00:00Z",
+        "window_end": "2026-11-02T00:00:00Z",
     }
     cursors = []
 

@@ -74,8 +74,14 @@ def differences(address, start, end, counts):
     if found == expected:
         return []
     span = f"{rfc3339(start)} to {rfc3339(end)}"
-    lines = [f"{span}: missing in the answer: location %d, rank %d, %r: %d" % row for row in expected if row not in set(found)]
-    lines += [f"{span}: not in the truth: location %d, rank %d, %r: %d" % row for row in found if row not in set(expected)]
+    lines = [
+        f"{span}: missing in the answer: location %d, rank %d, %r: %d" % row
+        for row in expected
+        if row not in set(found)
+    ]
+    lines += [
+        f"{span}: not in the truth: location %d, rank %d, %r: %d" % row for row in found if row not in set(expected)
+    ]
     return lines or [f"{span}: the rows are right, their order or number is not"]
 
 

@@ -61,7 +61,7 @@ def block(address, width, height):
     except (OSError, urllib.error.URLError, ValueError, KeyError, TypeError) as error:
         return [f"no answer: {error!r}"[:width]]
     if len(shown) > height:  # what has left the screen cannot be redrawn
-        shown = shown[: height - 1] + [f"… and {len(shown) - height + 1} more locations"]
+        shown = [*shown[: height - 1], f"… and {len(shown) - height + 1} more locations"]
     return [fit(line, width).rstrip() for line in shown]
 
 
