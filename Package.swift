@@ -127,7 +127,7 @@ let package = Package(
     ),
     .target(
       name: "TestSupport",
-      dependencies: ["COpenSSL", "Counting", "Postgres", "Threading"],
+      dependencies: ["CLibrdkafka", "COpenSSL", "Counting", "Kafka", "Postgres", "Threading"],
       path: "Tests/TestSupport",
       swiftSettings: swift
     ),

@@ -45,8 +45,8 @@ enum NativeClient {
     while !job.isDone.load(ordering: .acquiring), !deadline.hasPassed { usleep(1000) }
   }
 
-  /// `@unchecked Sendable`: the client and its context belong to the thread that runs it; the caller reads only `isDone`,
-  /// which is atomic.
+  /// `@unchecked Sendable`: the client and its context belong to the thread that runs it; the caller reads only
+  /// `isDone`, which is atomic.
   private final class Destruction: @unchecked Sendable {
     let isDone = Atomic(false)
     private let client: OpaquePointer

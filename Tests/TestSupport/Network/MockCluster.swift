@@ -1,7 +1,8 @@
 import CLibrdkafka
+public import Kafka
 
-/// librdkafka's cluster of pretended brokers in this process (`rdkafka_mock.h`), on loopback ports: for tests of what
-/// brokers can do to a client, which no real one does when it is asked to.
+/// librdkafka's mock brokers (`rdkafka_mock.h`) in this process, on loopback ports: for tests of failures that no real
+/// broker produces on request.
 ///
 /// It knows topics, producing, fetching, groups and their coordinators; offsets beyond a log's end are refused, as by
 /// Kafka. The interface is experimental: it may change with librdkafka. Used by one thread at a time.
@@ -39,28 +40,30 @@ public final class MockCluster {
   }
 
   private let client: OpaquePointer
-  private let context: ClientContext
   private let cluster: OpaquePointer
 
   /// Starts `brokers` brokers, numbered from 1.
-  public init(brokers: Int) throws(KafkaError) {
-    // Only lends its threads and its log; it connects to no broker.
-    let context = ClientContext(observe: { _ in })
-    let configuration = Configuration(brokers: "127.0.0.1:1")
-    client = try NativeClient.make(RD_KAFKA_PRODUCER, configuration, context: context) { conf in
-      rd_kafka_conf_set_log_cb(conf, nil)
+  /// - Throws: `TestSupportError`.
+  public init(brokers: Int) throws {
+    // A client only lends its threads; it connects to no broker.
+    let configuration = rd_kafka_conf_new()
+    rd_kafka_conf_set_log_cb(configuration, nil)
+    var message = [CChar](repeating: 0, count: 512)
+    guard let client = rd_kafka_new(RD_KAFKA_PRODUCER, configuration, &message, message.count) else {
+      rd_kafka_conf_destroy(configuration)
+      throw TestSupportError("librdkafka's client did not start")
     }
-    self.context = context
     guard let cluster = rd_kafka_mock_cluster_new(client, Int32(clamping: brokers)) else {
-      NativeClient.destroy(client, context, flags: 0, by: Deadline(milliseconds: 5000))
-      throw KafkaError(code: RD_KAFKA_RESP_ERR__FAIL, message: "librdkafka's mock cluster did not start")
+      rd_kafka_destroy(client)
+      throw TestSupportError("librdkafka's mock cluster did not start")
     }
+    self.client = client
     self.cluster = cluster
   }
 
   deinit {
     rd_kafka_mock_cluster_destroy(cluster)
-    NativeClient.destroy(client, context, flags: 0, by: Deadline(milliseconds: 5000))
+    rd_kafka_destroy(client)
   }
 
   /// `host:port,host:port`, for `bootstrap.servers`.
@@ -69,12 +72,12 @@ public final class MockCluster {
   }
 
   /// Makes a topic whose partitions are on every broker.
-  public func createTopic(_ name: String, partitions: Int32, replicas: Int32 = 1) throws(KafkaError) {
+  public func createTopic(_ name: String, partitions: Int32, replicas: Int32 = 1) throws {
     try check(rd_kafka_mock_topic_create(cluster, name, partitions, replicas), "create \(name)")
   }
 
   /// Makes a broker the partition's leader; nil leaves it without one.
-  public func setLeader(of partition: TopicPartition, to broker: Int32?) throws(KafkaError) {
+  public func setLeader(of partition: TopicPartition, to broker: Int32?) throws {
     let code = rd_kafka_mock_partition_set_leader(
       cluster,
       partition.topic,
@@ -85,22 +88,22 @@ public final class MockCluster {
   }
 
   /// Makes a broker the coordinator of a group.
-  public func setCoordinator(ofGroup group: String, to broker: Int32) throws(KafkaError) {
+  public func setCoordinator(ofGroup group: String, to broker: Int32) throws {
     try check(rd_kafka_mock_coordinator_set(cluster, "group", group, broker), "set the coordinator")
   }
 
   /// Cuts a broker's connections and refuses new ones; nil means all brokers. Leaders stay what they are.
-  public func setDown(_ broker: Int32? = nil) throws(KafkaError) {
+  public func setDown(_ broker: Int32? = nil) throws {
     try check(rd_kafka_mock_broker_set_down(cluster, broker ?? -1), "set down")
   }
 
   /// Lets a broker accept connections again; nil means all brokers.
-  public func setUp(_ broker: Int32? = nil) throws(KafkaError) {
+  public func setUp(_ broker: Int32? = nil) throws {
     try check(rd_kafka_mock_broker_set_up(cluster, broker ?? -1), "set up")
   }
 
   /// Delays each answer of a broker (nil: of all) by so many milliseconds.
-  public func setRoundTrip(_ broker: Int32? = nil, milliseconds: Int32) throws(KafkaError) {
+  public func setRoundTrip(_ broker: Int32? = nil, milliseconds: Int32) throws {
     try check(rd_kafka_mock_broker_set_rtt(cluster, broker ?? -1, milliseconds), "set the round trip")
   }
 
@@ -120,8 +123,9 @@ public final class MockCluster {
     rd_kafka_mock_topic_set_error(cluster, topic, rd_kafka_resp_err_t(rawValue: error?.rawValue ?? 0))
   }
 
-  private func check(_ code: rd_kafka_resp_err_t, _ action: String) throws(KafkaError) {
+  private func check(_ code: rd_kafka_resp_err_t, _ action: String) throws {
     guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
-    throw KafkaError(code: code, message: "mock cluster: \(action)")
+    let name = rd_kafka_err2name(code).map { String(cString: $0) } ?? "\(code.rawValue)"
+    throw TestSupportError("mock cluster: \(action): \(name)")
   }
 }
