@@ -1,6 +1,6 @@
 /// Why a request cannot be served at the level of the protocol: what the client receives before the connection closes.
 public struct ProtocolError: Error, Sendable, Hashable {
-  /// The status of the answer.
+  /// The status of the response.
   public var status: Status
   /// One clause for people, safe to send: it never repeats bytes of the request.
   public var detail: String

@@ -5,7 +5,7 @@
 public final class PushChannel: Sendable {
   /// What the server does for the channel.
   public enum Signal: Sendable {
-    /// The whole answer instead of a stream, such as an error. Nothing may follow.
+    /// The whole response instead of a stream, such as an error. Nothing may follow.
     case answer(Response)
     /// Status and fields of the stream, and what is sent whenever nothing else was for a while.
     case begin(Response, heartbeat: Heartbeat?)

@@ -10,7 +10,7 @@ public struct Request: Sendable {
   public var fields: Fields
   /// The content, transfer coding removed; empty if there was none.
   public var body: [UInt8]
-  /// Whether the client lets the connection live on after the answer (RFC 9112 §9.3).
+  /// Whether the client lets the connection live on after the response (RFC 9112 §9.3).
   public var persists: Bool
 
   /// A request as the parser makes it; tests of handlers make their own.

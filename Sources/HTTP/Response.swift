@@ -1,7 +1,7 @@
 /// A whole response.
 ///
 /// The encoder adds `Content-Length`, `Date` and `Connection`; a handler does not set the first two, and sets
-/// `Connection: close` only to have the connection closed after this answer.
+/// `Connection: close` only to have the connection closed after this response.
 public struct Response: Sendable, Equatable {
   /// What became of the request.
   public var status: Status { didSet { head = nil } }

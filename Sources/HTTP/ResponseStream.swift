@@ -1,4 +1,4 @@
-/// The answer to one request, in pieces; used by the one worker thread that makes it.
+/// The response to one request, in pieces; used by the one worker thread that makes it.
 ///
 /// What the client has not read is kept in bounded memory, then in a bounded file; only beyond that does a piece wait
 /// for it.
@@ -18,7 +18,7 @@ public final class ResponseStream: Sendable {
     self.send = send
   }
 
-  /// Begins the answer; to be called once, first.
+  /// Begins the response; to be called once, first.
   ///
   /// - Throws: `StreamBroken.clientGone` when the client is gone.
   public func begin(_ head: Response) throws(StreamBroken) {
@@ -49,7 +49,7 @@ public final class ResponseStream: Sendable {
   private static let longestPiece = 64 * 1024
 }
 
-/// Why an answer in pieces ends before its end.
+/// Why a response in pieces ends before its end.
 public enum StreamBroken: Error, Sendable {
   /// The client closed the connection, or was too slow.
   case clientGone

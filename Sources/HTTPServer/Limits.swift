@@ -14,15 +14,15 @@ public struct Limits: Sendable {
   public var header = Duration.seconds(10)
   /// From the end of the header section to the end of the content; then 408.
   public var body = Duration.seconds(30)
-  /// How long an answer that the client does not read fast enough may take: this long, and a second more for each
+  /// How long a response that the client does not read fast enough may take: this long, and a second more for each
   /// `minimumWriteRate` bytes that it did take.
   public var write = Duration.seconds(30)
   /// The slowest reading, in bytes a second, that keeps a connection alive beyond `write`.
   public var minimumWriteRate = 16 * 1024
   /// How long a connection may stay without a request.
   public var idle = Duration.seconds(60)
-  /// How long, after the last answer, what the client still sends is read and dropped, so that the answer is not lost
-  /// to a reset (RFC 9112 §9.6).
+  /// How long, after the last response, what the client still sends is read and dropped, so that the response is not
+  /// lost to a reset (RFC 9112 §9.6).
   public var linger = Duration.seconds(2)
   /// Connections at one time. Beyond it a connection gets a 503 and is closed.
   public var connections = 10_000
@@ -37,8 +37,8 @@ public struct Limits: Sendable {
   /// off.
   public var unsentBodies = 256 * 1024 * 1024
 
-  /// Bytes of streamed answers that wait in memory for their clients to read them, all together. Beyond it, and for one
-  /// answer beyond 256 KiB, they wait in a file.
+  /// Bytes of streamed responses that wait in memory for their clients to read them, all together. Beyond it, and for
+  /// one answer beyond 256 KiB, they wait in a file.
   public var spoolMemory = 64 * 1024 * 1024
   /// The folder of that file, which is unlinked as soon as it is open; nil: there is none, and a worker waits for its
   /// client where memory does not do.

@@ -42,10 +42,10 @@ public final class Server: Sendable {
   ///   - logsRequests: whether each request is observed, as `ServerObservation.answered`.
   ///   - metrics: where figures are kept; nil: nowhere.
   ///   - route: names the kind of a request, for metrics and logs. There must be few names, whatever clients ask for.
-  ///   - errorResponse: makes the answers to what never reaches the handler, from a status and a clause for people.
+  ///   - errorResponse: makes the responses to what never reaches the handler, from a status and a clause for people.
   ///   - contentLimit: how many bytes of content a request may have, asked when its head is known; the body is still
   ///     empty then. More is a 413, and `RequestLimits.bodyBytes` bounds all. With 0, the default, content is not
-  ///     read: the handler answers the head alone, and an HTTP/1.1 connection closes after the answer.
+  ///     read: the handler answers the head alone, and an HTTP/1.1 connection closes after the response.
   ///   - handler: answers requests. It runs on the loops' threads and does not wait: see `Reply`.
   public init(
     address: SocketAddress,
@@ -71,7 +71,7 @@ public final class Server: Sendable {
       limits: limits,
       certificate: certificate,
       workers: WorkerPool(capacity: limits.waitingForWorker, threads: workers),
-      // A quarter of the threads is left to other networks, as a long answer cannot be interrupted.
+      // A quarter of the threads is left to other networks, as a long response cannot be interrupted.
       streamers: WorkerPool(
         capacity: limits.waitingForWorker,
         threads: workers,

@@ -6,7 +6,7 @@ struct ServerSettings: Sendable {
   /// Nil: in plain text.
   let certificate: ServerCertificate?
   let workers: WorkerPool
-  /// For answers in pieces, which may be long.
+  /// For responses in pieces, which may be long.
   let streamers: WorkerPool
   let spool: Spool
   let quota: ConnectionQuota
@@ -26,7 +26,7 @@ struct ServerSettings: Sendable {
     spool.close()
   }
 
-  /// The answer to what the server itself refuses.
+  /// The response to what the server itself refuses.
   func response(for error: ProtocolError) -> Response {
     var response = errorResponse(error.status, error.detail)
     if error.status == .serviceUnavailable, !response.fields.contains("Retry-After") {

@@ -1,6 +1,6 @@
 public import CountStore
 
-/// What is worth knowing about the API beyond its answers; logs and metrics subscribe.
+/// What is worth knowing about the API beyond its responses; logs and metrics subscribe.
 public enum APIObservation: Sendable {
   /// The database did not answer a question at this path, or not completely. The client receives only the kind of
   /// failure.

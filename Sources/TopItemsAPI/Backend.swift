@@ -3,7 +3,7 @@ public import Counting
 
 /// At whose pace rows are read.
 public enum Pace: Sendable {
-  /// As fast as they come, into memory: a time limit for the whole answer is in place.
+  /// As fast as they come, into memory: a time limit for the whole response is in place.
   case memory
   /// As fast as a client takes them, which may be slow: only the wait for each row may be limited.
   case client

@@ -2,7 +2,7 @@ import Dispatch
 public import HTTP
 
 /// The HTTP API: takes a request, returns its response, or the work that makes it. It has no sockets, and no state
-/// besides its routes, the answers that it shares and the results that are being read page by page.
+/// besides its routes, the responses that it shares and the results that are being read page by page.
 public struct TopItemsAPI: Sendable {
   /// How an API is set up.
   public struct Settings: Sendable {
@@ -64,7 +64,8 @@ public struct TopItemsAPI: Sendable {
     remembered(request) ?? settings.crossOrigin.applied(to: reply(to: request), of: request)
   }
 
-  /// The answer to a request whose answer is in memory and still holds; nil for any other, for which `handle` is there.
+  /// The response to a request whose answer is in memory and still holds; nil for any other, for which `handle` is
+  /// there.
   public func remembered(_ request: Request) -> Reply? {
     guard let hit = shared?.cache.hit(request) else { return nil }
     return settings.crossOrigin.applied(to: .ready(hit), of: request)

@@ -15,7 +15,7 @@ public struct WebPages: Sendable {
     files = PageFile.all(tableauScript: script)
   }
 
-  /// The answer, if the request is for a page. The query is the page's business: whatever it says, the bytes are the
+  /// The response, if the request is for a page. The query is the page's business: whatever it says, the bytes are the
   /// same.
   public func response(to request: Request) -> Response? {
     let path = request.target.decodedPath

@@ -75,7 +75,7 @@ public struct RequestParser: Sendable {
     }
   }
 
-  /// The method of the request in progress or refused, if its line was read: an answer to HEAD has no content.
+  /// The method of the request in progress or refused, if its line was read: a response to HEAD has no content.
   public var method: Method? { requestLine?.method }
 
   /// Reads on at `position`, which moves behind what was used.

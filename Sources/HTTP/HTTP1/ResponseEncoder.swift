@@ -5,14 +5,14 @@
 public struct ResponseEncoder: Sendable {
   /// What the encoder must know of the request that is answered.
   public struct Context: Sendable {
-    /// The request's method, nil if it could not be read: HEAD has an answer without content.
+    /// The request's method, nil if it could not be read: HEAD has a response without content.
     public var method: Method?
     /// The client's version: HTTP/1.0 needs a field when the connection persists.
     public var version: Version
     /// Whether the connection lives on.
     public var persists: Bool
 
-    /// The context of one answer.
+    /// The context of one response.
     public init(method: Method?, version: Version, persists: Bool) {
       self.method = method
       self.version = version
@@ -152,7 +152,7 @@ extension Fields {
 }
 
 extension Response {
-  /// Whether the handler wants the connection closed after this answer (`Connection: close`).
+  /// Whether the handler wants the connection closed after this response (`Connection: close`).
   public var closesConnection: Bool { head?.closesConnection ?? fieldsCloseConnection }
 
   /// The same from the fields themselves.

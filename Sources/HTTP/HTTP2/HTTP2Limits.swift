@@ -5,7 +5,7 @@ public struct HTTP2Limits: Sendable, Hashable {
   /// Fields and content of requests that are not complete or not yet taken, all streams together, in bytes. Beyond it
   /// the newest stream is refused. It is never less than one request of `RequestLimits` needs.
   public var requestBytes = 2 * 1024 * 1024
-  /// Unsent content of answers, in bytes, from which on no further request is taken.
+  /// Unsent content of responses, in bytes, from which on no further request is taken.
   public var answerBytes = 1024 * 1024
   /// CONTINUATION frames of one header section.
   public var continuations = 8
@@ -23,7 +23,7 @@ public struct HTTP2Limits: Sendable, Hashable {
   public var header = Duration.seconds(10)
   /// From the end of the header section to the end of the content; then 408.
   public var body = Duration.seconds(30)
-  /// How long an answer may take that the client does not read, or gives no window: this long, and a second more for
+  /// How long a response may take that the client does not read, or gives no window: this long, and a second more for
   /// each `minimumWriteRate` bytes that it did take. Then its stream is reset.
   public var write = Duration.seconds(30)
   /// The slowest reading, in bytes a second, that keeps a stream alive beyond `write`.

@@ -22,10 +22,10 @@ extension HTTP2Session {
     return content.count
   }
 
-  /// Begins an answer whose content comes later: `send`, and in the end `end`. The response's body is the first piece.
+  /// Begins a response whose content comes later: `send`, and in the end `end`. The response's body is the first piece.
   ///
-  /// - Parameter isEndless: each piece is an answer of its own for `HTTP2Limits.write`; otherwise all are one.
-  /// - Returns: whether content may follow; without it the answer is whole.
+  /// - Parameter isEndless: each piece is a response of its own for `HTTP2Limits.write`; otherwise all are one.
+  /// - Returns: whether content may follow; without it the response is whole.
   @discardableResult
   public func begin(
     _ head: Response,
@@ -43,7 +43,7 @@ extension HTTP2Session {
     return hasContent
   }
 
-  /// Hands over some content of an open answer. `Notice.writable` says when there is room for the next piece.
+  /// Hands over some content of an open response. `Notice.writable` says when there is room for the next piece.
   ///
   /// - Parameter keeping: is kept as long as the piece is, until it is sent or its stream is gone.
   public func send(_ piece: [UInt8], on id: StreamID, keeping: AnyObject? = nil) {
@@ -54,14 +54,14 @@ extension HTTP2Session {
     resume(stream)
   }
 
-  /// The open answer is complete.
+  /// The open response is complete.
   public func end(_ id: StreamID) {
     guard let stream = streams[id], case .open = stream.answer else { return }
     stream.end(at: now)
     resume(stream)
   }
 
-  /// Whether all that was handed over of an answer is on its way; false for a stream that is gone.
+  /// Whether all that was handed over of a response is on its way; false for a stream that is gone.
   public func isWritable(_ id: StreamID) -> Bool { streams[id].map { $0.pending == 0 } ?? false }
 
   private func resume(_ stream: HTTP2Stream) {

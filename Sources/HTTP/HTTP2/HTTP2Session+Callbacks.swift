@@ -64,7 +64,7 @@ extension HTTP2Session {
     return options
   }()
 
-  /// Where nghttp2 fetches an answer's content.
+  /// Where nghttp2 fetches a response's content.
   static let readContent: nghttp2_data_source_read_callback = { _, id, buffer, length, flags, _, user in
     // By its number, not by a pointer to it: a stream that we have broken off is no longer there.
     guard let session = owner(user), let flags, let stream = session.stream(id) else {

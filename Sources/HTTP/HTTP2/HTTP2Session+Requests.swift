@@ -16,7 +16,7 @@ extension HTTP2Session {
     keepWithinMemory()
   }
 
-  /// Content may follow: it is read where it is of use. Elsewhere the answer says all there is to say.
+  /// Content may follow: it is read where it is of use. Elsewhere the response says all there is to say.
   private func admitContent(of request: Request, _ stream: HTTP2Stream, _ length: Int?) throws(ProtocolError)
   {
     stream.contentLimit = min(contentLimit(request), requestLimits.bodyBytes)
@@ -28,7 +28,7 @@ extension HTTP2Session {
     if stream.head.expectsContinue { submitContinue(stream) }
   }
 
-  /// The answer does not depend on the rest of the request. A little of it is let come, for a moment: a client that
+  /// The response does not depend on the rest of the request. A little of it is let come, for a moment: a client that
   /// is told at once (RFC 9113 §8.1) that it need not go on may drop the response with the rest, as curl 7.88 does.
   func stopDropping(_ stream: HTTP2Stream) {
     guard stream.answeredSince != nil, stream.isHalfOpen, stream.dropAllowance <= 0 else { return }

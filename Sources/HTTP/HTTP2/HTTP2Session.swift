@@ -25,7 +25,7 @@ public final class HTTP2Session {
   public enum Notice: Sendable, Hashable {
     /// The stream is gone before all of its response was handed over.
     case closed(StreamID)
-    /// All that was handed over of an open answer is on its way; there is room for more.
+    /// All that was handed over of an open response is on its way; there is room for more.
     case writable(StreamID)
   }
 
@@ -48,7 +48,7 @@ public final class HTTP2Session {
   var guardian: FloodGuard
   /// What is kept of all requests that are not yet taken.
   var requestBytes = 0
-  /// Content of all answers that is not yet sent, in bytes.
+  /// Content of all responses that is not yet sent, in bytes.
   public internal(set) var pendingAnswerBytes = 0
   /// Whether the client's first SETTINGS have come.
   var hasPreface = false
@@ -144,8 +144,8 @@ public final class HTTP2Session {
     }
   }
 
-  /// The next request to answer, in the order in which they became complete. Nil too while so much of older answers is
-  /// unsent that there is no room for more.
+  /// The next request to answer, in the order in which they became complete. Nil too while so much of older responses
+  /// is unsent that there is no room for more.
   public func nextIncoming() -> Incoming? {
     guard pendingAnswerBytes < limits.answerBytes else { return nil }
     while incomingStart < incoming.count {
@@ -185,7 +185,7 @@ public final class HTTP2Session {
   /// Appends what is to be sent, up to about `limit` bytes in all of `output`. What flow control holds back stays.
   public func write(into output: inout [UInt8], limit: Int = .max, now: UInt64) {
     self.now = now
-    // Not before all that came with the client's answer is taken: those requests are still served.
+    // Not before all that came with the client's response is taken: those requests are still served.
     if isNoticeHeeded { finishDrain() }
     while output.count < limit {
       var bytes: UnsafePointer<UInt8>?
@@ -294,7 +294,7 @@ public final class HTTP2Session {
 
   // MARK: Streams
 
-  /// Breaks a stream off, so that no cut answer looks whole.
+  /// Breaks a stream off, so that no cut response looks whole.
   public func reset(_ id: StreamID, _ code: HTTP2ErrorCode) {
     guard let stream = streams[id] else { return }
     _ = nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, code.rawValue)

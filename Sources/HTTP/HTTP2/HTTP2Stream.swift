@@ -1,4 +1,4 @@
-/// One request and its answer.
+/// One request and its response.
 final class HTTP2Stream {
   /// How far the request is.
   enum Input {
@@ -8,7 +8,7 @@ final class HTTP2Stream {
     case done
   }
 
-  /// How far the answer is.
+  /// How far the response is.
   enum Answer {
     case none
     /// More content will be handed over.
@@ -26,9 +26,9 @@ final class HTTP2Stream {
   var contentLimit = 0
   /// The client has more to say: it has not ended its side.
   var isHalfOpen = true
-  /// Content that may still come and is dropped, once the answer does not depend on it.
+  /// Content that may still come and is dropped, once the response does not depend on it.
   var dropAllowance = 0
-  /// Since when the end of the answer has been on its way.
+  /// Since when the end of the response has been on its way.
   var answeredSince: Nanoseconds?
   /// Whether the caller knows of the stream.
   var isHandedOver = false
@@ -39,7 +39,7 @@ final class HTTP2Stream {
   /// The caller's, kept as long as there is content to send.
   var kept: AnyObject?
   private(set) var answer = Answer.none
-  /// Content of the answer, sent up to `offset`.
+  /// Content of the response, sent up to `offset`.
   private var output: [UInt8] = []
   private var offset = 0
   /// Whether each piece of the body has a write budget of its own.

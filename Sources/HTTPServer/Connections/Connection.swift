@@ -66,7 +66,7 @@ final class Connection: EventSource {
   /// Whether nothing waits to be sent.
   var isDrained: Bool { output.isEmpty }
 
-  /// Whether a request is in progress, from its first byte to the last one of its answer.
+  /// Whether a request is in progress, from its first byte to the last one of its response.
   var isBusy: Bool {
     guard !isClosed, lingerDeadline == nil else { return false }
     return !output.isEmpty || conversation?.isBusy ?? false
@@ -107,7 +107,7 @@ final class Connection: EventSource {
     settle()
   }
 
-  /// A pending answer has something new.
+  /// A pending response has something new.
   func news(of number: Int32) {
     conversation?.news(of: number)
     settle()
@@ -131,7 +131,7 @@ final class Connection: EventSource {
     loop.remove(self)
   }
 
-  /// Closes with a reset, so that an answer that lacks its end does not look whole, whatever delimits it.
+  /// Closes with a reset, so that a response that lacks its end does not look whole, whatever delimits it.
   func abort() {
     tls?.isOver = true
     socket.resetOnClose()

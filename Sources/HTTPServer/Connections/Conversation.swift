@@ -9,7 +9,7 @@ import Sockets
 protocol Conversation: AnyObject {
   /// Whether input would be used now. While it is not, it stays in the kernel, and the client is held back.
   var takesInput: Bool { get }
-  /// Whether a request is in progress, from its first byte to the last one of its answer.
+  /// Whether a request is in progress, from its first byte to the last one of its response.
   var isBusy: Bool { get }
   /// When `expired` is called, unless something is waiting to be sent, which has its own deadline.
   var deadline: Instant { get }
@@ -18,7 +18,7 @@ protocol Conversation: AnyObject {
   func receive(_ input: UnsafeRawBufferPointer)
   /// Everything was sent: there is room for more.
   func proceed()
-  /// A pending answer has something new.
+  /// A pending response has something new.
   func news(of number: Int32)
   /// The client has ended its side of the connection: it sends no more.
   func peerFinished()

@@ -54,7 +54,7 @@ extension HTTP1Conversation {
     loop.endTrace(trace, status: response.status, bodyBytes: isSent ? response.body.count : 0)
   }
 
-  /// Takes the pending answer's steps as long as there is room; whether there may be more of them.
+  /// Takes the pending response's steps as long as there is room; whether there may be more of them.
   func pull() -> Bool {
     // Most turns have none, and a copy of it is not free.
     guard exchange != nil else { return false }
@@ -144,14 +144,14 @@ extension HTTP1Conversation {
     if let interval = exchange.heartbeat?.interval { enter(.answering, until: loop.events.now + interval) }
   }
 
-  /// The pending answer is complete, or will not be.
+  /// The pending response is complete, or will not be.
   func end(isComplete: Bool = true) {
     guard let exchange else { return }
     self.exchange = nil
     exchange.answer.cancel()
     enter(.idle)
     guard let begun = exchange.begun else {
-      // What came of it was noted with its answer, if there was one.
+      // What came of it was noted with its response, if there was one.
       if !isComplete {
         loop.endTrace(exchange.trace, status: .clientGone, bodyBytes: 0, isComplete: false)
       }
@@ -168,7 +168,7 @@ extension HTTP1Conversation {
     )
   }
 
-  /// What the answer says of the connection, in `context`, which says what the request wants.
+  /// What the response says of the connection, in `context`, which says what the request wants.
   private func settled(
     _ context: ResponseEncoder.Context,
     _ response: Response
@@ -178,7 +178,7 @@ extension HTTP1Conversation {
     return context
   }
 
-  /// What becomes of the connection after an answer has been encoded to its end.
+  /// What becomes of the connection after a response has been encoded to its end.
   private func conclude(_ wanted: ResponseEncoder.Context, _ told: ResponseEncoder.Context) {
     if !wanted.persists {
       connection.ending = isContentUnread ? .linger : .close

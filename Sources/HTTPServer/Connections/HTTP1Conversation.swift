@@ -16,7 +16,7 @@ final class HTTP1Conversation: Conversation {
     case head
     /// A request's content is coming in.
     case content
-    /// An answer is being made.
+    /// A response is being made.
     case answering
   }
 
@@ -35,7 +35,7 @@ final class HTTP1Conversation: Conversation {
 
   /// Output beyond which no further request is parsed until it is sent.
   static let outputLimit = 64 * 1024
-  /// How often in one turn an answer in pieces may fill the output.
+  /// How often in one turn a response in pieces may fill the output.
   static let roundsPerTurn = 4
   /// How long a request may wait for a worker behind the end of what its client sends.
   static let departure = Duration.seconds(1)
@@ -210,7 +210,7 @@ final class HTTP1Conversation: Conversation {
     return position
   }
 
-  /// Content follows: reads it where it is of use. Elsewhere the answer says all there is to say, and the connection
+  /// Content follows: reads it where it is of use. Elsewhere the response says all there is to say, and the connection
   /// ends, as it is unknown where the next request would begin (RFC 9110 §9.3.1, RFC 9112 §9.6).
   private func admit(_ request: Request, _ expectsContinue: Bool) {
     let limit = loop.settings.contentLimit(request)

@@ -3,7 +3,7 @@ import Threading
 import Sockets
 
 /// HTTP/2 (RFC 9113): many requests at one time, each on its stream. The session does the protocol; here its requests
-/// are answered, step by step where an answer comes so, as fast as flow control and the socket have room.
+/// are answered, step by step where a response comes so, as fast as flow control and the socket have room.
 final class HTTP2Conversation: Conversation {
   /// A request whose answer is being made.
   private struct Exchange {
@@ -26,8 +26,8 @@ final class HTTP2Conversation: Conversation {
   private static let roundsPerTurn = 4
   /// Requests that are taken before those of other connections have their turn.
   private static let requestsPerTurn = 16
-  /// Answers of one connection that workers make at the same time; more requests wait here, not in the workers' queue,
-  /// which all connections share.
+  /// Responses of one connection that workers make at the same time; more requests wait here, not in the workers'
+  /// queue, which all connections share.
   private static let concurrentWork = 16
   private static let preface = Array("PRI * HTTP/2.0\r\n".utf8)
 
@@ -171,7 +171,7 @@ final class HTTP2Conversation: Conversation {
       ? HTTP2Conversation.outputLimit : HTTP2Conversation.smallPiece
   }
 
-  /// Takes the pending answer's steps as long as there is room for them.
+  /// Takes the pending response's steps as long as there is room for them.
   private func pull(_ id: HTTP2Session.StreamID) {
     while let exchange = exchanges[id] {
       if exchange.answer.isCut {
@@ -283,12 +283,12 @@ final class HTTP2Conversation: Conversation {
 }
 
 extension ProtocolError {
-  /// A pending answer ended before it began.
+  /// A pending response ended before it began.
   static let notMade = ProtocolError(.internalServerError, "the answer could not be made")
   static let stopping = ProtocolError(.serviceUnavailable, "the server stops")
 }
 
 extension Status {
-  /// As nginx names it in its log: the client has closed the request before there was an answer.
+  /// As nginx names it in its log: the client has closed the request before there was a response.
   static let clientGone = Status(rawValue: 499)
 }

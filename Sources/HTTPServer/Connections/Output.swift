@@ -19,7 +19,7 @@ struct Output {
   /// When a slow reader's write budget ends.
   var deadline: Instant { budget.end }
 
-  /// What comes now is another answer. One in pieces has one budget for all of them, so that reading a little now
+  /// What comes now is another response. One in pieces has one budget for all of them, so that reading a little now
   /// and then does not hold its worker for ever. What is still on its way goes on with its own.
   mutating func beginAccount(_ spans: Spans) {
     if isEmpty { budget = WriteBudget(spans) }

@@ -38,7 +38,7 @@ final class LoopMetrics: Sendable {
   /// There are few, and most requests are of one of the first: finding that takes less time than hashing its name.
   let routes = Lock<[Route]>([])
 
-  /// - Parameter seconds: nil for an answer that lasts as long as its client likes.
+  /// - Parameter seconds: nil for a response that lasts as long as its client likes.
   func note(route name: String, status: Status, seconds: Double?) {
     let place = min(max(status.rawValue / 100, 1), 5) - 1
     routes.withLock { routes in

@@ -94,7 +94,7 @@ final class ServerLoop {
     ResponseUpdate(inbox: inbox, registration: connection.registration, number: number)
   }
 
-  /// Has a request answered. News of a pending answer reach the connection's conversation with its `number`.
+  /// Has a request answered. News of a pending response reach the connection's conversation with its `number`.
   func begin(_ request: Request, on connection: Connection, number: Int32) -> Begun {
     let news = news(on: connection, number: number)
     let answer: any PendingResponse

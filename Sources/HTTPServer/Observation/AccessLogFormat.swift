@@ -11,7 +11,7 @@ public enum AccessLogFormat: String, Sendable, CaseIterable {
 
   /// The line, without its line feed.
   ///
-  /// - Parameter second: when the answer was complete, since 1970-01-01T00:00:00Z.
+  /// - Parameter second: when the response was complete, since 1970-01-01T00:00:00Z.
   public func line(_ request: CompletedRequest, second: Int64) -> String {
     switch self {
     case .common: Self.common(request, CivilTime(second: second))

@@ -1,7 +1,7 @@
 import HTTP
 import Threading
 
-/// An answer that a worker makes at once.
+/// A response that a worker makes at once.
 final class BlockingResponse: PendingResponse {
   private struct State: Sendable {
     var step: ResponseStep?

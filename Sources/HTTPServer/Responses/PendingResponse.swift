@@ -1,7 +1,7 @@
 import HTTP
 import Sockets
 
-/// An answer that is made by other threads. The loop takes it step by step, when it has room to send.
+/// A response that is made by other threads. The loop takes it step by step, when it has room to send.
 protocol PendingResponse: AnyObject, Sendable {
   /// Whether it goes on, once it has begun, for as long as the client listens.
   var isEndless: Bool { get }
@@ -21,11 +21,11 @@ protocol PendingResponse: AnyObject, Sendable {
   func finish()
 }
 
-/// What an answer has come to.
+/// What a response has come to.
 enum ResponseStep: Sendable {
   /// Nothing new.
   case later
-  /// The whole answer; there are no more steps.
+  /// The whole response; there are no more steps.
   case whole(Response)
   /// Status and fields; pieces follow. The body, if any, is the first of them.
   case head(Response, heartbeat: PushChannel.Heartbeat?)

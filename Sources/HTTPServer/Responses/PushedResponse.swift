@@ -1,7 +1,7 @@
 import HTTP
 import Threading
 
-/// An answer that goes on for as long as its client stays. At most one message waits.
+/// A response that goes on for as long as its client stays. At most one message waits.
 final class PushedResponse: PendingResponse {
   private struct State: Sendable {
     var whole: Response?
@@ -9,7 +9,7 @@ final class PushedResponse: PendingResponse {
     var message: [UInt8]?
     var hasBegun = false
     var hasEnded = false
-    /// The server stops: a whole answer is still waited for, a stream ends where it would begin.
+    /// The server stops: a whole response is still waited for, a stream ends where it would begin.
     var endsAtBegin = false
     var isClosed = false
     var isAwaited = false

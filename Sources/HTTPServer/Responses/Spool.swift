@@ -2,8 +2,8 @@ import HTTP
 import Threading
 import Sockets
 
-/// What streamed answers keep for clients that read more slowly than the answers are made: in memory, then in blocks
-/// of one file without a name. Both are bounded over all clients.
+/// What streamed responses keep for clients that read more slowly than the responses are made: in memory, then in
+/// blocks of one file without a name. Both are bounded over all clients.
 ///
 /// One network may have all of it as long as no other needs it. When there is no more room, the largest answer of the
 /// network that has the most makes room for one of a network that has less than half of that.
@@ -22,7 +22,7 @@ final class Spool: Sendable {
   fileprivate struct Holding {
     var memory = 0
     var blocks = 0
-    /// Ends the answer, and gives back what it has. Called without the lock.
+    /// Ends the response, and gives back what it has. Called without the lock.
     let cut: @Sendable () -> Void
 
     var bytes: Int { memory + blocks * Spool.blockSize }
@@ -88,7 +88,7 @@ final class Spool: Sendable {
     state.withLock { $0.bytes[network, default: 0] > Spool.behind }
   }
 
-  /// Whether another answer of a network may be begun: it has no more than what is still free.
+  /// Whether another response of a network may be begun: it has no more than what is still free.
   func admits(_ network: ClientNetwork) -> Bool {
     state.withLock { state in
       let own = state.bytes[network, default: 0]
@@ -96,9 +96,9 @@ final class Spool: Sendable {
     }
   }
 
-  /// Begins to keep something of an answer.
+  /// Begins to keep something of a response.
   ///
-  /// - Parameter cut: ends the answer, and gives back what it has.
+  /// - Parameter cut: ends the response, and gives back what it has.
   func open(for network: ClientNetwork, cut: @escaping @Sendable () -> Void) -> Entry {
     state.withLock { state in
       state.lastNumber += 1
@@ -108,7 +108,7 @@ final class Spool: Sendable {
     }
   }
 
-  /// Nothing more is kept of the answer; what it has in memory and in these blocks is free.
+  /// Nothing more is kept of the response; what it has in memory and in these blocks is free.
   func close(_ entry: Entry, blocks: [Int]) {
     let isLast = state.withLock { state in
       guard let holding = state.holdings.removeValue(forKey: entry) else { return false }
@@ -145,7 +145,7 @@ final class Spool: Sendable {
 
   // MARK: The file
 
-  /// A free block, if need be one of the answer that has the most; nil while there is no room.
+  /// A free block, if need be one of the response that has the most; nil while there is no room.
   func takeBlock(for entry: Entry) -> Int? {
     while true {
       let (block, largest) = state.withLock { state in
@@ -189,7 +189,7 @@ final class Spool: Sendable {
     _ take: @escaping @Sendable ([UInt8]?) -> Void
   ) {
     _ = reader.submit(of: entry.network) { [self] in
-      // Given up meanwhile: its blocks may be another answer's, or gone.
+      // Given up meanwhile: its blocks may be another response's, or gone.
       guard state.withLock({ $0.holdings[entry] != nil }) else { return }
       do throws(SystemError) {
         take(try file.withLock { $0 }?.read(count, at: block * Spool.blockSize + offset))

@@ -2,7 +2,7 @@ import HTTP
 import Threading
 import Sockets
 
-/// An answer that a worker makes in pieces. The loop takes them as fast as the client reads.
+/// A response that a worker makes in pieces. The loop takes them as fast as the client reads.
 ///
 /// What the client has not read waits in memory, and behind that in the spool's file, so that the worker goes on to
 /// the end and is free. Only where the spool has no more room does the worker wait for the client; then it gives up
@@ -13,7 +13,7 @@ final class StreamingResponse: PendingResponse {
   /// How long a worker waits for a client that reads, before it writes to the file.
   static let grace = Duration.milliseconds(20)
 
-  /// Some of the answer in the file.
+  /// Some of the response in the file.
   struct Stored: Sendable {
     let block: Int
     var offset = 0
@@ -181,8 +181,8 @@ final class StreamingResponse: PendingResponse {
     if end(with: error) { post() }
   }
 
-  /// Ends the answer for good: its client reads too slowly for the room, or the thread, that others need. A
-  /// connection is broken then, so that no cut answer looks whole.
+  /// Ends the response for good: its client reads too slowly for the room, or the thread, that others need. A
+  /// connection is broken then, so that no cut response looks whole.
   func cut() {
     guard end(with: .tooMuchToRead) else { return }
     spool.noteCut()

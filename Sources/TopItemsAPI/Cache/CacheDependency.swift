@@ -27,13 +27,13 @@ struct CacheDependency: Sendable, Equatable {
   var life: Duration
 }
 
-/// What the counts in an answer were asked for and what was said of them.
+/// What the counts in a response were asked for and what was said of them.
 struct ResultContext {
   var query: TopItemsQuery
   var labels: ResultLabels
   /// What is known of the workers.
   var freshness: FreshnessLabel?
-  /// What else the answer says of itself that only counts change.
+  /// What else the response says of itself that only counts change.
   var isTied = false
 }
 

@@ -1,7 +1,7 @@
 import Compression
 import HTTP
 
-/// Which content coding an answer gets (RFC 9110 §8.4, §12.5.3): gzip, or none.
+/// Which content coding a response gets (RFC 9110 §8.4, §12.5.3): gzip, or none.
 enum ContentCoding {
   /// A smaller body fits into one packet anyway.
   static let smallestBody = 1024

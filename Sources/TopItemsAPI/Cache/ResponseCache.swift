@@ -45,7 +45,7 @@ final class ResponseCache: Sendable {
   /// Whether changes are being received at this moment.
   var isTrusted: Bool { table.withLock { $0.isTrusted(now()) } }
 
-  /// Whether an answer may still be given out.
+  /// Whether a response may still be given out.
   func holds(_ answer: SharedResponse) -> Bool { table.withLock { $0.holds(answer, now()) } }
 
   /// How well it does.
@@ -62,7 +62,7 @@ final class ResponseCache: Sendable {
 
   // MARK: Requests
 
-  /// The answer to a target that was answered before, if it still holds.
+  /// The response to a target that was answered before, if it still holds.
   ///
   /// - Parameter scope: what the caller may see, see `Question.Key`.
   func hit(_ request: Request, scope: String = "") -> Response? {
@@ -72,7 +72,7 @@ final class ResponseCache: Sendable {
     return table.withLock { $0.find(alias, acceptsGzip: wish.acceptsGzip, now) }?.response(to: wish)
   }
 
-  /// Answers a request, from memory or when the answer has come.
+  /// Answers a request, from memory or when the response has come.
   ///
   /// - Parameter problem: the response to what went wrong.
   func reply(
@@ -157,7 +157,7 @@ final class ResponseCache: Sendable {
     for receive in table.withLock({ $0.abandon(question.key) }) { receive(.failure(.databaseBusy)) }
   }
 
-  /// What finds the answer again without parsing; nil where the answer depends on more than the target.
+  /// What finds the response again without parsing; nil where the response depends on more than the target.
   private static func alias(_ request: Request, scope: String) -> ResponseTable.Alias? {
     guard request.method == .get || request.method == .head else { return nil }
     if let accept = request.fields.firstBytes(of: "Accept") {
@@ -169,7 +169,7 @@ final class ResponseCache: Sendable {
   }
 }
 
-/// What the answers in memory amount to.
+/// What the responses in memory amount to.
 public struct ResponseCacheStatistics: Sendable, Equatable {
   /// How many are kept.
   public var answers: Int

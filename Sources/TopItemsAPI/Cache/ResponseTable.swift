@@ -7,7 +7,7 @@ import CountStore
 struct ResponseTable {
   typealias Waiter = @Sendable (Result<SharedResponse, APIError>) -> Void
 
-  /// A target as it was sent, for a scope: what finds an answer without any parsing.
+  /// A target as it was sent, for a scope: what finds a response without any parsing.
   struct Alias: Hashable {
     var target: String
     var scope: String
@@ -85,7 +85,7 @@ struct ResponseTable {
   /// The freshness has changed, which every response contains.
   mutating func noteState() { changes.invalidateAll() }
 
-  /// Whether an answer may still be given out.
+  /// Whether a response may still be given out.
   func holds(_ answer: SharedResponse, _ now: ContinuousClock.Instant) -> Bool {
     guard let dependency = answer.dependency else { return false }
     return isTrusted(now) && now < answer.expiry && changes.leave(dependency, since: answer.heard)
@@ -93,7 +93,7 @@ struct ResponseTable {
 
   // MARK: Asking
 
-  /// The answer to a target that was asked before, if it still holds.
+  /// The response to a target that was asked before, if it still holds.
   mutating func find(_ alias: Alias, acceptsGzip: Bool, _ now: ContinuousClock.Instant) -> SharedResponse? {
     guard let entry = aliases[alias] else { return nil }
     return current(entry, acceptsGzip: acceptsGzip, now)
@@ -173,7 +173,7 @@ struct ResponseTable {
     return true
   }
 
-  /// What the answer that is being encoded must know.
+  /// What the response that is being encoded must know.
   func landing(_ key: Question.Key) -> (heard: UInt64, begun: ContinuousClock.Instant, wantsGzip: Bool)? {
     guard let entry = entries[key], let flight = entry.flight else { return nil }
     return (flight.heard ?? 0, flight.begun, entry.wantsGzip)

@@ -1,6 +1,6 @@
 import HTTP
 
-/// One answer in the forms in which it is given out, made once: nothing is encoded or compressed for a hit.
+/// One response in the forms in which it is given out, made once: nothing is encoded or compressed for a hit.
 final class SharedResponse: Sendable {
   /// What one client wants of it.
   struct Wish: Sendable {

@@ -1,6 +1,6 @@
 import CountStore
 
-/// Rows on their way from the store to the client: what all endpoints that answer rows have in common.
+/// Rows on their way from the store to the client: what all endpoints that return rows have in common.
 struct Listing<Row: Record & Sendable>: Sendable {
   /// At whose pace rows are read: into memory at once, or as the client takes them.
   typealias Read =
@@ -41,7 +41,7 @@ struct Listing<Row: Record & Sendable>: Sendable {
     }
   }
 
-  /// The answer of another format than pages, in memory.
+  /// The response of another format than pages, in memory.
   private func short() throws(APIError) -> EndpointResponse {
     let start = ContinuousClock.now
     var body: [UInt8] = []

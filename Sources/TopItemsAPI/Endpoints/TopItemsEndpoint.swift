@@ -76,7 +76,7 @@ struct TopItemsEndpoint: Sendable {
 }
 
 extension JSONWriter {
-  /// What every answer says of itself.
+  /// What every response says of itself.
   mutating func labels(_ labels: ResultLabels, from: DisplayTime, to: DisplayTime, watermark: DisplayTime) {
     name("from")
     time(from)

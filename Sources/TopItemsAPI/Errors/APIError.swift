@@ -1,7 +1,7 @@
 import CountStore
 import HTTP
 
-/// Everything that can be wrong with a request or on the way to its answer: the one table of problems.
+/// Everything that can be wrong with a request or on the way to its response: the one table of problems.
 enum APIError: Error, Equatable {
   case unknownParameter(String, known: [String])
   case repeatedParameter(String)
@@ -228,7 +228,7 @@ enum APIError: Error, Equatable {
     }
   }
 
-  /// A hostile name would otherwise fill the answer.
+  /// A hostile name would otherwise fill the response.
   static func clipped(_ name: String) -> String {
     name.unicodeScalars.count <= 64
       ? name : String(String.UnicodeScalarView(name.unicodeScalars.prefix(64))) + "…"

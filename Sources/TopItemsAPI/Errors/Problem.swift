@@ -1,6 +1,6 @@
 import HTTP
 
-/// A problem document (RFC 9457), the body of every answer that is an error.
+/// A problem document (RFC 9457), the body of every response that is an error.
 struct Problem: Equatable {
   /// The last part of `type`, `urn:topitems:problem:…`: what a program may switch on.
   var type: String

@@ -10,10 +10,10 @@ struct EndpointResponse: Sendable {
   /// How long its parts took, for `Server-Timing`.
   var timings: [(name: String, duration: Duration)] = []
 
-  /// Receives an answer, on any thread.
+  /// Receives a response, on any thread.
   typealias Deliver = @Sendable (Result<EndpointResponse, APIError>) -> Void
 
-  /// When an answer is known.
+  /// When a response is known.
   enum Outcome {
     case ready(EndpointResponse)
     /// It takes the database, and so a worker thread.

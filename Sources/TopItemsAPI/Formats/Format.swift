@@ -1,4 +1,4 @@
-/// What an answer with rows looks like.
+/// What a response with rows looks like.
 enum Format: String, CaseIterable, Sendable {
   /// An object with what the rows were made from, the rows, and where the next page is.
   case page

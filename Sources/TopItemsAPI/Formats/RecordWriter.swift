@@ -1,4 +1,4 @@
-/// Takes the rows of an answer field by field and writes them in one format.
+/// Takes the rows of a response field by field and writes them in one format.
 ///
 /// Every row has the same fields in the same order; nil is null.
 protocol RecordWriter {

@@ -1,8 +1,8 @@
 import Compression
 import HTTP
 
-/// An answer of any length. It is held back until it is too long for that; one that stays shorter is an answer like any
-/// other, with its length and an entity tag.
+/// A response of any length. It is held back until it is too long for that; one that stays shorter is a response like
+/// any other, with its length and an entity tag.
 struct ResponsePieces {
   /// What is held back, in bytes.
   static let limit = 256 * 1024
@@ -15,7 +15,7 @@ struct ResponsePieces {
   private var held: [UInt8] = []
   private let isCompressed: Bool
   private var gzip: GzipEncoder?
-  /// Whether something was sent, after which no other answer is possible.
+  /// Whether something was sent, after which no other response is possible.
   private(set) var hasBegun = false
 
   /// - Parameter isCompressed: whether pieces are sent as gzip, as `head` then says.
@@ -43,7 +43,7 @@ struct ResponsePieces {
 
   /// To be called last.
   ///
-  /// - Returns: the whole answer, unless it has been sent.
+  /// - Returns: the whole response, unless it has been sent.
   func finish() throws(StreamBroken) -> EndpointResponse? {
     guard hasBegun else { return EndpointResponse(body: held, contentType: contentType, isRevalidated: true) }
     guard let gzip else { return nil }

@@ -8,7 +8,7 @@ struct EventID: Equatable {
   /// As in `text`; nil where the state was not known.
   var state: String?
 
-  /// Of an answer; that of one that nothing is known of is 0.
+  /// Of a response; that of one that nothing is known of is 0.
   init(_ dependency: CacheDependency?) {
     revision = dependency?.revision ?? 0
     state = dependency?.freshness.map { label in

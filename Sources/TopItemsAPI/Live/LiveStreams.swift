@@ -169,7 +169,7 @@ final class LiveStreams: Sendable {
   private func land(_ outcome: Result<SharedResponse, APIError>, _ key: Question.Key, _ number: UInt64) {
     state.withLock { state in
       state.asking -= 1
-      // Another topic may have taken its place since, with an answer of its own to come.
+      // Another topic may have taken its place since, with a response of its own to come.
       guard let topic = state.topics[key], topic.number == number else { return }
       let before = topic.followers.count
       topic.land(outcome)

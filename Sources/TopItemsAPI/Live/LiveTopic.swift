@@ -17,7 +17,7 @@ final class LiveTopic {
     let problem: @Sendable (APIError) -> Response
   }
 
-  /// The answer as it was pushed last.
+  /// The response as it was pushed last.
   private struct Event {
     var answer: SharedResponse
     var content: Int

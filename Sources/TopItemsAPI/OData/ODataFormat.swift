@@ -1,6 +1,6 @@
 import HTTP
 
-/// How an answer is written: what `$format`, or else `Accept`, asks for (OData JSON Format 4.0, 3).
+/// How a response is written: what `$format`, or else `Accept`, asks for (OData JSON Format 4.0, 3).
 struct ODataFormat: Equatable {
   /// How much metadata a response contains.
   enum Metadata: String {
@@ -112,7 +112,7 @@ struct ODataFormat: Equatable {
     isIEEE754Compatible = parameters["ieee754compatible"] == "true"
   }
 
-  /// The `Content-Type` of an answer.
+  /// The `Content-Type` of a response.
   var contentType: String {
     switch type {
     case .xml: return "application/xml"

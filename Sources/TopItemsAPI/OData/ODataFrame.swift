@@ -1,6 +1,6 @@
 import HTTP
 
-/// What every answer of the service has in common: the fields around the body.
+/// What every response of the service has in common: the fields around the body.
 struct ODataFrame: Sendable {
   private let frame: Frame
   /// Whether the client takes gzip.
@@ -11,13 +11,13 @@ struct ODataFrame: Sendable {
     acceptsGzip = ContentCoding.acceptsGzip(request.fields)
   }
 
-  /// A whole answer.
+  /// A whole response.
   func response(_ body: [UInt8], _ contentType: String) -> Response {
     let response = Response(status: .ok, fields: fields(contentType), body: body)
     return acceptsGzip ? ContentCoding.gzip(response) ?? response : response
   }
 
-  /// Status and fields of an answer in pieces.
+  /// Status and fields of a response in pieces.
   func head(_ contentType: String, pageSize: Int?) -> Response {
     var fields = fields(contentType)
     if let pageSize { fields.append("Preference-Applied", "odata.maxpagesize=\(pageSize)") }

@@ -1,7 +1,7 @@
 import Compression
 import HTTP
 
-/// The body of an answer on its way to the client: gathered into pieces, and begun with the first one. Until then the
+/// The body of a response on its way to the client: gathered into pieces, and begun with the first one. Until then the
 /// answer may still become an error.
 struct ODataOutput {
   private let stream: ResponseStream
@@ -27,7 +27,7 @@ struct ODataOutput {
   /// Sends what waits.
   mutating func flush() throws(StreamBroken) { try send(isLast: false) }
 
-  /// Sends what waits, and ends the answer.
+  /// Sends what waits, and ends the response.
   mutating func finish() throws(StreamBroken) { try send(isLast: true) }
 
   private mutating func send(isLast: Bool) throws(StreamBroken) {
@@ -55,7 +55,7 @@ struct ODataOutput {
     piece.removeAll(keepingCapacity: true)
   }
 
-  /// The error instead of the answer, or a broken connection where that has begun: no cut answer looks whole.
+  /// The error instead of the response, or a broken connection where that has begun: no cut response looks whole.
   mutating func fail(_ error: ODataError) throws(StreamBroken) {
     guard !hasBegun else { throw .failed }
     hasBegun = true

@@ -52,7 +52,7 @@ struct ODataPayload: Sendable {
     return json.bytes
   }
 
-  /// A whole answer of one entity.
+  /// A whole response of one entity.
   func entity(_ values: [BIValue], key: [BIValue]) -> [UInt8] {
     var json = JSONWriter()
     json.object { json in
@@ -65,7 +65,7 @@ struct ODataPayload: Sendable {
     return json.bytes
   }
 
-  /// A whole answer of one property, which is not null.
+  /// A whole response of one property, which is not null.
   func property(_ value: BIValue, _ column: BIColumn, key: [BIValue]) -> [UInt8] {
     var json = JSONWriter()
     json.object { json in

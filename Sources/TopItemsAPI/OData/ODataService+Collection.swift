@@ -148,7 +148,7 @@ extension ODataService {
 }
 
 extension ODataService {
-  /// An answer of one row or none, made on a worker thread.
+  /// A response of one row or none, made on a worker thread.
   func blocking(
     _ query: BIQuery,
     _ frame: ODataFrame,

@@ -38,7 +38,7 @@ struct EncodedResult: Sendable {
 
 /// Encodes the rows of a page as they come.
 struct EnvelopeWriter {
-  /// More is not held in memory for one answer, in bytes.
+  /// More is not held in memory for one response, in bytes.
   static let limit = 64 * 1024 * 1024
 
   private var writer: JSONRecords

@@ -1,6 +1,6 @@
 import HTTP
 
-/// Where clients reach this server, for the links in answers.
+/// Where clients reach this server, for the links in responses.
 public struct PublicAddress: Sendable {
   /// Set by the operator, with a base path and without a slash at its end; nil: the host that a request names.
   public var url: String?

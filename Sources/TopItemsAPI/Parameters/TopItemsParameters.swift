@@ -80,7 +80,7 @@ struct TopItemsParameters: Equatable {
 }
 
 extension TopItemsParameters {
-  /// Whether the answer cannot have more than a thousand ranked rows.
+  /// Whether the response cannot have more than a thousand ranked rows.
   var isShort: Bool {
     let rankings = query.grouping == .all ? 1 : query.locations.count
     return rankings > 0 && query.n * rankings <= 1000 && query.ties == .cut

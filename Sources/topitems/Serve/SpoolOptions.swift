@@ -2,7 +2,7 @@ import ArgumentParser
 import Glibc
 import HTTPServer
 
-/// Where streamed answers wait for clients that read them slowly.
+/// Where streamed responses wait for clients that read them slowly.
 struct SpoolOptions: ParsableArguments {
   @Option(
     help: .option(

@@ -14,7 +14,7 @@ struct ODataPipeline {
   private(set) var scope: ODataScope
   /// The properties that identify a row.
   private(set) var key: [BIColumn]
-  /// The order of the answer, if none is asked for.
+  /// The order of the response, if none is asked for.
   private(set) var order: [BIQuery.Order]
   private(set) var hasEntities = true
   private var computed = 0

@@ -3,7 +3,7 @@ import CountStore
 /// What the options of a request for a collection ask of its view.
 struct ODataQuery: Equatable {
   var query: BIQuery
-  /// What the context of the answer says about its properties: `(item_name,item_count)`; empty for all of them.
+  /// What the context of the response says about its properties: `(item_name,item_count)`; empty for all of them.
   var projection = ""
   /// Whether the rows are still entities of the set, not sums of some.
   var hasEntities = true

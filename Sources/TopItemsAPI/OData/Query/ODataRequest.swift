@@ -32,7 +32,7 @@ struct ODataRequest {
     question = Self.question(request.target)
   }
 
-  /// A client that understands nothing as new as 4.0 gets no answer that it might misread.
+  /// A client that understands nothing as new as 4.0 gets no response that it might misread.
   private static func checkVersion(_ maximum: String?) throws(ODataError) {
     guard let maximum, let version = Double(maximum), version < 4 else { return }
     throw .malformed("OData-MaxVersion", "The service speaks OData 4.0.")
