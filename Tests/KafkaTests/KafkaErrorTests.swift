@@ -20,7 +20,7 @@ import Testing
     #expect(many.description.hasPrefix("UNKNOWN_TOPIC_OR_PART: Broker: "))
   }
 
-  @Test("codes are told apart by what is to be done about them")
+  @Test("codes are classified by what to do about them")
   func kinds() {
     #expect(KafkaError(code: RD_KAFKA_RESP_ERR__PARTITION_EOF).isPartitionEnd)
     #expect(KafkaError(code: RD_KAFKA_RESP_ERR__TRANSPORT).isRetriable)

@@ -21,7 +21,7 @@ struct PoolStateTests {
     #expect(state.decide(ticket: ticket, now: start) == .reuse)
   }
 
-  @Test("who waits longest comes first, also before a newcomer")
+  @Test("the caller that waits longest comes first, also before a newcomer")
   func fairness() {
     var state = PoolState(size: 1, queueBound: 8)
     state.opening()

@@ -90,7 +90,7 @@ struct RemedyTests {
     #expect(Self.error(.server, "0A000", isStalePlan: true).remedy == .renewSession)
   }
 
-  @Test("where there is no session, only a lack of resources is told from all else")
+  @Test("where there is no session, only a lack of resources is classified apart")
   func connection() {
     for state in [nil, "57P01", "57P03", "08006", "28P01", "25006", "40001", "22021", "XX000"] {
       #expect(Self.error(.connection, state).remedy == .renewSession, "\(state ?? "none")")

@@ -17,7 +17,7 @@ struct MalformedPayloadTests {
     for payload in MalformedPayload.all {
       do { _ = try decoded([payload.bytes]) } catch let error as DecodeError { reasons.insert(error.reason) }
     }
-    // The one left out is a payload over the limit, which brokers refuse before anyone else.
+    // The one left out is a payload over the limit, which brokers refuse first.
     #expect(reasons == Set(DecodeFailure.allCases).subtracting([.tooLarge]))
   }
 

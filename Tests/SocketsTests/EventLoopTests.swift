@@ -5,7 +5,7 @@ import Testing
 
 @testable import Sockets
 
-/// Writes down what it is told, and stops the loop when it has been told enough.
+/// Records its events, and stops the loop after enough of them.
 private final class Recorder: EventSource {
   var told: [String] = []
   var onReady: () -> Void = {}

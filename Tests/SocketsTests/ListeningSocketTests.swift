@@ -29,7 +29,7 @@ struct ListeningSocketTests {
     #expect(fcntl(socket.descriptor.rawValue, F_GETFD) & FD_CLOEXEC != 0)
   }
 
-  @Test("a port that someone listens at is told apart, even if it may be shared")
+  @Test("a port with a listener is refused, even if it may be shared")
   func requireFree() throws {
     let listener = try ListeningSocket(at: .loopback(), sharesPort: true, userTimeout: .seconds(3))
     let address = try listener.socket.localAddress()
@@ -39,7 +39,7 @@ struct ListeningSocketTests {
     }
   }
 
-  @Test("has nothing to accept while nobody connects, and reads would-block as a result")
+  @Test("has nothing to accept while no client connects, and reads would-block as a result")
   func wouldBlock() throws {
     let listener = try ListeningSocket(at: .loopback(), sharesPort: false, userTimeout: .seconds(3))
     #expect(try listener.accept() == nil)

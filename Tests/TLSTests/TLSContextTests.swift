@@ -11,7 +11,7 @@ struct TLSContextTests {
     certificate = try TestCertificate()
   }
 
-  @Test("takes a certificate and its key, and tells when the certificate expires")
+  @Test("takes a certificate and its key, and returns when the certificate expires")
   func valid() throws {
     let context = try TLSContext(TLSFiles(certificate: certificate.certificate, key: certificate.key))
     let now = Int64(Date().timeIntervalSince1970)

@@ -94,7 +94,7 @@ struct TLSSessionTests {
     }
   }
 
-  @Test("tells an end that was said from one that was not")
+  @Test("distinguishes an announced end from a cut connection")
   func end() throws {
     let client = TLSClient()
     let server = TLSServer(context)

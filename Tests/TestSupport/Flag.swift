@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Something that happens once, told from one thread to another.
+/// An event that happens once, signalled from one thread to another.
 public final class Flag: Sendable {
   private let value = Atomic<Bool>(false)
 

@@ -60,7 +60,7 @@ public final class SmallVolume {
   /// Gives it back.
   public func free() throws { try FileManager.default.removeItem(atPath: folder + "/ballast") }
 
-  /// Unmounts it, whoever still uses it. Calling it twice is fine.
+  /// Unmounts it, also while it is in use. Calling it twice is fine.
   public func remove() {
     umount2(folder, Int32(MNT_DETACH))
     rmdir(folder)

@@ -5,7 +5,7 @@ import Foundation
 /// The machine's load decides how fast things go, not whether they go. So the limit starts again with each change of
 /// what is seen, and time counts only as far as this thread gets to look: a wait that itself is kept from running has
 /// not waited. Six times the limit, by the clock, is the end of it whatever happens.
-public struct WriteBudget {
+public struct ProgressDeadline {
   /// How much one look may count of the limit.
   private static let longestLook = Duration.milliseconds(250)
   private let limit: Duration
@@ -52,7 +52,7 @@ public struct WriteBudget {
 /// Waits until the condition holds, asking again every few milliseconds.
 ///
 /// - Parameters:
-///   - limit: how long nothing may change (see ``Patience``).
+///   - limit: how long nothing may change (see ``ProgressDeadline``).
 ///   - seen: how far things have got, e.g. how much is counted. What stands still is what a wait ends for.
 /// - Throws: ``TestSupportError`` that names what did not happen, what was seen last and the machine's state; or the
 ///   condition's error.
@@ -62,7 +62,7 @@ public func waitUntil(
   seen: () throws -> String = { "" },
   _ condition: () throws -> Bool
 ) throws {
-  var patience = WriteBudget(limit)
+  var patience = ProgressDeadline(limit)
   while try !condition() {
     patience.look(try seen())
     guard !patience.isOver else { throw TestSupportError("not happened: \(what); \(patience.verdict)") }
@@ -101,9 +101,9 @@ public final class Background<Value: Sendable>: @unchecked Sendable {
   /// Waits for the end; the result or the error of the work.
   ///
   /// - Parameters:
-  ///   - seconds: how long nothing may change of what is `seen` (see ``Patience``).
+  ///   - seconds: how long nothing may change of what is `seen` (see ``ProgressDeadline``).
   public func value(within seconds: Double = 30, seen: () -> String = { "" }) throws -> Value {
-    var patience = WriteBudget(.seconds(seconds))
+    var patience = ProgressDeadline(.seconds(seconds))
     while group.wait(timeout: .now() + 0.05) != .success {
       patience.look(seen())
       guard !patience.isOver else {

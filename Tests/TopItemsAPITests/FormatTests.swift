@@ -81,7 +81,7 @@ struct FormatTests {
     }
   }
 
-  @Test("shares, comparison, what dropped out and the rest are told in every format")
+  @Test("shares, comparison, what dropped out and the rest are in every format")
   func additions() throws {
     let asking = TestAPI(.success(.compared))
     let query = "?share=true&compare=previous&others=true"
@@ -138,7 +138,7 @@ struct FormatTests {
     }
   }
 
-  @Test("a series has a row for each item and bucket, and tells the bucket that was used")
+  @Test("a series has a row for each item and bucket, and names the bucket that was used")
   func series() throws {
     let asking = TestAPI()
     let page = try asking.json("/v1/top-items/series?bucket=1h&n=1")

@@ -67,7 +67,7 @@ struct ProblemTests {
   private static let secret = "hunter2"
 
   @Test(
-    "PostgreSQL's failures become 503, 504 or 500, are observed, and tell the client nothing of their text",
+    "PostgreSQL's failures become 503, 504 or 500, are observed, and their text stays hidden from the client",
     arguments: [
       (PostgresError(.connection, "connection to host \(secret) refused"), 503, "database-away"),
       (PostgresError(.server, secret, sqlState: .adminShutdown), 503, "database-away"),

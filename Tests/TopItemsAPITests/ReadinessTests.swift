@@ -23,7 +23,7 @@ final class ReadinessTests: Sendable {
     )
   }
 
-  @Test("all who ask while one looks get what it finds; who asks after that has it looked at anew")
+  @Test("requests during a probe get its result; a later request starts another probe")
   func sharing() throws {
     let endpoint = endpoint()
     for _ in 0..<3 { try ask(endpoint) }
@@ -36,7 +36,7 @@ final class ReadinessTests: Sendable {
     #expect(answers.withLock { $0.last }?.contains("0007_x.sql") == true)
   }
 
-  @Test("a look that takes too long is a refusal for all who wait and who come, until it has ended")
+  @Test("a probe that takes too long is a refusal for all requests, until it has ended")
   func limit() throws {
     let endpoint = endpoint()
     for _ in 0..<2 { try ask(endpoint) }
@@ -48,7 +48,7 @@ final class ReadinessTests: Sendable {
       "at once, without another look"
     )
     probes.withLock { $0[0] }(.success(.ready))
-    #expect(answers.withLock { $0.count } == 3, "nobody is answered twice")
+    #expect(answers.withLock { $0.count } == 3, "no request is answered twice")
     try ask(endpoint)
     #expect(probes.withLock { $0.count } == 2)
     // The first look's timer is not the second one's.

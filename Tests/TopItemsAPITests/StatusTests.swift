@@ -10,7 +10,7 @@ import Testing
 @Suite("/v1/status")
 struct StatusTests {
   @Test(
-    "tells watermark, revision, fates and lag of each partition and in all, and the cameras with problems"
+    "shows watermark, revision, fates and lag of each partition and in all, and the cameras with problems"
   )
   func busy() throws {
     let json = try TestAPI().json("/v1/status")
@@ -37,7 +37,7 @@ struct StatusTests {
   func nothing() throws {
     let json = try TestAPI(status: .success(.nothing)).json("/v1/status")
     #expect(json["watermark"] == .null)
-    #expect(json["lag"] == .null, "no worker has told")
+    #expect(json["lag"] == .null, "no worker has reported")
     #expect(json["freshness"]?["state"]?.string == "stopped" && json["freshness"]?["since"] == .null)
     #expect(json["partitions"]?.array?.isEmpty == true && json["workers"]?.array?.isEmpty == true)
   }
@@ -52,7 +52,7 @@ struct StatusTests {
     #expect(json["partitions"]?.array?[1]["lag"] == .null)
   }
 
-  @Test("does not tell the lag of the last batches once no worker tells the one of this moment")
+  @Test("does not show the lag of the last batches once no worker reports the current one")
   func deadWorker() throws {
     var status = SystemStatus.busy
     status.workers.now = Timestamp(microseconds: status.workers.now.microseconds + Freshness.silence)
@@ -72,7 +72,7 @@ struct StatusTests {
     #expect(complaints == [])
   }
 
-  @Test("takes no parameters, tells a failing database, and lets the log know")
+  @Test("takes no parameters, reports a failing database, and logs it")
   func failure() throws {
     #expect(try TestAPI().response("/v1/status?n=1").status == .badRequest)
     let failures = Lock(0)

@@ -95,7 +95,7 @@ struct TopItemsResponseTests {
     #expect(response.fields["X-Content-Type-Options"] == "nosniff")
   }
 
-  @Test("Server-Timing tells the database's time, the writing's and the whole")
+  @Test("Server-Timing shows the database's time, the writing's and the whole")
   func serverTiming() throws {
     let timing = try #require(try TestAPI().response("/v1/top-items").fields["Server-Timing"])
     #expect(timing.wholeMatch(of: /db;dur=\d+\.\d{3}, json;dur=\d+\.\d{3}, total;dur=\d+\.\d{3}/) != nil)

@@ -80,7 +80,7 @@ struct WebPagesTests {
   }
 
   @Test(
-    "gzip is sent to who names it",
+    "gzip is sent to a client that names it",
     arguments: [
       ("gzip, deflate, br", true), ("br,gzip", true), ("gzip;q=0", false), ("x-gzipped", false), ("", false),
     ]

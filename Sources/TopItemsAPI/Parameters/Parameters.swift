@@ -24,7 +24,7 @@ struct Parameters: Sendable {
 
   /// All values of a parameter, read by `read`.
   ///
-  /// - Throws: `malformedParameter` where `read` has no response, or there are more than `limit`.
+  /// - Throws: `malformedParameter` where `read` returns nil, or there are more than `limit`.
   func all<Value>(
     _ name: String,
     expected: String,
@@ -43,7 +43,7 @@ struct Parameters: Sendable {
 
   /// The value of a parameter, read by `read`; nil if it is not given.
   ///
-  /// - Throws: `malformedParameter` where `read` has no response.
+  /// - Throws: `malformedParameter` where `read` returns nil.
   func one<Value>(
     _ name: String,
     expected: String,

@@ -87,7 +87,7 @@ struct ServerPushTests {
     #expect(eventually { openSockets(localPort: server.address.port) == 0 })
     let told = Flag()
     server.record.channels[0].whenClosed { told.set() }
-    #expect(told.isSet, "who asks later is told at once")
+    #expect(told.isSet, "a later handler is called at once")
     server.record.channels[0].offer([1])
     server.record.channels[0].end()
     #expect(server.record.closedChannels == 1)

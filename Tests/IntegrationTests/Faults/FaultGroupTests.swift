@@ -27,16 +27,16 @@ extension Faults {
             assignmentsAtLeave = lasting.assignments
           }
           let connection = try fixture.connect()
-          var patience = WriteBudget(.seconds(60))
+          var deadline = ProgressDeadline(.seconds(60))
           // On a busy machine the first assignment comes late; the storm lasts until there was one.
           while ContinuousClock.now < began + .seconds(seconds) || progress == 0 {
             try lasting.requireRunning()
             try fixture.send(100)
             usleep(50_000)
             progress = max(progress, try fixture.accountedFor(connection))
-            patience.look("\(progress) messages counted")
-            guard !patience.isOver else {
-              throw TestSupportError("\(patience.verdict)\((guests + [lasting]).map(\.story).joined())")
+            deadline.look("\(progress) messages counted")
+            guard !deadline.isOver else {
+              throw TestSupportError("\(deadline.verdict)\((guests + [lasting]).map(\.story).joined())")
             }
             guard ContinuousClock.now >= next else { continue }
             let isFull = guests.count == 2 || (guests.count == 1 && rounds % 2 == 1)

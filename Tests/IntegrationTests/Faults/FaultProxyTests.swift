@@ -32,11 +32,11 @@ struct FaultProxyTests {
         }
       }
       var harmed = 0
-      var patience = WriteBudget(.seconds(20))
+      var deadline = ProgressDeadline(.seconds(20))
       // About 2 in 10,000 cuts hit a stranger when the descriptors were not held.
       while proxy.accepted < 10_000, harmed == 0 {
-        patience.look("\(proxy.accepted) connections")
-        if patience.isOver { throw TestSupportError(patience.verdict) }
+        deadline.look("\(proxy.accepted) connections")
+        if deadline.isOver { throw TestSupportError(deadline.verdict) }
         harmed += Self.harmedStrangers()
       }
       findings.expect(harmed == 0, "\(harmed) of other sockets were shut down")

@@ -78,10 +78,10 @@ struct IngestionRecoveryTests {
       try worker.wait("it reads") { worker.isReading }
       var killed: Int64 = 0
       var sent: Int64 = 0
-      var patience = WriteBudget(.seconds(60))
+      var deadline = ProgressDeadline(.seconds(60))
       while sent < 20_000 || killed < 10 {
-        patience.look("\(min(sent, 20_000)) sent, \(killed) backends were met at work")
-        try #require(!patience.isOver, "\(patience.verdict)")
+        deadline.look("\(min(sent, 20_000)) sent, \(killed) backends were met at work")
+        try #require(!deadline.isOver, "\(deadline.verdict)")
         try fixture.detectMany(sent..<sent + 200)
         sent += 200
         if sent % 400 == 0 { try fixture.detectMany(sent / 2..<sent / 2 + 50) }

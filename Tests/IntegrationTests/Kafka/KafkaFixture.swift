@@ -48,13 +48,14 @@ enum KafkaFixture {
     (0..<count).map { TopicPartition(topic: topic, partition: $0) }
   }
 
-  /// Goes on with `step` until `condition` holds, at most for `limit` (see `WriteBudget`); false when it never did.
+  /// Goes on with `step` until `condition` holds, at most for `limit` (see `ProgressDeadline`); false when it never
+  /// did.
   static func wait(
     _ limit: Duration = .seconds(30),
     until condition: () throws -> Bool,
     _ step: () throws -> Void
   ) rethrows -> Bool {
-    var patience = WriteBudget(limit)
+    var patience = ProgressDeadline(limit)
     while try !condition() {
       patience.look()
       if patience.isOver { return false }

@@ -104,7 +104,7 @@ struct RevisionListenerTests {
     }
   }
 
-  @Test("one that was deaf listens again, and then hears at once")
+  @Test("after missed notifications it listens again, and then receives changes at once")
   func hearsAgain() throws {
     try CountStoreFixture.with { fixture throws in
       try Listening.with(fixture.url, pollingSpan: .milliseconds(500)) { heard in
@@ -123,7 +123,7 @@ struct RevisionListenerTests {
   /// The listener's question for the newest revision waits for a lock; what it then says has two commits, of which one
   /// is told with it, and the other one when the listener has passed on the first.
   @Test(
-    "a commit that is told a moment after it is seen is no deafness, also when another one is told before it"
+    "a commit whose notification comes a moment after it is visible is no miss, also when another comes before it"
   )
   func late() throws {
     try CountStoreFixture.with { fixture throws in

@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite("what else top lists tell, and series")
+@Suite("options of top lists, and series")
 struct TopItemsOptionsTests {
   private typealias F = RollupFixture
   private typealias Ranked = (item: String, count: Int64)

@@ -168,7 +168,7 @@ struct FloorTests {
   }
 
   @Test(
-    "going below what was purged needs the operator's word, tells how many keys are missing, and is recorded"
+    "going below what was purged needs the operator's word, shows how many keys are missing, and is recorded"
   )
   func acceptingDuplicates() throws {
     try F.with(horizonDays: 7) { fixture throws in
@@ -283,7 +283,7 @@ struct FloorTests {
         Issue.record("the floor stays")
         return
       }
-      // A worker that has not heard of it.
+      // A worker that does not know of it.
       #expect(throws: TestSupportError.self) { try base.quarantine([.init(oid: 102)], .late, next) }
       var filter = QuarantineFilter()
       filter.since = Timestamp(microseconds: base.origin - F.day)
@@ -295,7 +295,7 @@ struct FloorTests {
   }
 
   @Test(
-    "the newest purged event is stored with the deletion, whoever deletes, and not when it is rolled back"
+    "the newest purged event is stored with any deletion of keys, and not when it is rolled back"
   )
   func purgedUntil() throws {
     try F.with(horizonDays: 7) { fixture throws in
@@ -327,7 +327,7 @@ struct FloorTests {
       let report = try retention.run(on: fixture.connection, at: fixture.now())
       #expect(report.purgedDetections == 0)
       #expect(try fixture.base.number("SELECT count(*) FROM detection") == Int64(fixture.truth.count))
-      // And it is told.
+      // And it is reported.
       let complaint = try #require(try fixture.store.checkClock().complaint)
       #expect(complaint.contains("floor") && complaint.contains("every event is late"), "\(complaint)")
     }

@@ -9,7 +9,7 @@ import Testing
 
 @Suite("a worker's background work")
 struct MaintenanceReleaseTests {
-  @Test("a worker releases quarantined events that are due by itself, and tells how many")
+  @Test("a worker releases quarantined events that are due by itself, and reports how many")
   func releasing() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())

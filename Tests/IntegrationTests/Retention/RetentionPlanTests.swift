@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite("a dry run of retention tells what the run then does")
+@Suite("a dry run of retention shows what the run then does")
 struct RetentionPlanTests {
   private typealias F = RollupFixture
 

@@ -167,7 +167,7 @@ struct RetentionSettingsTests {
     }
   }
 
-  @Test("any shorter horizon that deletes keys now needs a confirmation, and tells how many")
+  @Test("any shorter horizon that deletes keys now needs a confirmation, and shows how many")
   func deletesNow() throws {
     try F.with(horizonDays: 12) { fixture throws in
       _ = try fixture.store.settleRetention(change([.dedupHorizon: 12 * Self.day, .minutes: 12 * Self.day]))
@@ -205,7 +205,7 @@ struct RetentionSettingsTests {
     }
   }
 
-  @Test("a running worker goes by the stored settings, tells them, and takes up a change at its next run")
+  @Test("a running worker uses the stored settings, logs them, and takes up a change at its next run")
   func running() throws {
     try F.with(horizonDays: 30) { fixture throws in
       _ = try fixture.store.settleRetention(change([.dedupHorizon: 30 * Self.day, .minutes: 30 * Self.day]))

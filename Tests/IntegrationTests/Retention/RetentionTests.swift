@@ -130,7 +130,7 @@ struct RetentionTests {
       #expect(raised.microseconds - first > 6 * F.day)
       #expect(try fixture.store.raiseFloor(policy(horizonDays: 10), at: fixture.now()) == nil)
       #expect(try fixture.store.raiseFloor(policy(horizonDays: 3), at: fixture.now()) == nil)  // by steps
-      // A batch that was read before is classified anew, not counted.
+      // A batch that was read before is classified again, not counted.
       #expect(throws: TestSupportError.self) { try fixture.count([(1, "a", raised.microseconds - 1)]) }
       try fixture.count([(1, "a", raised.microseconds)])
     }
@@ -166,7 +166,7 @@ struct RetentionTests {
     }
   }
 
-  @Test("a purge goes through the table in stretches, and takes up where it was stopped")
+  @Test("a purge goes through the table in ranges of pages, and continues where it was stopped")
   func stretches() throws {
     try F.with(horizonDays: 10) { fixture throws in
       try fixture.connection.run(

@@ -198,7 +198,7 @@ struct CountStoreApplyTests {
     }
   }
 
-  @Test("an empty stretch only moves the offset")
+  @Test("an empty offset range only moves the offset")
   func nothingToCount() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())

@@ -71,7 +71,7 @@ struct CountStoreContentionTests {
     }
   }
 
-  @Test("a backend that ends during COMMIT has written nothing, which the next claim tells")
+  @Test("a backend that ends during COMMIT has written nothing, which the next claim shows")
   func endsDuringCommit() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())

@@ -28,7 +28,7 @@ struct CountStoreItemsTests {
     }
   }
 
-  @Test("names of 5,000 characters of four bytes are stored, told apart by their last byte, and answered")
+  @Test("names of 5,000 characters of four bytes are stored, distinct by their last byte, and returned")
   func longNames() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())

@@ -264,14 +264,14 @@ struct DeadLetterReplayTests {
     }
   }
 
-  @Test("where a partition's row is gone, or begun anew, events count and no fate moves")
+  @Test("where a partition's row is gone, or inserted again, events count and no fate moves")
   func unaccounted() throws {
     try CountStoreFixture.with { fixture throws in
       for partition: Int32 in 0..<3 {
         let claim = try #require(try fixture.claim(partition))
         try fixture.insertDeadLetters([Sent(oid: Int64(partition)).payload(fixture.origin)], claim)
       }
-      // 0 is gone; 1 begins anew and has not come to the message yet; 2 begins behind it.
+      // 0 is gone; 1 was inserted again and has not come to the message yet; 2 starts behind it.
       _ = try fixture.connection.execute("DELETE FROM ingest_offset")
       _ = try fixture.claim(1, low: 0)
       _ = try fixture.claim(2, low: 5)
@@ -283,7 +283,7 @@ struct DeadLetterReplayTests {
     }
   }
 
-  @Test("a dry run only tells, and other options read what these cannot")
+  @Test("a dry run only reports, and other options read what these cannot")
   func options() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())

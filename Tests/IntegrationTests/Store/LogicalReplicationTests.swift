@@ -8,7 +8,7 @@ import Testing
 struct LogicalReplicationTests {
   private typealias F = RollupFixture
 
-  /// What docs/operations.md tells to do, by the same statements.
+  /// The procedure of docs/operations.md, by the same statements.
   private static func prepare(_ subscriber: Connection) throws {
     try subscriber.run(
       script: """

@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite("partitions are made ahead and dropped behind, and nobody waits for it")
+@Suite("partitions are made ahead and dropped behind, and nothing waits for it")
 struct PartitionTests {
   private typealias F = RollupFixture
 

@@ -4,7 +4,7 @@ import Foundation
 import Postgres
 import TestSupport
 
-/// Messages that are put aside, as a worker does it.
+/// Stores dead letters and quarantined events, as a worker does.
 extension CountStoreFixture {
   /// An event as a camera would send it; the time is microseconds since `origin`.
   struct Sent {
@@ -92,7 +92,7 @@ extension CountStoreFixture {
     return after(batch)
   }
 
-  /// Replays everything in stretches, as the command does.
+  /// Replays everything call by call, as the command does.
   func replay(
     _ filter: DeadLetterFilter = DeadLetterFilter(),
     options: ReplayOptions = ReplayOptions(),
@@ -122,7 +122,7 @@ extension CountStoreFixture {
     return report
   }
 
-  /// The fates that all partitions' rows tell.
+  /// The fates in all partitions' rows.
   func fates() throws -> FateCounts {
     var sum = FateCounts()
     for partition in try store.status().partitions { sum += partition.fates }

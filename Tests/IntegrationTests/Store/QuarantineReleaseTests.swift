@@ -17,7 +17,7 @@ struct QuarantineReleaseTests {
   func due() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
-      // Some are due: they were put aside when their time was still ahead.
+      // Some are due: they were quarantined when their time was still ahead.
       let sent = [
         Sent(oid: 1, at: 1), Sent(oid: 2, at: 61_000_000), Sent(oid: 3, at: Self.day),
         Sent(oid: 1, item: "x"),

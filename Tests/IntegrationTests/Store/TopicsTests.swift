@@ -101,7 +101,7 @@ struct TopicsTests {
       #expect(after.from == newest.from && after.to == newest.to && after.rows == newest.rows)
       #expect(try fixture.violations() == [])
 
-      // The topic is made again: its offsets begin anew, and what was counted is known.
+      // The topic is created again: its offsets start again, and what was counted is known.
       let claim = try #require(try fixture.claim(0))
       #expect(claim.nextOffset == 0)
       let again = try fixture.apply(fixture.batch(claim, [Seen(oid: 1), Seen(oid: 5, at: 2)]))
@@ -181,7 +181,7 @@ struct TopicsTests {
     }
   }
 
-  @Test("the list tells offsets, lag, fates and what is kept of each partition")
+  @Test("the list shows offsets, lag, fates and what is kept of each partition")
   func listing() throws {
     try CountStoreFixture.with { fixture throws in
       try fill(fixture)

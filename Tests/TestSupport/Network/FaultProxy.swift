@@ -43,7 +43,7 @@ public final class FaultProxy: Sendable {
     var delayMilliseconds = 0
     var triggers: [Trigger] = []
     var bytesUntilCut: Int?
-    /// What is said about addresses, as brokers tell clients where to go.
+    /// Addresses in the brokers' answers, which clients connect to.
     var translations: [(from: [UInt8], to: [UInt8])] = []
     var rewrite: (@Sendable (Direction, inout [UInt8]) -> Void)?
     var links: [ObjectIdentifier: Link] = [:]
@@ -122,8 +122,8 @@ public final class FaultProxy: Sendable {
     }
   }
 
-  /// Tells Kafka clients that the broker is where the proxy is. Otherwise they would go there directly: each broker
-  /// tells the address of itself and its fellows (a string, then the port as a 32-bit number).
+  /// Makes Kafka clients connect to the proxy. Otherwise they would connect directly: each broker returns the
+  /// addresses of itself and its fellows (a string, then the port as a 32-bit number).
   public func standInForBroker() { translate(port: Int(state.withLock { $0.target }), to: port) }
 
   /// Connects to another server from now on.

@@ -98,7 +98,7 @@ public enum Invariants {
     return found
   }
 
-  /// I5: what was put aside has a row, below the stored offset, and only one.
+  /// I5: each dead letter and quarantined event has one row, below the stored offset.
   private static func positions(_ connection: Connection) throws -> [String] {
     let result = try connection.execute(
       """

@@ -30,7 +30,7 @@ struct PostgresPrograms: Sendable {
 
   func path(_ program: String) -> String { folder + "/" + program }
 
-  /// A new folder in /tmp (a socket's path must stay short), owned by who runs the server.
+  /// A new folder in /tmp (a socket's path must stay short), owned by the user that runs the server.
   func makeFolder() throws -> String {
     var template = Array("/tmp/topitems-postgres-XXXXXX".utf8CString)
     guard let path = mkdtemp(&template).map({ String(cString: $0) }) else {

@@ -4,7 +4,7 @@ import Glibc
 /// What explains a missed deadline: how busy the machine is and with what, which threads of this process take its time,
 /// and whether the broker that all tests share answers.
 public enum MachineState {
-  /// Several lines; looks for 300 ms at who takes the processors.
+  /// Several lines; measures for 300 ms which threads use the processors.
   public static func now() -> String {
     let (threadsBefore, processesBefore) = (times(in: "/proc/self/task"), times(in: "/proc"))
     usleep(300_000)

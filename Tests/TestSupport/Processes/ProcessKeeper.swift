@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Threading
 
-/// A shell that outlives this process, however that ends, and then kills what it was told about.
+/// A shell that outlives this process, however that ends, and then kills the processes that it was given.
 final class ProcessKeeper: Sendable {
   static let shared = Result { try ProcessKeeper() }
 

@@ -59,7 +59,7 @@ public final class ProcessRunner: Sendable {
     return path
   }
 
-  /// A new folder that is deleted with this process, if nobody does so before.
+  /// A new folder that is deleted with this process at the latest.
   public static func temporaryFolder() throws -> String {
     let path = "\(try ProcessKeeper.shared.get().folder)/\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
@@ -154,19 +154,19 @@ public final class ProcessRunner: Sendable {
 
   /// Waits for the end.
   ///
-  /// - Parameter limit: how long it may go on without writing anything more (see ``Patience``).
+  /// - Parameter limit: how long it may go on without writing anything more (see ``ProgressDeadline``).
   /// - Throws: when the time is up; the process is killed then, and the error shows what it said.
   public func wait(within limit: Duration) throws -> Ending {
-    var patience = WriteBudget(limit)
+    var deadline = ProgressDeadline(limit)
     while true {
       if let ending = poll() { return ending }
-      patience.look(written)
-      guard !patience.isOver else {
-        let (state, verdict) = (MachineState.process(pid), patience.verdict)
+      deadline.look(written)
+      guard !deadline.isOver else {
+        let (state, verdict) = (MachineState.process(pid), deadline.verdict)
         end()
         throw TestSupportError("\(name) did not end; \(state); \(verdict); it was killed\(story)")
       }
-      patience.pause()
+      deadline.pause()
     }
   }
 
@@ -178,7 +178,7 @@ public final class ProcessRunner: Sendable {
   /// Waits until something holds, as long as the process runs.
   ///
   /// - Parameters:
-  ///   - limit: how long nothing may change (see ``Patience``).
+  ///   - limit: how long nothing may change (see ``ProgressDeadline``).
   ///   - seen: how far things have got; that the process writes more is such a change in any case.
   public func waitUntil(
     within limit: Duration,
@@ -186,17 +186,17 @@ public final class ProcessRunner: Sendable {
     seen: () throws -> String = { "" },
     _ condition: () throws -> Bool
   ) throws {
-    var patience = WriteBudget(limit)
+    var deadline = ProgressDeadline(limit)
     while try !condition() {
       if let ending = poll() { throw TestSupportError("\(name) ended (\(ending)) before \(what)\(story)") }
       let progress = try seen()
-      patience.look(progress.isEmpty ? written : "\(progress), \(written)")
-      guard !patience.isOver else {
+      deadline.look(progress.isEmpty ? written : "\(progress), \(written)")
+      guard !deadline.isOver else {
         throw TestSupportError(
-          "\(name), not happened: \(what); \(MachineState.process(pid)); \(patience.verdict)\(story)"
+          "\(name), not happened: \(what); \(MachineState.process(pid)); \(deadline.verdict)\(story)"
         )
       }
-      patience.pause()
+      deadline.pause()
     }
   }
 

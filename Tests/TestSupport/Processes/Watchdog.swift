@@ -1,7 +1,7 @@
 import Glibc
 import Threading
 
-/// A small shell that outlives this process to clean up after it: it reads from a socket that nobody writes to,
+/// A small shell that outlives this process to clean up after it: it reads from a socket that is never written to,
 /// and when that ends, because of ``finish()`` or because this process is gone, it stops the cluster and
 /// deletes the folder.
 final class Watchdog: Sendable {

@@ -73,7 +73,7 @@ struct ConditionalTests {
   }
 
   @Test(
-    "OPTIONS tells the methods, also of the whole server",
+    "OPTIONS lists the methods, also of the whole server",
     arguments: ["/v1/top-items", "/healthz", "*", "/v1/top-items?n=0"]
   )
   func options(target: String) throws {

@@ -37,7 +37,7 @@ struct InvalidationLogTests {
     #expect(!changes.leave(dependency([3]), since: quiet))
   }
 
-  @Test("answers about one location and about several each hear for themselves")
+  @Test("responses about one location and about several are invalidated separately")
   func paces() {
     var changes = InvalidationLog()
     let before = changes.sequence

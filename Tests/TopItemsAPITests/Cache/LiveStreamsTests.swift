@@ -95,7 +95,7 @@ struct LiveStreamsTests {
     #expect(live.count == 0)
   }
 
-  @Test("who comes back gets no repeat of what it has seen, and everything else")
+  @Test("a client that reconnects gets no repeat of what it has seen, and everything else")
   func resume() throws {
     let cache = fixture.cache()
     let live = fixture.live(cache)
@@ -112,7 +112,7 @@ struct LiveStreamsTests {
   }
 
   @Test(
-    "a change of the workers' state is pushed, and told to who comes back with the state before, without a revision"
+    "a change of the workers' state is pushed, also to a client that reconnects with the state before, without a revision"
   )
   func workers() throws {
     let cache = fixture.cache()
@@ -136,7 +136,7 @@ struct LiveStreamsTests {
   }
 
   @Test(
-    "of a range that has ended everything is told to who comes back: its state changes by the clock alone"
+    "of a range that has ended everything is sent to a client that reconnects: its state changes by the clock alone"
   )
   func resumeEndedRange() throws {
     let cache = fixture.cache()
@@ -149,7 +149,7 @@ struct LiveStreamsTests {
     #expect(knows.all == ["begin", event(1, "1")])
   }
 
-  @Test("a database that is away is told once, the stream stays, and goes on when it is back")
+  @Test("an unreachable database is reported once, the stream stays, and goes on when it is back")
   func away() throws {
     let cache = fixture.cache()
     let live = fixture.live(cache)
@@ -186,7 +186,7 @@ struct LiveStreamsTests {
     #expect(early.all.last == event(1, "1"))
   }
 
-  @Test("few questions are asked at one time, in turn, and those that nobody follows any more not at all")
+  @Test("few questions are asked at one time, in turn, and those without subscribers not at all")
   func turns() throws {
     var limits = LiveLimits()
     limits.computations = 3
@@ -212,7 +212,7 @@ struct LiveStreamsTests {
     }
     fixture.pass(.milliseconds(200))
     for location in 0..<20 { fixture.commit(Int64(location)) }
-    // The queue is full for a while: everybody is told, and nothing is forgotten.
+    // The queue is full for a while: all subscribers get an event, and nothing is forgotten.
     fixture.setFull(true)
     cache.receive(.attached(.listening))
     live.noteNews()

@@ -69,7 +69,7 @@ final class ResponseCacheFixture: Sendable {
     state.withLock { $0.now = end }
   }
 
-  /// A commit, which nobody has heard of yet.
+  /// A commit that is not reported yet.
   func commit(_ location: Int64) { state.withLock { $0.versions[location, default: 0] += 1 } }
   func version(_ location: Int64) -> Int { state.withLock { $0.versions[location] ?? 0 } }
 
@@ -119,7 +119,7 @@ extension RevisionEvent {
   static let lost = RevisionEvent.detached(.init(.connection, "gone"))
 }
 
-/// Who has asked and waits.
+/// The waiters.
 final class Client: @unchecked Sendable {
   // Unchecked is safe: a test uses it on one thread.
   private var bodies: [@Sendable () -> Void] = []

@@ -20,7 +20,7 @@ final class ResponseCacheLawTests: Sendable {
 
   /// Whatever the order of commits, news, questions, queries and pauses.
   @Test(
-    "no answer misses what was heard before it was asked for, and no more is kept than may be",
+    "no response misses a change that was received before its request, and no more is kept than may be",
     arguments: 0..<40
   )
   func law(seed: UInt64) throws {
@@ -38,7 +38,7 @@ final class ResponseCacheLawTests: Sendable {
         model.unheard.append(location)
       case 3, 4:
         for location in model.unheard { model.heard[location] = fixture.version(location) }
-        // What is told at once may hold more than one commit, and several of a location.
+        // One report may hold more than one commit, and several of a location.
         if !model.unheard.isEmpty {
           let notices = model.unheard.map { RevisionNotice(revision: 1, locations: [$0]) }
           cache.receive(.changed(CommittedChanges(notices)))
@@ -67,7 +67,7 @@ final class ResponseCacheLawTests: Sendable {
       try #require(cache.statistics.bytes <= capacity)
     }
     fixture.runAll()
-    #expect(delivered.withLock { $0 } == requests, "everybody is answered, once")
+    #expect(delivered.withLock { $0 } == requests, "every request is answered, once")
   }
 
   /// Asks as a server does: by the target as it was sent, of which there are long ones.

@@ -10,7 +10,7 @@ struct ResponseCacheTests {
   private let fixture = ResponseCacheFixture()
   private let given = Given()
 
-  @Test("a question is asked once, whoever asks meanwhile, and then answered from memory")
+  @Test("a question is asked once for all that ask meanwhile, and then answered from memory")
   func sharing() {
     let cache = fixture.cache()
     cache.receive(.attached(.listening))
@@ -42,12 +42,12 @@ struct ResponseCacheTests {
     #expect(given.all.suffix(3).sorted() == ["0", "1", "1,0"])
   }
 
-  @Test("who asks after a change that the query under way may miss waits for the next one")
+  @Test("a request after a change that the query under way may miss waits for the next one")
   func race() {
     let cache = fixture.cache()
     let (early, late) = (Given(), Given())
     let context = fixture.question([1])
-    // The change is committed, heard, and asked for while the query has its snapshot already.
+    // The change is committed, reported, and asked for while the query has its snapshot already.
     let racing = Question(key: context.key) { [fixture] () throws(APIError) in
       let answer = try context.answer()
       if fixture.version(1) == 0 {
@@ -66,7 +66,7 @@ struct ResponseCacheTests {
     #expect(late.all == ["1"])
   }
 
-  @Test("while changes are not heard of, nothing is answered from memory", arguments: [true, false])
+  @Test("while changes are not received, nothing is answered from memory", arguments: [true, false])
   func untrusted(isTold: Bool) {
     let cache = fixture.cache()
     func ask() -> Int {
@@ -75,7 +75,7 @@ struct ResponseCacheTests {
       fixture.runAll()
       return fixture.queries - before
     }
-    #expect([ask(), ask()] == [1, 1], "nothing has been heard yet")
+    #expect([ask(), ask()] == [1, 1], "nothing has been received yet")
     cache.receive(.attached(.listening))
     #expect([ask(), ask()] == [1, 0])
     // The listener says that it is away, or it says nothing any more.
@@ -85,7 +85,7 @@ struct ResponseCacheTests {
     #expect([ask(), ask()] == [1, 0])
   }
 
-  @Test("a question whose askers have all gone before it was begun is not asked, and can be asked anew")
+  @Test("a question whose waiters have all gone before it was begun is not asked, and can be asked again")
   func gone() throws {
     let cache = fixture.cache()
     cache.receive(.attached(.listening))
@@ -107,7 +107,7 @@ struct ResponseCacheTests {
     #expect(fixture.queries == 1 && early.given.all.isEmpty && late.given.all == ["answer 200"])
   }
 
-  @Test("labels that the clock moves are made anew when the answer's life is over")
+  @Test("labels that the clock moves are made again when the response's life is over")
   func life() {
     let cache = fixture.cache()
     for second in 0..<130 {
@@ -119,7 +119,7 @@ struct ResponseCacheTests {
     #expect(fixture.queries == 3)
   }
 
-  @Test("a failure goes to those who wait, and is not kept")
+  @Test("a failure goes to the waiters, and is not kept")
   func failure() {
     let cache = fixture.cache()
     cache.receive(.attached(.listening))
@@ -148,7 +148,7 @@ struct ResponseCacheTests {
         #expect(cache.statistics.bytes <= 100_000)
       }
     }
-    #expect(fixture.queries == 100, "the one that everybody asks for was never dropped")
+    #expect(fixture.queries == 100, "the most used one was never dropped")
     cache.ask(fixture.question([7], size: 50_000), deliver: given.deliver)
     fixture.runAll()
     #expect(cache.statistics.bytes <= 100_000, "one that would take the place of many is not kept")

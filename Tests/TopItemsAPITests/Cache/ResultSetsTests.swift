@@ -79,7 +79,7 @@ struct ResultSetsTests {
     #expect(kept.find(first) != nil, "one that is larger than all that may be kept makes no room for itself")
   }
 
-  /// In a process of its own, where nobody else allocates: more results than there is room for, as small as the API
+  /// In a process of its own, where nothing else allocates: more results than there is room for, as small as the API
   /// makes them.
   @Test("the memory that they take is no more than what is counted")
   func memory() async {

@@ -48,7 +48,7 @@ struct SharedResponseTests {
     #expect(Question.Key(path: "/p", parameters: joined) != Question.Key(path: "/p", parameters: parted))
   }
 
-  @Test("each form is given to whom it suits: gzip, plain, 304")
+  @Test("each client gets the form that suits it: gzip, plain, 304")
   func forms() throws {
     let asking = asking()
     let target = "/v1/top-items?n=20"
@@ -71,7 +71,7 @@ struct SharedResponseTests {
       #expect(try asking.response(target, fields: ["If-None-Match": "W/\"x\""]).status == .ok)
       #expect(try asking.response(target, method: .head).body.count == plain.body.count)
     }
-    #expect(asking.questions.all.count == 2, "once more for the first who takes gzip")
+    #expect(asking.questions.all.count == 2, "once more for the first that takes gzip")
     #expect(try asking.response(target, fields: ["Accept": "image/png"]).status == .notAcceptable)
     #expect(try asking.response(target, fields: ["Accept": "application/json"]).status == .ok)
     #expect(try asking.response(target, method: .post).status == .methodNotAllowed)
@@ -111,7 +111,7 @@ struct SharedResponseTests {
     )
   }
 
-  @Test("errors are answered anew each time")
+  @Test("errors are computed again each time")
   func errors() throws {
     let asking = TestAPI(.failure(.unknownLocations([1])), memory: 1 << 20)
     asking.api.shared?.receive(.attached(.listening))

@@ -93,7 +93,7 @@ struct ODataPagingTests {
     #expect(small.response.fields["Preference-Applied"] == "odata.maxpagesize=10")
   }
 
-  @Test("held results make room for newer ones, and go when nobody asks for them")
+  @Test("held results make room for newer ones, and go when they are not asked for")
   func bounded() {
     let clock = Lock(ContinuousClock.now)
     let held = ODataResultSets(capacity: 100_000, idle: .seconds(300), now: { clock.withLock { $0 } })
