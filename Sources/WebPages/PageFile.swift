@@ -33,16 +33,11 @@ struct PageFile: Sendable {
       fields.remove("Content-Type")
       return Response(status: .notModified, fields: fields)
     }
-    guard let gzip, Self.isGzipNamed(in: request["Accept-Encoding"]) else {
+    guard let gzip, AcceptEncoding.acceptsGzip(request) else {
       return Response(status: .ok, fields: fields, body: body)
     }
     fields.append("Content-Encoding", "gzip")
     return Response(status: .ok, fields: fields, body: gzip)
-  }
-
-  /// Whether the field names gzip without a weight, as every browser does; a longer field gets the plain bytes.
-  private static func isGzipNamed(in acceptEncoding: String?) -> Bool {
-    (acceptEncoding ?? "").split(separator: ",").contains { $0.filter { $0 != " " && $0 != "\t" } == "gzip" }
   }
 
   /// 64-bit FNV-1a: the same on every server of this version.

@@ -80,9 +80,10 @@ struct WebPagesTests {
   }
 
   @Test(
-    "gzip is sent to a client that names it",
+    "gzip is sent to a client that accepts it",
     arguments: [
-      ("gzip, deflate, br", true), ("br,gzip", true), ("gzip;q=0", false), ("x-gzipped", false), ("", false),
+      ("gzip, deflate, br", true), ("br,gzip", true), ("gzip;q=0", false), ("br;q=1, gzip;q=0.5", true),
+      ("x-gzipped", false), ("", false),
     ]
   )
   func gzip(acceptEncoding: String, isCoded: Bool) throws {

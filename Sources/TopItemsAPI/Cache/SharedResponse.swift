@@ -8,7 +8,7 @@ final class SharedResponse: Sendable {
     var ifNoneMatch: [String]
 
     init(_ fields: Fields) {
-      acceptsGzip = ContentCoding.acceptsGzip(fields)
+      acceptsGzip = AcceptEncoding.acceptsGzip(fields)
       ifNoneMatch = fields.contains("If-None-Match") ? fields.values(of: "If-None-Match") : []
     }
   }

@@ -17,7 +17,7 @@ struct Frame: Sendable {
   init(_ request: Request) {
     instance = String(request.target.rawPathAndQuery.prefix { $0 != "?" })
     ifNoneMatch = request.fields.values(of: "If-None-Match")
-    acceptsGzip = ContentCoding.acceptsGzip(request.fields)
+    acceptsGzip = AcceptEncoding.acceptsGzip(request.fields)
   }
 
   /// 200, as gzip if the client takes it, or 304 if it has this body already. Compressing takes a moment, which an

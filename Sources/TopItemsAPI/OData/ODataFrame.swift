@@ -8,7 +8,7 @@ struct ODataFrame: Sendable {
 
   init(_ request: Request) {
     frame = Frame(request)
-    acceptsGzip = ContentCoding.acceptsGzip(request.fields)
+    acceptsGzip = AcceptEncoding.acceptsGzip(request.fields)
   }
 
   /// A whole response.

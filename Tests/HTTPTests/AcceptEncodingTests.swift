@@ -1,10 +1,8 @@
 import HTTP
 import Testing
 
-@testable import TopItemsAPI
-
 @Suite("Accept-Encoding")
-struct ContentCodingTests {
+struct AcceptEncodingTests {
   @Test(
     "gzip is sent where it is acceptable, and not less than nothing at all (RFC 9110 §12.5.3)",
     arguments: [
@@ -20,6 +18,6 @@ struct ContentCodingTests {
   func negotiation(values: [String], isAccepted: Bool) {
     var fields = Fields()
     for value in values { fields.append("Accept-Encoding", value) }
-    #expect(ContentCoding.acceptsGzip(fields) == isAccepted)
+    #expect(AcceptEncoding.acceptsGzip(fields) == isAccepted)
   }
 }
