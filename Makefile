@@ -1,7 +1,7 @@
 # `make` alone tells what there is. The work itself is in deploy/dev, one small script each.
 
 # A warning stops what `make` builds; a build by hand only shows it (see Package.swift). Always the same value, as
-# another one would compile everything anew.
+# another one would compile everything again.
 export TOPITEMS_WARNINGS_AS_ERRORS = 1
 MAKEFLAGS += --no-print-directory
 
