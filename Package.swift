@@ -43,15 +43,27 @@ let package = Package(
     .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: swift),
     .target(name: "Compression", dependencies: ["CZlib"], swiftSettings: swift),
     .target(name: "HTTP", dependencies: ["CNghttp2"], swiftSettings: hotPath),
+    .target(name: "JSONText", swiftSettings: hotPath),
     .target(
       name: "HTTPServer",
-      dependencies: ["HTTP", "TLS", "Sockets", "Threading", "Prometheus"],
+      dependencies: ["HTTP", "JSONText", "TLS", "Sockets", "Threading", "Prometheus"],
       swiftSettings: hotPath
+    ),
+    .target(
+      name: "APICore",
+      dependencies: ["CountStore", "HTTP", "JSONText", "Compression", "Threading"],
+      swiftSettings: hotPath
+    ),
+    .target(
+      name: "OData",
+      dependencies: ["APICore", "CountStore", "Counting", "HTTP", "JSONText", "Compression", "Postgres"],
+      swiftSettings: swift
     ),
     .target(
       name: "TopItemsAPI",
       dependencies: [
-        "CountStore", "Counting", "HTTP", "Compression", "Threading", .product(name: "Yams", package: "Yams"),
+        "APICore", "CountStore", "Counting", "HTTP", "JSONText", "OData", "Compression", "Threading",
+        .product(name: "Yams", package: "Yams"),
       ],
       resources: [.embedInCode("openapi.yaml")],
       swiftSettings: swift
@@ -74,16 +86,13 @@ let package = Package(
       swiftSettings: swift
     ),
     .target(name: "Prometheus", swiftSettings: swift),
-    .target(name: "Simulation", dependencies: ["Counting"], swiftSettings: swift),
+    .target(name: "Simulation", dependencies: ["Counting", "JSONText"], swiftSettings: swift),
     .executableTarget(
       name: "topitems",
       dependencies: [
-        "Ingestion", "TopItemsAPI", "WebPages", "HTTPServer", "HTTP", "TLS", "Sockets", "Threading",
-        "Prometheus",
-        "CountStore",
-        "Counting",
-        "Kafka", "Postgres",
-        "Simulation",
+        "APICore", "CountStore", "Counting", "HTTP", "HTTPServer", "Ingestion", "JSONText", "Kafka", "OData",
+        "Postgres",
+        "Prometheus", "Simulation", "Sockets", "TLS", "Threading", "TopItemsAPI", "WebPages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -120,7 +129,7 @@ let package = Package(
     ),
     .executableTarget(
       name: "http-fuzz",
-      dependencies: ["HTTP", "TopItemsAPI", "CountStore", "Counting", "Threading"],
+      dependencies: ["HTTP", "OData", "TopItemsAPI", "CountStore", "Counting", "Threading"],
       path: "Tests/HTTPFuzz",
       exclude: ["corpus"],
       swiftSettings: swift
@@ -177,15 +186,28 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "Ingestion", "CountStore", "Counting", "HTTP", "Kafka", "Threading", "Postgres", "Simulation",
+        "Ingestion", "CountStore", "Counting", "HTTP", "Kafka", "OData", "Threading", "Postgres",
+        "Simulation",
         "TestSupport", "TopItemsAPI",
       ],
       swiftSettings: swift
     ),
     .testTarget(
+      name: "APICoreTests",
+      dependencies: ["APICore", "HTTP", "TestSupport"],
+      swiftSettings: swift
+    ),
+    .testTarget(name: "JSONTextTests", dependencies: ["JSONText", "TestSupport"], swiftSettings: swift),
+    .testTarget(
+      name: "ODataTests",
+      dependencies: ["APICore", "CountStore", "Counting", "HTTP", "OData", "TestSupport", "Threading"],
+      swiftSettings: swift
+    ),
+    .testTarget(
       name: "TopItemsAPITests",
       dependencies: [
-        "TopItemsAPI", "CountStore", "Counting", "HTTP", "Threading", "Postgres", "TestSupport",
+        "APICore", "TopItemsAPI", "CountStore", "Counting", "HTTP", "JSONText", "Threading", "Postgres",
+        "TestSupport",
       ],
       swiftSettings: swift
     ),

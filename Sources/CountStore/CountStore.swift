@@ -5,7 +5,7 @@ import Postgres
 ///
 /// A store belongs to one connection and so to one thread at a time.
 public struct CountStore {
-  let connection: Connection
+  package let connection: Connection
 
   /// A store on a connection that has no transaction open.
   public init(_ connection: Connection) {

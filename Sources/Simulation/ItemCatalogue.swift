@@ -1,3 +1,5 @@
+import JSONText
+
 /// The names that cameras report: plain words, mixed with what real life adds to them (accents, other
 /// scripts, emoji, quotes, mark-up, formulas) and, in a catalogue of 50 or more, one name of 5,000 scalars,
 /// the longest there may be.
@@ -31,15 +33,11 @@ struct ItemCatalogue: Sendable {
     }
     self.names = names
     json = names.map { name in
-      var bytes: [UInt8] = []
-      bytes.append(jsonString: name, asciiOnly: false)
-      return bytes
+      var json = JSONWriter(capacity: name.utf8.count + 2)
+      json.string(name)
+      return json.bytes
     }
-    asciiJSON = names.map { name in
-      var bytes: [UInt8] = []
-      bytes.append(jsonString: name, asciiOnly: true)
-      return bytes
-    }
+    asciiJSON = names.map { Array("\"\(JSONString.ascii($0))\"".utf8) }
     let sorted = names.indices.sorted { names[$0].utf8.lexicographicallyPrecedes(names[$1].utf8) }
     var byteOrder = [Int32](repeating: 0, count: names.count)
     for (place, index) in sorted.enumerated() { byteOrder[index] = Int32(place) }

@@ -1,4 +1,5 @@
 public import HTTP
+import OData
 
 extension TopItemsAPI {
   /// What requests of this kind are called in metrics and logs: the path of their route, or that of the service for all
@@ -6,6 +7,6 @@ extension TopItemsAPI {
   public func routeName(of request: Request) -> String? {
     let path = request.target.decodedPath
     if routes[path] != nil { return path }
-    return odata != nil && ODataService.owns(path) ? ODataPath.root : nil
+    return odata != nil && ODataService.owns(path) ? ODataService.root : nil
   }
 }

@@ -1,5 +1,7 @@
+import APICore
 import CountStore
 import HTTP
+import JSONText
 
 /// One address of the API. Every one takes GET, HEAD and OPTIONS.
 struct Route: Sendable {
@@ -15,7 +17,7 @@ extension Route {
   static func all(
     backend: Backend,
     maximumRows: Int,
-    kept: ResultSets,
+    kept: ResultSets<EncodedResult>,
     freshness: @escaping @Sendable () -> FreshnessLabel?,
     timer: @escaping ReadinessEndpoint.After,
     observe: @escaping Observe

@@ -1,5 +1,7 @@
+public import APICore
 import Dispatch
 public import HTTP
+public import OData
 
 /// The HTTP API: takes a request, returns its response, or the work that makes it. It has no sockets, and no state
 /// besides its routes, the responses that it shares and the results that are being read page by page.
@@ -47,7 +49,7 @@ public struct TopItemsAPI: Sendable {
     routes = Route.all(
       backend: backend,
       maximumRows: settings.maximumRows,
-      kept: ResultSets(capacity: settings.keptBytes),
+      kept: ResultSets<EncodedResult>(capacity: settings.keptBytes),
       freshness: { shared?.freshness.label },
       timer: timer ?? Self.later,
       observe: observe

@@ -1,6 +1,7 @@
 import CountStore
 import Counting
 import HTTP
+import OData
 import Threading
 import TopItemsAPI
 

@@ -1,6 +1,7 @@
 import CountStore
 import Foundation
 import HTTP
+import TestSupport
 import Testing
 
 @testable import TopItemsAPI

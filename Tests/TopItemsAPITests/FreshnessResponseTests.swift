@@ -1,6 +1,7 @@
 import CountStore
 import Counting
 import HTTP
+import TestSupport
 import Testing
 
 @testable import TopItemsAPI

@@ -1,7 +1,9 @@
+import APICore
 import CountStore
 import Foundation
 import HTTP
 import Postgres
+import TestSupport
 import Testing
 
 @testable import TopItemsAPI

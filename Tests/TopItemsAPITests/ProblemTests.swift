@@ -2,6 +2,7 @@ import CountStore
 import HTTP
 import Threading
 import Postgres
+import TestSupport
 import Testing
 
 @testable import TopItemsAPI

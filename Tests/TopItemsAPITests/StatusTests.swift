@@ -1,3 +1,5 @@
+import APICore
+import TestSupport
 import CountStore
 import Counting
 import HTTP

@@ -1,5 +1,6 @@
 import CountStore
 import HTTP
+import TestSupport
 import Testing
 
 @testable import TopItemsAPI

@@ -1,4 +1,5 @@
 import HTTP
+import JSONText
 import Sockets
 
 /// How an access log's lines look.
@@ -23,7 +24,7 @@ public enum AccessLogFormat: String, Sendable, CaseIterable {
     let date = "\(two(time.day))/\(time.monthName)/\(time.year):\(clock(time)) +0000"
     let line =
       if let method = request.method, let target = request.target {
-        "\(method.rawValue) \(escaped(target)) \(request.version.name)"
+        "\(method.rawValue) \(JSONString.ascii(target)) \(request.version.name)"
       } else {
         "-"
       }
@@ -34,12 +35,12 @@ public enum AccessLogFormat: String, Sendable, CaseIterable {
     var line = "{\"time\":\"\(time.year)-\(two(time.month))-\(two(time.day))T\(clock(time))Z\""
     line += ",\"peer\":\"\(host(request))\""
     if let method = request.method { line += ",\"method\":\"\(method.rawValue)\"" }
-    if let target = request.target { line += ",\"target\":\"\(escaped(target))\"" }
-    line += ",\"version\":\"\(request.version.name)\",\"route\":\"\(escaped(request.route))\""
+    if let target = request.target { line += ",\"target\":\"\(JSONString.ascii(target))\"" }
+    line += ",\"version\":\"\(request.version.name)\",\"route\":\"\(JSONString.ascii(request.route))\""
     line += ",\"status\":\(request.status.rawValue),\"bytes\":\(request.bodyBytes)"
     line += ",\"seconds\":\(request.duration / .seconds(1))"
     if !request.isComplete { line += ",\"complete\":false" }
-    if let agent = request.userAgent { line += ",\"user_agent\":\"\(escaped(agent))\"" }
+    if let agent = request.userAgent { line += ",\"user_agent\":\"\(JSONString.ascii(agent))\"" }
     return line + "}"
   }
 
@@ -54,20 +55,4 @@ public enum AccessLogFormat: String, Sendable, CaseIterable {
   }
 
   private static func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
-
-  /// What could end the string or the line, or is no printable ASCII, as JSON escapes it (RFC 8259 §7).
-  private static func escaped(_ text: String) -> String {
-    var result = ""
-    for unit in text.utf16 {
-      switch unit {
-      case 0x22: result += "\\\""
-      case 0x5C: result += "\\\\"
-      case 0x20..<0x7F: result.unicodeScalars.append(Unicode.Scalar(UInt8(unit)))
-      default:
-        let digits = String(unit, radix: 16)
-        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      }
-    }
-    return result
-  }
 }

@@ -1,3 +1,4 @@
+import APICore
 import HTTP
 
 /// A question that many may ask at once, and that is answered once for all of them.

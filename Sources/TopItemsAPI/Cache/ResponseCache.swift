@@ -1,3 +1,4 @@
+import APICore
 import CountStore
 import HTTP
 import Threading

@@ -1,3 +1,4 @@
+import APICore
 import CountStore
 
 /// What `ResponseCache` keeps behind its lock: responses, and the computations in progress.

@@ -1,3 +1,4 @@
+import APICore
 import HTTP
 
 /// One response in the forms in which it is given out, made once: nothing is encoded or compressed for a hit.

@@ -1,4 +1,6 @@
+import APICore
 import CountStore
+import JSONText
 
 /// `/v1/locations` in its formats: every location that has a name or has counted anything.
 struct LocationsEndpoint: Sendable {
@@ -6,7 +8,7 @@ struct LocationsEndpoint: Sendable {
 
   var backend: Backend
   var maximumRows: Int
-  var kept: ResultSets
+  var kept: ResultSets<EncodedResult>
   var observe: Observe
 
   func answer(_ context: RequestContext, as format: Format) throws(APIError) -> EndpointResponse.Outcome {
@@ -38,7 +40,7 @@ struct ItemsEndpoint: Sendable {
 
   var backend: Backend
   var maximumRows: Int
-  var kept: ResultSets
+  var kept: ResultSets<EncodedResult>
   var observe: Observe
 
   func answer(_ context: RequestContext, as format: Format) throws(APIError) -> EndpointResponse.Outcome {

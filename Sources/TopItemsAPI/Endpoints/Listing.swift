@@ -1,4 +1,6 @@
+import APICore
 import CountStore
+import JSONText
 
 /// Rows on their way from the store to the client: what all endpoints that return rows have in common.
 struct Listing<Row: Record & Sendable>: Sendable {
@@ -17,7 +19,7 @@ struct Listing<Row: Record & Sendable>: Sendable {
   var display: Display
   /// Any row: for the columns, which are listed also when there is no row.
   var sample: Row
-  var kept: ResultSets
+  var kept: ResultSets<EncodedResult>
   var observe: Observe
   /// Whether it is known to be short, and so made whole and shared in every format.
   var isShort = false
@@ -99,10 +101,10 @@ struct Listing<Row: Record & Sendable>: Sendable {
       guard let (result, itsQuestion) = kept.find(cursor.result) else {
         throw .cursorGone(isElsewhere: false)
       }
-      guard itsQuestion == question, cursor.row < result.ends.count else { throw .foreignCursor }
+      guard itsQuestion == question, cursor.position < result.ends.count else { throw .foreignCursor }
       return answer(
         result,
-        from: cursor.row,
+        from: cursor.position,
         limit: paging.limit,
         key: cursor.result,
         since: start,
@@ -132,7 +134,7 @@ struct Listing<Row: Record & Sendable>: Sendable {
     let readAt = ContinuousClock.now
     let result = writer.result(meta: meta.bytes)
     let isWhole = result.ends.count <= paging.limit ?? .max
-    let key = isWhole ? ResultSets.Key(high: 0, low: 0) : kept.keep(result, question: question)
+    let key = isWhole ? ResultKey(high: 0, low: 0) : kept.keep(result, question: question)
     var answer = answer(result, from: 0, limit: paging.limit, key: key, since: start, readAt: readAt)
     answer.dependency = standing.map { CacheDependency($0, rows: result.records) }
     return answer
@@ -142,12 +144,12 @@ struct Listing<Row: Record & Sendable>: Sendable {
     _ result: EncodedResult,
     from row: Int,
     limit: Int?,
-    key: ResultSets.Key,
+    key: ResultKey,
     since start: ContinuousClock.Instant,
     readAt: ContinuousClock.Instant
   ) -> EndpointResponse {
     let end = min(result.ends.count, limit.map { row + $0 } ?? .max)
-    let next = end < result.ends.count ? Cursor(instance: kept.instance, result: key, row: end) : nil
+    let next = end < result.ends.count ? Cursor(instance: kept.instance, result: key, position: end) : nil
     let body = result.page(
       rows: row..<end,
       next: next.map { (url: context.link(cursor: $0), cursor: $0.text) }

@@ -1,3 +1,4 @@
+import JSONText
 import Yams
 
 /// `openapi.yaml` as JSON. The contract is written in YAML for people and served as JSON for programs.

@@ -1,4 +1,6 @@
+import APICore
 import CountStore
+import JSONText
 import Threading
 
 extension EndpointResponse {

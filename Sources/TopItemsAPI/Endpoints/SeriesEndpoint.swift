@@ -1,5 +1,7 @@
+import APICore
 import CountStore
 import Counting
+import JSONText
 
 /// `/v1/top-items/series`: how often the items of a top list were counted in each bucket of its range.
 struct SeriesEndpoint: Sendable {
@@ -7,7 +9,7 @@ struct SeriesEndpoint: Sendable {
 
   var backend: Backend
   var maximumRows: Int
-  var kept: ResultSets
+  var kept: ResultSets<EncodedResult>
   var freshness: @Sendable () -> FreshnessLabel?
   var observe: Observe
 

@@ -1,5 +1,7 @@
+import APICore
 import CountStore
 import Counting
+import JSONText
 
 /// `/v1/status`: how far the counts have come, what became of all messages, and which cameras misbehave.
 struct StatusEndpoint: Sendable {

@@ -1,5 +1,6 @@
 import CountStore
 import Counting
+import JSONText
 
 /// A status as JSON. Identifiers are strings, as JavaScript loses the last digits of large numbers.
 enum StatusJSON {

@@ -1,11 +1,13 @@
+import APICore
 import CountStore
 import Counting
+import JSONText
 
 /// `/v1/top-items` in its formats.
 struct TopItemsEndpoint: Sendable {
   var backend: Backend
   var maximumRows: Int
-  var kept: ResultSets
+  var kept: ResultSets<EncodedResult>
   var freshness: @Sendable () -> FreshnessLabel?
   var observe: Observe
 

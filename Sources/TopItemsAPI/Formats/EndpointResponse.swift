@@ -1,3 +1,6 @@
+import APICore
+import JSONText
+
 /// What an endpoint has to say when nothing is wrong; `TopItemsAPI` makes a response of it.
 struct EndpointResponse: Sendable {
   var body: [UInt8]

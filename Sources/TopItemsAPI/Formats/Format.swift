@@ -1,3 +1,6 @@
+import APICore
+import JSONText
+
 /// What a response with rows looks like.
 enum Format: String, CaseIterable, Sendable {
   /// An object with what the rows were made from, the rows, and where the next page is.

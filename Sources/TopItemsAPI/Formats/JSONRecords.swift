@@ -1,3 +1,5 @@
+import JSONText
+
 /// Rows as JSON objects.
 struct JSONRecords: RecordWriter {
   /// What stands around and between the objects.

@@ -1,5 +1,6 @@
 import Compression
 import HTTP
+import JSONText
 
 /// A response of any length. It is held back until it is too long for that; one that stays shorter is a response like
 /// any other, with its length and an entity tag.

@@ -1,3 +1,4 @@
+import APICore
 import HTTP
 
 /// One question whose response is pushed to all its subscribers.

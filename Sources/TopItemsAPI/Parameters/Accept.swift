@@ -1,3 +1,6 @@
+import APICore
+import JSONText
+
 /// What an `Accept` field allows (RFC 9110 §12.5.1).
 enum Accept {
   /// A media range of the field: how much it wants what it covers, in thousandths.

@@ -1,3 +1,4 @@
+import APICore
 import Counting
 
 /// How values are written, which changes nothing of what they are.
@@ -16,14 +17,12 @@ struct Display: Equatable {
   /// Reads those of the parameters that the route takes.
   init(_ parameters: Parameters) throws(APIError) {
     integers = try IntegerStyle.read(parameters)
-    timeZone = try parameters.one("tz", expected: Self.expectedTimeZone) { text in
+    timeZone = try parameters.one("tz", expected: APIError.expectedTimeZone) { text in
       Self.isTimeZone(text) ? text : nil
     }
     if timeZone == "UTC" { timeZone = nil }
     escapesFormulas = try parameters.flag("escape_formulas", default: true)
   }
-
-  static let expectedTimeZone = "a time zone of the IANA database such as Europe/Berlin, or UTC"
 
   /// Whether it can be a name of the IANA database. PostgreSQL, which knows them, takes much else for a time zone too,
   /// such as `FOO+3`; nothing of that has a slash, and neither digits nor signs behind it, but a name like `Etc/GMT+3`.

@@ -1,3 +1,5 @@
+import APICore
+
 /// The parameters of one request by name: only known ones, and each once unless it may be repeated.
 struct Parameters: Sendable {
   /// All of them in the order of the request.
@@ -57,14 +59,5 @@ struct Parameters: Sendable {
   /// - Throws: `malformedParameter` for anything else.
   func flag(_ name: String, default absent: Bool = false) throws(APIError) -> Bool {
     try one(name, expected: "true or false") { ["true": true, "false": false][$0] } ?? absent
-  }
-
-  /// A decimal integer in its one canonical spelling: no plus sign, no leading zeros, no `-0`.
-  static func integer(_ text: String) -> Int64? {
-    let digits = text.utf8.first == UInt8(ascii: "-") ? text.utf8.dropFirst() : text.utf8[...]
-    let isPlainZero = text == "0"
-    guard digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
-    guard digits.first != UInt8(ascii: "0") || isPlainZero else { return nil }
-    return Int64(text)
   }
 }

@@ -1,3 +1,4 @@
+import APICore
 import HTTP
 
 /// What a route is asked: the parameters, all of them known, and what else of the request answers depend on.

@@ -1,3 +1,4 @@
+import APICore
 import CountStore
 import Counting
 
@@ -39,10 +40,10 @@ struct TopItemsParameters: Equatable {
       "location",
       expected: "a 64-bit integer; for up to \(Self.mostLocations) locations, repeat the parameter",
       limit: Self.mostLocations,
-      Parameters.integer
+      DecimalInteger.parse
     )
     let n = try parameters.one("n", expected: "an integer from 1 to \(Self.largestN)") { text in
-      Parameters.integer(text).flatMap { (1...Self.largestN).contains($0) ? Int($0) : nil }
+      DecimalInteger.parse(text).flatMap { (1...Self.largestN).contains($0) ? Int($0) : nil }
     }
     let grouping = try parameters.one("group", expected: "location or all", Grouping.init(rawValue:))
     let ties = try parameters.one("ties", expected: "cut or include", Ties.init(rawValue:))

@@ -1,8 +1,8 @@
 import ArgumentParser
 import CountStore
 import Counting
+import JSONText
 import Postgres
-import TopItemsAPI
 
 /// `topitems topics`: what is stored of Kafka's topics.
 struct Topics: ParsableCommand {

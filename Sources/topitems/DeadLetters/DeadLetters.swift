@@ -1,8 +1,8 @@
 import ArgumentParser
 import CountStore
 import Counting
+import JSONText
 import Postgres
-import TopItemsAPI
 
 /// `topitems dead-letters`: messages that could not be events.
 struct DeadLetters: ParsableCommand {

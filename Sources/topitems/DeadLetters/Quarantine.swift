@@ -1,8 +1,8 @@
 import ArgumentParser
 import CountStore
 import Counting
+import JSONText
 import Postgres
-import TopItemsAPI
 
 /// `topitems quarantine`: events that are quarantined because of their event time.
 struct Quarantine: ParsableCommand {

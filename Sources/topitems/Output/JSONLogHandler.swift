@@ -1,5 +1,6 @@
 import Counting
 import Glibc
+import JSONText
 import Logging
 
 /// One JSON object a line: `time`, `level`, `logger`, `message`, and the metadata by its names.
@@ -28,19 +29,5 @@ struct JSONLogHandler: LogHandler {
     StandardError.write(line + "}")
   }
 
-  /// A JSON string; what is no printable ASCII or could end a line is escaped (RFC 8259 §7).
-  private static func quote(_ text: String) -> String {
-    var quoted = "\""
-    for unit in text.utf16 {
-      switch unit {
-      case 0x22: quoted += "\\\""
-      case 0x5C: quoted += "\\\\"
-      case 0x20..<0x7F: quoted.unicodeScalars.append(Unicode.Scalar(UInt8(unit)))
-      default:
-        let hex = String(unit, radix: 16)
-        quoted += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-      }
-    }
-    return quoted + "\""
-  }
+  private static func quote(_ text: String) -> String { "\"\(JSONString.ascii(text))\"" }
 }

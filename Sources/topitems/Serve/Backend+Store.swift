@@ -1,5 +1,6 @@
 import CountStore
 import Dispatch
+import OData
 import Postgres
 import TopItemsAPI
 

@@ -1,9 +1,11 @@
+import APICore
 import ArgumentParser
 import CountStore
 import Glibc
 import HTTP
 import HTTPServer
 import Logging
+import OData
 import Postgres
 import Prometheus
 import Sockets

@@ -1,7 +1,8 @@
+import APICore
 import CountStore
 import HTTPServer
-import Threading
 import Logging
+import Threading
 import TopItemsAPI
 
 /// Turns what the server and the API observe into log lines.

@@ -1,5 +1,6 @@
 import CountStore
 import Counting
+import OData
 import Postgres
 import TestSupport
 import Testing

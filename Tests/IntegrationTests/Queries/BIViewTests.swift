@@ -1,4 +1,5 @@
 import Counting
+import OData
 import Postgres
 import TestSupport
 import Testing

@@ -3,6 +3,7 @@ import Counting
 import Foundation
 import HTTP
 import Threading
+import OData
 import Postgres
 import TestSupport
 import Testing

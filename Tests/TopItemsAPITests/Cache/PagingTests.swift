@@ -1,5 +1,7 @@
+import APICore
 import CountStore
 import HTTP
+import TestSupport
 import Testing
 
 @testable import TopItemsAPI

@@ -1,3 +1,4 @@
+import TestSupport
 import Counting
 
 /// Checks JSON against a schema of `openapi.yaml`, by the keywords that it uses; another keyword is a complaint,

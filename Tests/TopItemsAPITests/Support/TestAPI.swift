@@ -1,7 +1,9 @@
+import APICore
 import CountStore
 import Counting
 import HTTP
 import Threading
+import TestSupport
 import Testing
 
 @testable import TopItemsAPI
