@@ -1,4 +1,4 @@
-# `make` alone tells what there is. The work itself is in deploy/dev, one small script each.
+# `make` alone lists the targets. The work itself is in deploy/dev, one small script each.
 
 # A warning stops what `make` builds; a build by hand only shows it (see Package.swift). Always the same value, as
 # another one would compile everything again.
@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 .PHONY: help build demo test test-clients test-clocks soak bench bench-latency bench-live bench-http bench-page bench-ingest \
   bench-queries bench-crowds bench-mixed fuzz sanitize lint format services stop clean
 
-help: ## Tell what there is (this)
+help: ## List the targets (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the release binary
@@ -57,7 +57,7 @@ bench-ingest: build ## Measure `topitems ingest` beside the SQL floor (BENCH_OPT
 	bin=$$(swift build --configuration release --show-bin-path) && \
 	Benchmarks/bench-ingest --binary "$$bin/topitems" --tool "$$bin/ingest-bench" $(BENCH_OPTIONS)
 
-bench-crowds: build ## Measure what crowds of idle clients, slow ones, followers and unread exports cost the server
+bench-crowds: build ## Measure what crowds of idle clients, slow ones, subscribers and unread exports cost the server
 	@swift build --configuration release --product hello-server
 	@Benchmarks/bench-crowds idle
 	@Benchmarks/bench-crowds slow

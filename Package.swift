@@ -2,7 +2,7 @@
 import PackageDescription
 
 /// Every target is compiled alike; `make` sets the variable, so that a warning never lands, while a newer
-/// compiler's new warning does not stop someone who builds by hand.
+/// compiler's new warning does not stop a build by hand.
 let warningsAsErrors = Context.environment["TOPITEMS_WARNINGS_AS_ERRORS"] == "1"
 let swift: [SwiftSetting] =
   [.enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility")]

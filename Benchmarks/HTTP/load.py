@@ -61,7 +61,7 @@ def h2load(url, connections, duration, folder, streams=10):
     with open(log) as lines:
         times = sorted(int(line.split()[2]) for line in lines)
     rate = float(re.search(r"finished in [\d.]+m?s, ([\d.]+) req/s", output).group(1))
-    # Those of the second in which it warms up are not told; they came at the same rate.
+    # Those of the second in which it warms up are not reported; they came at the same rate.
     return rate, times[int(len(times) * 0.99)] / 1e6, round(len(times) * (duration + 1) / duration)
 
 

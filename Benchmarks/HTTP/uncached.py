@@ -4,7 +4,7 @@ import os
 import re
 import urllib.request
 
-# Each request asks something else, or the server would ask once for all who wait for the same answer.
+# Each request asks something else, or the server would ask once for all clients that wait for the same response.
 WRK = """
 local threads = 0
 function setup(thread)

@@ -31,7 +31,10 @@ struct BenchTarget: ParsableArguments {
   @Option(help: "The topic that a running worker reads.") var topic: String
   @Option(help: "The port of a running server on 127.0.0.1.") var port: UInt16
   @Option(help: "How many events are measured, one after the other.") var tries = 200
-  @Option(name: .customLong("part"), help: "A process whose CPU seconds are told, name=id; may be repeated.")
+  @Option(
+    name: .customLong("part"),
+    help: "A process whose CPU seconds are reported, name=id; may be repeated."
+  )
   var parts: [String] = []
   @Option(help: "Where the figures are written, as JSON.") var json: String?
 
@@ -74,7 +77,7 @@ struct BenchTarget: ParsableArguments {
   }
 }
 
-/// What is told of a set of measured times.
+/// What is reported of a set of measured times.
 struct Figures: Encodable {
   var tries: Int
   var p50, p90, p99, max: Double

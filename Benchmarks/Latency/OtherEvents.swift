@@ -5,7 +5,7 @@ import Glibc
 struct OtherEvents {
   private let process: Process?
 
-  /// The process that sends, to be told with what it costs.
+  /// The process that sends, reported with what it costs.
   var parts: [(String, Int32)] { process.map { [("simulator", $0.processIdentifier)] } ?? [] }
 
   /// Begins to send; returns when the stream has been flowing for a while.

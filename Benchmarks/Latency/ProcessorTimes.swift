@@ -13,7 +13,7 @@ struct ProcessorTimes {
   ///
   /// - Parameters:
   ///   - parts: each `name=id`.
-  ///   - more: further ones; this process is told as `bench` in any case.
+  ///   - more: further ones; this process is reported as `bench` in any case.
   init(_ parts: [String], and more: [(String, Int32)]) throws {
     let named = try parts.map { part in
       let halves = part.split(separator: "=")
@@ -41,7 +41,7 @@ struct ProcessorTimes {
     let all = everything()
     return parts.map { part in
       guard let own = all[part.pid] else { return 0 }
-      // A part's own producers are told by themselves.
+      // A part's own producers are reported separately.
       let children = part.pid == getpid() ? [] : all.values.filter { $0.parent == part.pid }
       let ticks = children.reduce(own.ticks + (part.pid == getpid() ? 0 : own.ofChildren)) {
         $0 + $1.ticks + $1.ofChildren

@@ -1,4 +1,4 @@
-"""The clients of the mixed load: each kind is a coroutine that does one thing once, and tells what came of it."""
+"""The clients of the mixed load: each kind is a coroutine that does one thing once, and returns the outcome."""
 
 import asyncio
 import collections

@@ -2,7 +2,7 @@
 
 A fifth of the time is for warming up: caches fill, pools connect. Then all clients leave, and what each process uses in
 this calm is noted. In the rest of the time, samples are taken; at its end all clients leave again. Flat is: resident
-memory does not grow by more than 2 MB (about 8 bytes a request), as told by a line through the samples (Theil and Sen), of
+memory does not grow by more than 2 MB (about 8 bytes a request), as fitted by a line through the samples (Theil and Sen), of
 all of them and of the second half, as a leak does not stop; and in the second calm there are no more descriptors and
 threads than in the first one, but for what pools may still have opened. A server keeps the rests of results for five
 minutes: where the warming up is shorter, growth is not judged. Every answer is looked at, too. Ends with 1 if anything is
@@ -65,7 +65,7 @@ async def reloads(server, target, folder, tally):
 
 
 async def calm(processes):
-    """Waits until connections are gone, and tells what is in use then."""
+    """Waits until connections are gone, and returns what is in use then."""
     await asyncio.sleep(3)
     before = None
     for _ in range(60):

@@ -1,5 +1,5 @@
 // Written against simdjson's DOM, which validates the whole document (grammar, UTF-8, escapes, depth), also
-// the values that nobody reads. Works with simdjson 3.0.1 and later.
+// the values that are not used. Works with simdjson 3.0.1 and later.
 #define SIMDJSON_EXCEPTIONS 0
 #include <simdjson.h>
 

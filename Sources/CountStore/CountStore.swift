@@ -1,7 +1,7 @@
 import Counting
 import Postgres
 
-/// The product's tables: all SQL of the product stands in this module, as one extension a matter.
+/// The product's tables: all SQL of the product but that of OData is in this module, in one extension for each subject.
 ///
 /// A store belongs to one connection and so to one thread at a time.
 public struct CountStore {

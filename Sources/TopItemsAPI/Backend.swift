@@ -36,10 +36,10 @@ public struct Backend: Sendable {
     ) throws -> Void
   /// How far a time zone is ahead of UTC at each of these times, in seconds.
   public var offsets: @Sendable (_ zone: String, _ times: [Timestamp]) throws(CountStoreError) -> [Int]
-  /// Connects to the database and compares its migrations with this binary's. It returns at once, and calls `tell`
+  /// Connects to the database and compares its migrations with this binary's. It returns at once, and calls `deliver`
   /// once, on any thread.
   public typealias Probe =
-    @Sendable (_ tell: @escaping @Sendable (Result<Readiness, CountStoreError>) -> Void) -> Void
+    @Sendable (_ deliver: @escaping @Sendable (Result<Readiness, CountStoreError>) -> Void) -> Void
   /// Whether questions can be answered. It does not wait for those in progress.
   public var readiness: Probe
   /// The status of the whole system, from one snapshot.

@@ -5,11 +5,25 @@ import JSONText
 
 /// One address of the API. Every one takes GET, HEAD and OPTIONS.
 struct Route: Sendable {
-  /// The parameters that it takes.
-  var parameters: [String] = []
-  /// The path whose answer is pushed at this address, at once and whenever it changes.
-  var follows: String?
-  var answer: @Sendable (RequestContext) throws(APIError) -> EndpointResponse.Outcome
+  /// Makes the reply to a request whose parameters are right.
+  typealias Answer = () throws(APIError) -> Reply
+
+  /// Reads all parameters that the address takes; what it returns is called if they are right.
+  var read: @Sendable (inout ParameterReader, RequestContext) -> Answer
+
+  init(_ read: @escaping @Sendable (inout ParameterReader, RequestContext) -> Answer) {
+    self.read = read
+  }
+
+  /// Answers a request.
+  ///
+  /// - Throws: what is wrong with the parameters, or with the request besides.
+  func reply(_ context: RequestContext) throws(APIError) -> Reply {
+    var parameters = ParameterReader(context.items)
+    let answer = read(&parameters, context)
+    try parameters.check()
+    return try answer()
+  }
 }
 
 extension Route {
@@ -47,42 +61,33 @@ extension Route {
     let status = StatusEndpoint(ask: backend.status, observe: observe)
     let openAPI = EndpointResponse(body: OpenAPIDocument.embedded, isRevalidated: true)
     var routes = [
-      "/v1/top-items/stream": Route(parameters: TopItemsParameters.followed, follows: "/v1/top-items") {
-        (context) throws(APIError) in try topItems.answer(context, as: .page)
-      },
-      "/v1/status": Route { _ in status.answer() },
-      // The database is not asked: restarting this process would not mend it.
-      "/healthz": Route { _ in .ready(.status("ok")) },
-      "/readyz": Route { _ in readiness.answer() },
+      "/v1/top-items/stream": Route { topItems.read(&$0, $1, .stream) },
+      "/v1/status": Route { _, context in { status.answer(context) } },
+      // The database is not asked: restarting this process would not help.
+      "/healthz": Route { _, context in { context.ready(.status("ok")) } },
+      "/readyz": Route { _, context in { readiness.answer(context) } },
       // Not ready: it is long, and compressed on a worker thread for clients that accept it.
-      "/openapi.json": Route { _ in .blocking { openAPI } },
+      "/openapi.json": Route { _, context in { context.blocking { openAPI } } },
     ]
-    routes.add("/v1/top-items", suffixes: true, TopItemsParameters.names, topItems.answer)
-    routes.add("/v1/top-items/series", suffixes: false, SeriesEndpoint.names, series.answer)
-    routes.add("/v1/locations", suffixes: true, LocationsEndpoint.names, locations.answer)
-    routes.add("/v1/items", suffixes: false, ItemsEndpoint.names, items.answer)
+    routes.add("/v1/top-items", suffixes: true, topItems.read)
+    routes.add("/v1/top-items/series", suffixes: false, series.read)
+    routes.add("/v1/locations", suffixes: true, locations.read)
+    routes.add("/v1/items", suffixes: false, items.read)
     return routes
   }
 }
 
 extension [String: Route] {
-  /// An address whose format is negotiated, and, if wanted, one for each format that has a suffix: those answer it
-  /// whatever the `Accept` field says.
+  /// An address whose format is negotiated, and, if wanted, one for each format that has a suffix.
   fileprivate mutating func add(
     _ path: String,
     suffixes: Bool,
-    _ parameters: [String],
-    _ answer: @escaping @Sendable (RequestContext, Format) throws(APIError) -> EndpointResponse.Outcome
+    _ read: @escaping @Sendable (inout ParameterReader, RequestContext, AddressFormat) -> Route.Answer
   ) {
-    self[path] = Route(parameters: parameters + Paging.names) { (context) throws(APIError) in
-      try answer(context, try Format.negotiate(context.accept))
-    }
+    self[path] = Route { read(&$0, $1, .negotiated) }
     guard suffixes else { return }
     for (suffix, format) in [(".json", Format.records), (".csv", .csv), (".ndjson", .ndjson)] {
-      let known = parameters.filter { $0 != "escape_formulas" || format == .csv }
-      self[path + suffix] = Route(parameters: known) { (context) throws(APIError) in
-        try answer(context, format)
-      }
+      self[path + suffix] = Route { read(&$0, $1, .suffix(format)) }
     }
   }
 }

@@ -1,4 +1,5 @@
 public import APICore
+import Counting
 import Dispatch
 public import HTTP
 public import OData
@@ -49,7 +50,7 @@ public struct TopItemsAPI: Sendable {
     routes = Route.all(
       backend: backend,
       maximumRows: settings.maximumRows,
-      kept: ResultSets<EncodedResult>(capacity: settings.keptBytes),
+      kept: ResultSets(capacity: settings.keptBytes),
       freshness: { shared?.freshness.label },
       timer: timer ?? Self.later,
       observe: observe
@@ -62,18 +63,19 @@ public struct TopItemsAPI: Sendable {
   }
 
   /// Answers one request. HEAD gets the response of GET, body included: it is counted, and the encoder drops it.
-  public func handle(_ request: Request) -> Reply {
-    remembered(request) ?? settings.crossOrigin.applied(to: reply(to: request), of: request)
+  ///
+  /// - Parameter other: what answers requests that are not for the API; it is asked after the responses in memory, which
+  ///   are found without a look at what the target means.
+  public func handle(_ request: Request, otherwise other: (Request) -> Reply? = { _ in nil }) -> Reply {
+    // For every caller alike: there is no access control yet.
+    let scope = LocationScope.all
+    if let hit = shared?.cache.hit(request, scope: scope) {
+      return settings.crossOrigin.applied(to: .ready(hit), of: request)
+    }
+    return other(request) ?? settings.crossOrigin.applied(to: reply(to: request, scope), of: request)
   }
 
-  /// The response to a request whose answer is in memory and still holds; nil for any other, for which `handle` is
-  /// there.
-  public func remembered(_ request: Request) -> Reply? {
-    guard let hit = shared?.cache.hit(request) else { return nil }
-    return settings.crossOrigin.applied(to: .ready(hit), of: request)
-  }
-
-  private func reply(to request: Request) -> Reply {
+  private func reply(to request: Request, _ scope: LocationScope) -> Reply {
     if ODataService.owns(request.target.decodedPath), let odata {
       return odata.handle(request, origin: settings.address.origin(for: request))
     }
@@ -86,109 +88,20 @@ public struct TopItemsAPI: Sendable {
       case .get, .head: break
       default: throw .wrongMethod(allowed: Self.methods)
       }
-      let context = RequestContext(
-        parameters: try Parameters(try Self.queryItems(request.target), known: route.parameters),
-        accept: request.fields["Accept"],
-        origin: settings.address.origin(for: request),
-        path: path
+      return try route.reply(
+        RequestContext(
+          request: request,
+          items: try Self.queryItems(request.target),
+          origin: settings.address.origin(for: request),
+          path: path,
+          scope: scope,
+          frame: frame,
+          shared: shared
+        )
       )
-      switch try route.answer(context) {
-      case .ready(let answer): return .ready(frame.response(answer))
-      case .blocking(let work): return Self.blocking(work, frame)
-      case .later(let subscribe): return Self.later(subscribe, frame)
-      case .shared(let format, let work):
-        return sharedReply(to: request, route, context, format, frame, work) ?? Self.blocking(work, frame)
-      case .streaming(let work): return Self.streaming(work, frame)
-      }
     } catch {
       return .ready(frame.response(error))
     }
-  }
-
-  private static func blocking(
-    _ work: @escaping @Sendable () throws(APIError) -> EndpointResponse,
-    _ frame: Frame
-  ) -> Reply {
-    .blocking {
-      do throws(APIError) {
-        return frame.response(try work())
-      } catch {
-        return frame.response(error)
-      }
-    }
-  }
-
-  private static func later(
-    _ subscribe: @escaping @Sendable (@escaping EndpointResponse.Deliver) -> Void,
-    _ frame: Frame
-  ) -> Reply {
-    .push { channel in
-      subscribe { outcome in
-        switch outcome {
-        case .success(let answer): channel.answer(frame.response(answer))
-        case .failure(let error): channel.answer(frame.response(error))
-        }
-      }
-    }
-  }
-
-  private static func streaming(
-    _ work: @escaping @Sendable (inout ResponsePieces) throws -> Void,
-    _ frame: Frame
-  ) -> Reply {
-    .streaming { stream throws(StreamBroken) in
-      var pieces = ResponsePieces(stream: stream, isCompressed: frame.acceptsGzip) {
-        frame.pieces(contentType: $0)
-      }
-      let response: Response
-      do {
-        try work(&pieces)
-        guard let answer = try pieces.finish() else { return }
-        response = frame.response(answer)
-      } catch let broken as StreamBroken {
-        throw broken
-      } catch {
-        // What was sent cannot be taken back, but it must not look whole.
-        guard !pieces.hasBegun else { throw .failed }
-        response = frame.response(error as? APIError ?? .unexpected)
-      }
-      try stream.begin(response)
-    }
-  }
-
-  /// The reply whose response all requests of the same question share, from memory or when it is computed.
-  private func sharedReply(
-    to request: Request,
-    _ route: Route,
-    _ context: RequestContext,
-    _ format: Format,
-    _ frame: Frame,
-    _ work: @escaping @Sendable () throws(APIError) -> EndpointResponse
-  ) -> Reply? {
-    guard let shared else { return nil }
-    let key = Question.Key(
-      path: route.follows ?? context.path,
-      format: format,
-      parameters: context.parameters.items
-    )
-    let question = Question(key: key) { () throws(APIError) in
-      let frame = Frame()
-      let answer = try work()
-      return (frame.response(answer), answer.dependency)
-    }
-    let problem = { @Sendable (error: APIError) in frame.response(error) }
-    guard route.follows != nil else {
-      return shared.cache.reply(question, to: request, problem: problem)
-    }
-    let head = frame.eventStream()
-    // Begun, though nothing follows: a length would have to be that of GET (RFC 9110 §8.6), which has none.
-    guard request.method == .get else { return .push { $0.begin(head) } }
-    return shared.live.follow(
-      question,
-      head: head,
-      lastEventID: request.fields["Last-Event-ID"].flatMap(EventID.init(text:)),
-      problem: problem
-    )
   }
 
   /// The problem document for what never became a request: a parser's refusal, a time limit.
@@ -199,7 +112,7 @@ public struct TopItemsAPI: Sendable {
   }
 
   /// What `OPTIONS *` asks about; no other method has that target.
-  private static let server = Route { _ throws(APIError) in throw .unknownPath }
+  private static let server = Route { _, context in { .ready(context.frame.options(methods)) } }
 
   private static func queryItems(_ target: Target) throws(APIError) -> [(name: String, value: String)] {
     do {

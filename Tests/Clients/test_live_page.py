@@ -217,7 +217,7 @@ def test_a_key_is_asked_for_kept_in_the_tab_and_sent(page, base_url):
     assert "s3cret" not in page.url and "s3cret" not in page.content()
 
 
-def test_a_server_that_is_away_is_told_and_the_page_recovers_by_itself(page, deployment, publish):
+def test_a_server_that_is_away_is_announced_and_the_page_recovers_by_itself(page, deployment, publish):
     page.expected_errors += [
         "ERR_CONNECTION_REFUSED",
         "ERR_INCOMPLETE_CHUNKED_ENCODING",
@@ -238,7 +238,7 @@ def test_a_server_that_is_away_is_told_and_the_page_recovers_by_itself(page, dep
     wait_until(lambda: board(page)["902"] == [(1, "survivor", 2)], "it goes on", 10)
 
 
-def test_a_database_that_is_away_is_told_and_the_page_recovers_by_itself(page, deployment, publish):
+def test_a_database_that_is_away_is_announced_and_the_page_recovers_by_itself(page, deployment, publish):
     page.expected_errors += ["503", "504"]
     publish("survivor", location=903)
     open_page(page, deployment.base_url, "?location=903")
@@ -324,14 +324,14 @@ def test_nothing_moves_for_those_who_want_it_still(page, base_url, publish):
     assert page.evaluate("document.getAnimations().length") == 0
 
 
-def test_listeners_are_told_who_leads_but_not_of_every_count(page, base_url, publish):
+def test_listeners_are_announced_who_leads_but_not_of_every_count(page, base_url, publish):
     publish("leader", location=906, count=5)
     open_page(page, base_url, "?location=906")
-    told = page.locator("#announcer")
-    wait_until(lambda: "leader, 5" in told.text_content(), "the summary", 10)
+    reported = page.locator("#announcer")
+    wait_until(lambda: "leader, 5" in reported.text_content(), "the summary", 10)
     publish("leader", location=906)
     wait_until(lambda: board(page)["906"] == [(1, "leader", 6)], "the new count", 5)
-    assert "leader, 5" in told.text_content()
+    assert "leader, 5" in reported.text_content()
 
 
 @pytest.mark.parametrize("width", [320, 390, 768])

@@ -28,8 +28,8 @@ struct ChangeThrottleTests {
     var lanes = ChangeThrottle()
     for round in 0..<100 {
       let notice = notice([Int64(round % 2)], at: Int64(round))
-      let heard = lanes.take([notice], at: start + .milliseconds(70) * round)
-      #expect(heard == CommittedChanges([notice]))
+      let received = lanes.take([notice], at: start + .milliseconds(70) * round)
+      #expect(received == CommittedChanges([notice]))
       #expect(lanes.due(after: start) == nil)
     }
   }
@@ -41,10 +41,10 @@ struct ChangeThrottleTests {
     for millisecond in 0..<5000 {
       let now = start + .milliseconds(millisecond)
       let isOther = millisecond % 500 == 250
-      let heard = lanes.take([notice(isOther ? [1, 2] : [1])], at: now)
-      #expect(heard.alone?.contains(2) == isOther)
-      if heard.alone?.contains(1) == true { busy.append(now) }
-      if heard.together != [] { together.append(now) }
+      let received = lanes.take([notice(isOther ? [1, 2] : [1])], at: now)
+      #expect(received.alone?.contains(2) == isOther)
+      if received.alone?.contains(1) == true { busy.append(now) }
+      if received.together != [] { together.append(now) }
     }
     #expect(isPaced(busy) && isPaced(together))
     #expect(busy.count >= 75 && together.count >= 75, "and no fewer than fifteen")
@@ -72,17 +72,17 @@ struct ChangeThrottleTests {
         alone.insert(location)
         together.insert(location)
       }
-      let heard = lanes.take(notices, at: now)
-      if let told = heard.alone {
-        #expect(alone.isSuperset(of: told))
-        alone.subtract(told)
+      let received = lanes.take(notices, at: now)
+      if let reported = received.alone {
+        #expect(alone.isSuperset(of: reported))
+        alone.subtract(reported)
       } else {
         alone = []
       }
-      if heard.together != [] { times.append(now) }
-      if let told = heard.together {
-        #expect(told.isEmpty || together.isSuperset(of: told))
-        together.subtract(told)
+      if received.together != [] { times.append(now) }
+      if let reported = received.together {
+        #expect(reported.isEmpty || together.isSuperset(of: reported))
+        together.subtract(reported)
       } else {
         together = []
       }
@@ -101,8 +101,8 @@ struct ChangeThrottleTests {
     var lanes = ChangeThrottle()
     let all = (0..<Int64(ChangeThrottle.limit) + 10).map(\.self)
     for round in 0..<20 {
-      let heard = lanes.take([notice(all)], at: start + .milliseconds(round))
-      #expect(heard.alone.map { Set($0).isDisjoint(with: all.suffix(10)) } == (heard.together == []))
+      let received = lanes.take([notice(all)], at: start + .milliseconds(round))
+      #expect(received.alone.map { Set($0).isDisjoint(with: all.suffix(10)) } == (received.together == []))
     }
   }
 }

@@ -106,14 +106,14 @@ struct AccessLogTests {
     #expect(eventually { server.record.channels.count == 2 })
     waiting.reset()
     #expect(eventually { server.record.answered.count == 8 })
-    let told = Set(
+    let reported = Set(
       server.record.answered.map {
         "\($0.method?.rawValue ?? "-") \($0.target ?? "-") \($0.status.rawValue) \($0.bodyBytes) \($0.isComplete)"
       }
     )
     let body = "error: Host is missing".utf8.count
     #expect(
-      told == [
+      reported == [
         "GET /a 200 2 true", "GET /block 200 6 true", "GET /stream?2x5 200 10 true", "HEAD /abc 200 0 true",
         "GET /stream-fails 200 3 false", "- - 400 \(body) true", "GET /push 200 5 false",
         "GET /push-silent 499 0 false",
@@ -128,7 +128,7 @@ struct AccessLogTests {
     let log = try AccessLog(.common, descriptor: pipes[1])
     let example = try #require(request("/" + String(repeating: "x", count: 1000)))
     for _ in 0..<200 { log.add(example) }
-    log.close(patience: .milliseconds(20))
+    log.close(within: .milliseconds(20))
     // Its thread still writes: both ends stay open until it is done.
     var piece = [UInt8](repeating: 0, count: 65_536)
     var lines = 0
@@ -156,7 +156,7 @@ struct AccessLogTests {
       }
       reader.set()
     }
-    log.close(patience: .seconds(20))
+    log.close(within: .seconds(20))
     close(pipes[1])
     #expect(eventually { reader.isSet })
     close(pipes[0])

@@ -1,8 +1,10 @@
+import Foundation
 import CLibrdkafka
 import CountStore
 import Counting
 import Postgres
 import Prometheus
+import TestSupport
 import Testing
 
 @testable import Ingestion
@@ -281,6 +283,21 @@ struct IngestionHealthTests {
       #expect(lines.contains(Substring(line)), "\(line)")
     }
     #expect(lines.contains { $0.hasPrefix("topitems_watermark_age_seconds 30") })
+  }
+
+  @Test("every metric of the worker is in docs/operations.md")
+  func documented() throws {
+    let text = try String(contentsOf: Checkout.root.appending(path: "docs/operations.md"), encoding: .utf8)
+    var metrics = IngestionMetrics()
+    metrics.note(report(FateCounts()))
+    let health = health(until: 1) { $1.partitions[0].lag?.end = 12 }
+    let names = page(health, metrics, at: 1).compactMap { line in
+      line.hasPrefix("# TYPE ") ? line.split(separator: " ")[2] : nil
+    }
+    #expect(names.count > 20)
+    for name in names {
+      #expect(text.contains("`\(name)`") || text.contains("`\(name){"), "\(name)")
+    }
   }
 
   @Test("a worker to which the group leaves nothing is ready once the topic that was missing is there")

@@ -101,7 +101,7 @@ struct ODataPagingTests {
     let held = ResultSets<ODataResult>(capacity: 100_000, idleLimit: .seconds(300))
     func keep(_ bytes: Int, question: String = "") -> ResultKey {
       let result = ODataResult(head: [], pages: [[UInt8](repeating: 0, count: bytes)], contentType: "")
-      return held.keep(result, question: question, now: now)
+      return held.keep(result, question: Array(question.utf8), now: now)
     }
     func isHeld(_ key: ResultKey) -> Bool { held.find(key, now: now) != nil }
     let first = keep(40_000)

@@ -7,17 +7,17 @@ import Testing
 
 /// Records its events, and stops the loop after enough of them.
 private final class Recorder: EventSource {
-  var told: [String] = []
+  var reported: [String] = []
   var onReady: () -> Void = {}
   var onExpired: () -> Void = {}
 
   func ready(_ readiness: Readiness) {
-    told.append("ready")
+    reported.append("ready")
     onReady()
   }
 
   func expired() {
-    told.append("expired")
+    reported.append("expired")
     onExpired()
   }
 }
@@ -63,8 +63,8 @@ struct EventLoopTests {
     loop.setDeadline(start + .milliseconds(20), of: other)
     loop.setDeadline(.never, of: other)
     try loop.run()
-    #expect(first.told == ["expired"])
-    #expect(second.told.isEmpty)
+    #expect(first.reported == ["expired"])
+    #expect(second.reported.isEmpty)
     #expect(Instant.now() >= start + .milliseconds(60))
   }
 
@@ -78,7 +78,7 @@ struct EventLoopTests {
     loop.setDeadline(loop.now + .seconds(60), of: registration)
     loop.setDeadline(loop.now + .milliseconds(10), of: registration)
     try loop.run()
-    #expect(source.told == ["expired"])
+    #expect(source.reported == ["expired"])
   }
 
   @Test("an event for a closed descriptor does not reach the next owner of its number")
@@ -96,7 +96,7 @@ struct EventLoopTests {
     var replacement: Registration?
     source.onReady = {
       _ = trigger.take()
-      if !replaced, old.told.isEmpty {
+      if !replaced, old.reported.isEmpty {
         replaced = true
         loop.deregister(registration)
         replacement = try? loop.register(new, descriptor: pair[0], interest: [])
@@ -107,7 +107,7 @@ struct EventLoopTests {
     trigger.post(1)
     send(pair[1], "x", 1, 0)
     try loop.run()
-    #expect(new.told.isEmpty)
+    #expect(new.reported.isEmpty)
     #expect(loop.source(of: registration) == nil || !replaced)
     if let replacement { loop.deregister(replacement) } else { loop.deregister(registration) }
     close(pair[0])

@@ -10,10 +10,12 @@ public enum JSON: Decodable, Equatable, Sendable {
   case array([JSON])
   case object([String: JSON])
 
+  /// Parses a document.
   public init(parsing bytes: [UInt8]) throws {
     self = try JSONDecoder().decode(JSON.self, from: Data(bytes))
   }
 
+  /// As `Decodable` wants it.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     if container.decodeNil() {
@@ -33,7 +35,9 @@ public enum JSON: Decodable, Equatable, Sendable {
     }
   }
 
+  /// The member of an object.
   public subscript(name: String) -> JSON? { object?[name] }
+  /// The element of an array.
   public subscript(index: Int) -> JSON? { array.flatMap { $0.indices.contains(index) ? $0[index] : nil } }
 
   /// What a local reference like `#/components/schemas/Problem` points at (RFC 6901).
@@ -43,8 +47,12 @@ public enum JSON: Decodable, Equatable, Sendable {
     }
   }
 
+  /// The members, if it is an object.
   public var object: [String: JSON]? { if case .object(let value) = self { value } else { nil } }
+  /// The elements, if it is an array.
   public var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
+  /// The text, if it is a string.
   public var string: String? { if case .string(let value) = self { value } else { nil } }
+  /// The number, if it is an integer.
   public var integer: Int64? { if case .integer(let value) = self { value } else { nil } }
 }

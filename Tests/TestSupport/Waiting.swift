@@ -62,11 +62,11 @@ public func waitUntil(
   seen: () throws -> String = { "" },
   _ condition: () throws -> Bool
 ) throws {
-  var patience = ProgressDeadline(limit)
+  var deadline = ProgressDeadline(limit)
   while try !condition() {
-    patience.look(try seen())
-    guard !patience.isOver else { throw TestSupportError("not happened: \(what); \(patience.verdict)") }
-    patience.pause()
+    deadline.look(try seen())
+    guard !deadline.isOver else { throw TestSupportError("not happened: \(what); \(deadline.verdict)") }
+    deadline.pause()
   }
 }
 
@@ -103,11 +103,11 @@ public final class Background<Value: Sendable>: @unchecked Sendable {
   /// - Parameters:
   ///   - seconds: how long nothing may change of what is `seen` (see ``ProgressDeadline``).
   public func value(within seconds: Double = 30, seen: () -> String = { "" }) throws -> Value {
-    var patience = ProgressDeadline(.seconds(seconds))
+    var deadline = ProgressDeadline(.seconds(seconds))
     while group.wait(timeout: .now() + 0.05) != .success {
-      patience.look(seen())
-      guard !patience.isOver else {
-        throw TestSupportError("the background work did not end; \(patience.verdict)")
+      deadline.look(seen())
+      guard !deadline.isOver else {
+        throw TestSupportError("the background work did not end; \(deadline.verdict)")
       }
     }
     guard let result else { throw TestSupportError("the background work has no result") }

@@ -14,7 +14,7 @@ struct FreshnessResponseTests {
     return asking
   }()
 
-  private func tell(_ reading: WorkerReading?) { asking.api.shared?.receive(.workers(reading)) }
+  private func report(_ reading: WorkerReading?) { asking.api.shared?.receive(.workers(reading)) }
 
   /// One worker that was seen `silence` seconds ago; the last message came `calm` seconds ago.
   private func reading(silence: Int64 = 1, calm: Int64 = 1, lag: Int64 = 0, now: Int64 = 0) -> WorkerReading {
@@ -41,7 +41,7 @@ struct FreshnessResponseTests {
   @Test("is null until it is known, and again when the database is out of reach")
   func unknown() throws {
     #expect(try asking.json("/v1/top-items")["meta"]?["freshness"] == .null)
-    tell(reading())
+    report(reading())
     #expect(
       try asking.json("/v1/top-items")["meta"]?["freshness"]
         == .object(["state": .string("live"), "since": .null])
@@ -55,18 +55,18 @@ struct FreshnessResponseTests {
 
   @Test("when it changes, answers in memory change and so do their tags; until then they stay as they are")
   func changes() throws {
-    tell(reading())
+    report(reading())
     let target = "/v1/top-items?n=3"
     let live = try asking.response(target)
     let count = asking.questions.all.count
     // Heartbeats, lag and time go on, the state does not change.
-    for second in 1...20 { tell(reading(lag: Int64(second * 100), now: Int64(second))) }
+    for second in 1...20 { report(reading(lag: Int64(second * 100), now: Int64(second))) }
     let again = try asking.response(target)
     #expect(again.body == live.body && asking.questions.all.count == count, "from memory")
     #expect(
       try asking.response(target, fields: ["If-None-Match": live.fields["ETag"] ?? ""]).status == .notModified
     )
-    tell(reading(silence: 16, now: 36))
+    report(reading(silence: 16, now: 36))
     let stopped = try asking.response(target, fields: ["If-None-Match": live.fields["ETag"] ?? ""])
     #expect(stopped.status == .ok && stopped.fields["ETag"] != live.fields["ETag"])
     let freshness = try JSON(parsing: stopped.body)["meta"]?["freshness"]
@@ -77,20 +77,20 @@ struct FreshnessResponseTests {
 
   @Test("a table that cannot be read makes it unknown, and answers are kept as before")
   func unreadable() throws {
-    tell(reading())
-    tell(nil)
+    report(reading())
+    report(nil)
     let first = try asking.response("/v1/top-items")
     #expect(try JSON(parsing: first.body)["meta"]?["freshness"] == .null)
     let count = asking.questions.all.count
-    tell(nil)
+    report(nil)
     #expect(try asking.response("/v1/top-items").body == first.body && asking.questions.all.count == count)
   }
 
   @Test("all pages of one result say the same")
   func pages() throws {
-    tell(reading())
+    report(reading())
     let first = try asking.json("/v1/top-items?limit=1")
-    tell(reading(silence: 16))
+    report(reading(silence: 16))
     let cursor = try #require(first["next_cursor"]?.string)
     let second = try asking.json("/v1/top-items?limit=1&cursor=\(cursor)")
     #expect(second["meta"] == first["meta"])

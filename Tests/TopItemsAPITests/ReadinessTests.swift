@@ -6,15 +6,15 @@ import Testing
 
 @Suite("Readiness")
 final class ReadinessTests: Sendable {
-  private typealias Tell = @Sendable (Result<Readiness, CountStoreError>) -> Void
+  private typealias Deliver = @Sendable (Result<Readiness, CountStoreError>) -> Void
 
-  private let probes = Lock<[Tell]>([])
+  private let probes = Lock<[Deliver]>([])
   private let timers = Lock<[@Sendable () -> Void]>([])
   private let answers = Lock<[String]>([])
 
   private func endpoint() -> ReadinessEndpoint {
     ReadinessEndpoint(
-      ask: { [self] tell in probes.withLock { $0.append(tell) } },
+      ask: { [self] deliver in probes.withLock { $0.append(deliver) } },
       after: { [self] delay, work in
         #expect(delay < .seconds(2))
         timers.withLock { $0.append(work) }
@@ -58,8 +58,7 @@ final class ReadinessTests: Sendable {
   }
 
   private func ask(_ endpoint: ReadinessEndpoint) throws {
-    guard case .later(let subscribe) = endpoint.answer() else { throw UnexpectedReply() }
-    subscribe { [self] outcome in
+    endpoint.subscribe { [self] outcome in
       answers.withLock { answers in
         switch outcome {
         case .success(let answer): answers.append(String(decoding: answer.body, as: UTF8.self))

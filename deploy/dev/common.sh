@@ -43,7 +43,7 @@ make_folder() { # NAME
   rmdir "$link" || fail "$link is in the way: run 'make stop' first"
   shelter=${TMPDIR:-/tmp}/topitems-$(id -u)-$(printf '%s' "$checkout" | sha256sum | cut -c1-12)
   mkdir "$shelter" 2>/dev/null || true
-  # The temporary folder is everybody's: what lies there under our name must be ours, and no link elsewhere.
+  # The temporary folder is shared by all users: what has our name there must be ours, and no link elsewhere.
   if [ -L "$shelter" ] || [ "$(stat -c %u "$shelter" 2>/dev/null)" != "$(id -u)" ]; then
     fail "$shelter exists and is not ours: set TMPDIR to another folder"
   fi

@@ -76,7 +76,7 @@ postgres_answers() { # FOLDER
     --command='SELECT 1' </dev/null >/dev/null 2>&1
 }
 
-# A start that was interrupted may have left a server that nobody wrote down. It is ours if it works in our data
+# A start that was interrupted may have left a server that is not recorded. It is ours if it works in our data
 # folder, which is a server's current folder.
 adopt_postgres() { # FOLDER
   local pid

@@ -65,7 +65,7 @@ process_listens() { # PID PORT
   return 1
 }
 
-# A port that nobody uses now, below the range from which outgoing connections take theirs: a server that is
+# A port that is not in use now, below the range from which outgoing connections take theirs: a server that is
 # restarted finds it free again, and a client that keeps trying cannot end up connected to itself.
 free_port() {
   local port
@@ -94,7 +94,7 @@ run() { # COMMAND…
 end_run() {
   [ -n "${running_session-}" ] || return 0
   local signal
-  for signal in INT TERM KILL; do # the leader may need the first to tell the others
+  for signal in INT TERM KILL; do # the leader may need the first to signal the others
     # shellcheck disable=SC2046 # one word per process
     kill -s "$signal" $(session_members "$running_session") 2>/dev/null || true
     ! wait_until 10 session_is_empty "$running_session" || break

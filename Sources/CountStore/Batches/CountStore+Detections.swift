@@ -157,43 +157,4 @@ extension CountStore {
       """
     return [windows, first] + rollupQueries(counts, marks)
   }
-
-  /// What puts events aside for their time. A replay finds its row already there.
-  static func quarantine(_ batch: Batch) -> [Query] {
-    let events = batch.quarantined
-    guard !events.isEmpty else { return [] }
-    return [
-      """
-      INSERT INTO quarantine (topic, partition, "offset", reason, detection_oid, geographical_location_oid,
-                              video_camera_oid, item_name, detected_at)
-      SELECT topic, partition, "offset", reason, detection_oid, location, camera, convert_from(item_name, 'UTF8'),
-             detected_at
-      FROM unnest(\(events.map { batch.parts[Int($0.part)].topic }), \(events.map { batch.parts[Int($0.part)].partition }),
-                  \(events.map(\.offset)), \(events.map { $0.fate == .late ? "late" : "future" }),
-                  \(events.map(\.oid)), \(events.map(\.location)), \(events.map(\.camera)), \(events.map(\.itemName)),
-                  \(timestamps: events.map(\.detectedAt.microseconds)))
-        AS put_aside(topic, partition, "offset", reason, detection_oid, location, camera, item_name, detected_at)
-      ON CONFLICT (topic, partition, "offset") DO NOTHING
-      """
-    ]
-  }
-
-  /// What keeps the messages that can never be an event. A replay finds its row already there.
-  static func insertDeadLetters(_ batch: Batch) -> [Query] {
-    let dead = batch.deadLetters
-    guard !dead.isEmpty else { return [] }
-    return [
-      """
-      INSERT INTO dead_letter (topic, partition, "offset", reason, field, payload, payload_bytes, message_at)
-      SELECT topic, partition, "offset", reason, nullif(field, ''), payload, payload_bytes,
-             nullif(message_at, '\(unescaped: Timestamp.neverText)')
-      FROM unnest(\(dead.map { batch.parts[Int($0.part)].topic }), \(dead.map { batch.parts[Int($0.part)].partition }),
-                  \(dead.map(\.offset)), \(dead.map(\.reason)), \(dead.map { $0.field ?? "" }),
-                  \(dead.map(\.payload)), \(dead.map { Int64($0.payloadBytes) }),
-                  \(timestamps: dead.map { ($0.messageAt ?? .never).microseconds }))
-        AS dead(topic, partition, "offset", reason, field, payload, payload_bytes, message_at)
-      ON CONFLICT (topic, partition, "offset") DO NOTHING
-      """
-    ]
-  }
 }

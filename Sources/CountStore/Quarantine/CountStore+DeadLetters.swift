@@ -2,6 +2,25 @@ import Counting
 import Postgres
 
 extension CountStore {
+  /// Stores the dead letters of a batch. A replay finds its row already there.
+  static func insertDeadLetters(_ batch: Batch) -> [Query] {
+    let dead = batch.deadLetters
+    guard !dead.isEmpty else { return [] }
+    return [
+      """
+      INSERT INTO dead_letter (topic, partition, "offset", reason, field, payload, payload_bytes, message_at)
+      SELECT topic, partition, "offset", reason, nullif(field, ''), payload, payload_bytes,
+             nullif(message_at, '\(unescaped: Timestamp.neverText)')
+      FROM unnest(\(dead.map { batch.parts[Int($0.part)].topic }), \(dead.map { batch.parts[Int($0.part)].partition }),
+                  \(dead.map(\.offset)), \(dead.map(\.reason)), \(dead.map { $0.field ?? "" }),
+                  \(dead.map(\.payload)), \(dead.map { Int64($0.payloadBytes) }),
+                  \(timestamps: dead.map { ($0.messageAt ?? .never).microseconds }))
+        AS dead(topic, partition, "offset", reason, field, payload, payload_bytes, message_at)
+      ON CONFLICT (topic, partition, "offset") DO NOTHING
+      """
+    ]
+  }
+
   private static let deadLetterColumns =
     #"topic, partition, "offset", reason, field, payload_bytes, octet_length(payload)::bigint, message_at, recorded_at"#
 

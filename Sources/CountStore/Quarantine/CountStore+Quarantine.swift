@@ -2,6 +2,26 @@ import Counting
 import Postgres
 
 extension CountStore {
+  /// Stores the quarantined events of a batch. A replay finds its row already there.
+  static func quarantine(_ batch: Batch) -> [Query] {
+    let events = batch.quarantined
+    guard !events.isEmpty else { return [] }
+    return [
+      """
+      INSERT INTO quarantine (topic, partition, "offset", reason, detection_oid, geographical_location_oid,
+                              video_camera_oid, item_name, detected_at)
+      SELECT topic, partition, "offset", reason, detection_oid, location, camera, convert_from(item_name, 'UTF8'),
+             detected_at
+      FROM unnest(\(events.map { batch.parts[Int($0.part)].topic }), \(events.map { batch.parts[Int($0.part)].partition }),
+                  \(events.map(\.offset)), \(events.map { $0.fate == .late ? "late" : "future" }),
+                  \(events.map(\.oid)), \(events.map(\.location)), \(events.map(\.camera)), \(events.map(\.itemName)),
+                  \(timestamps: events.map(\.detectedAt.microseconds)))
+        AS quarantined(topic, partition, "offset", reason, detection_oid, location, camera, item_name, detected_at)
+      ON CONFLICT (topic, partition, "offset") DO NOTHING
+      """
+    ]
+  }
+
   private static let quarantineColumns: Query =
     """
     SELECT topic, partition, "offset", reason, detection_oid, geographical_location_oid, video_camera_oid, item_name,

@@ -144,16 +144,16 @@ public struct Retention: Sendable {
     _ now: AgreedTime,
     _ isStopping: () -> Bool
   ) throws(PostgresError) -> Int {
-    let stretch = 10_000
+    let batch = 10_000
     var (trimmed, latest) = (0, 0)
     repeat {
       latest = try store.trimRevisions(
         olderThanSeconds: policy.revisions,
         at: now,
-        limit: Int64(stretch)
+        limit: Int64(batch)
       )
       trimmed += latest
-    } while latest == stretch && !isStopping()
+    } while latest == batch && !isStopping()
     return trimmed
   }
 

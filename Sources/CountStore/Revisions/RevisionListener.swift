@@ -50,7 +50,7 @@ public struct RevisionListener: Sendable {
   ///   - pollingSpan: how long it polls before it tries `LISTEN` again. While that misses notifications, it polls for
   ///     twice as long each time, up to an hour.
   ///   - isStopping: asked several times a second.
-  ///   - tell: receives the reports, on the thread that runs.
+  ///   - report: receives the reports, on the thread that runs.
   public init(
     _ options: ConnectionOptions,
     pollingSpan: Duration = .seconds(60),
@@ -144,7 +144,7 @@ public struct RevisionListener: Sendable {
       try lookAtWorkers(connection, &nextLook)
       var now = ContinuousClock.now
       let limit = min(Self.attention, (lanes.due(after: now) ?? now + Self.attention) - now)
-      let notices = try hear(connection, within: limit)
+      let notices = try receive(connection, within: limit)
       now = .now
       let changes = lanes.take(notices, at: now)
       if !changes.isEmpty { report(.changed(changes)) }
@@ -174,7 +174,7 @@ public struct RevisionListener: Sendable {
   private static let missedNotification = SQLState(rawValue: "08TID")
 
   /// Waits for a notice, and takes those that have come with it.
-  private func hear(_ connection: Connection, within limit: Duration) throws(PostgresError)
+  private func receive(_ connection: Connection, within limit: Duration) throws(PostgresError)
     -> [RevisionNotice]
   {
     let milliseconds = Int32((limit / .milliseconds(1)).rounded(.up))

@@ -53,7 +53,7 @@ extension CountStore {
       DELETE FROM worker
       WHERE seen_at < clock_timestamp() - make_interval(secs => \(Self.workerMemory)::double precision)
         AND seen_at < (SELECT max(seen_at) FROM worker WHERE seen_at <= clock_timestamp())
-        -- Told while the clock was wrong; one that runs writes its row again within seconds.
+        -- Written while the clock was wrong; a worker that runs writes its row again within seconds.
         OR seen_at > clock_timestamp() + interval '1 minute'
       """
     ).affectedRows
@@ -66,7 +66,7 @@ extension CountStore {
       """
       SELECT clock.now, (SELECT max(last_message_at) FROM ingest_offset WHERE last_message_at <= clock.now), id::text, started_at, seen_at, stopped_at,
              version, topics, partitions, ARRAY(SELECT coalesce(lag, -1) FROM unnest(lags)
-               WITH ORDINALITY AS told(lag, place) ORDER BY place),
+               WITH ORDINALITY AS reported(lag, place) ORDER BY place),
              broker_reachable, lag, behind_since, last_commit_at
       FROM (SELECT clock_timestamp() AS now) AS clock
       LEFT JOIN worker ON seen_at <= clock.now + interval '1 minute'

@@ -29,7 +29,7 @@ extension HTTP2Session {
   }
 
   /// The response does not depend on the rest of the request. A little of it is let come, for a moment: a client that
-  /// is told at once (RFC 9113 §8.1) that it need not go on may drop the response with the rest, as curl 7.88 does.
+  /// that learns at once (RFC 9113 §8.1) that it need not go on may drop the response with the rest, as curl 7.88 does.
   func stopDropping(_ stream: HTTP2Stream) {
     guard stream.answeredSince != nil, stream.isHalfOpen, stream.dropAllowance <= 0 else { return }
     _ = withSession { nghttp2_submit_rst_stream($0, 0, stream.id, HTTP2ErrorCode.noError.rawValue) }

@@ -179,10 +179,10 @@ extension HTTP1Conversation {
   }
 
   /// What becomes of the connection after a response has been encoded to its end.
-  private func conclude(_ wanted: ResponseEncoder.Context, _ told: ResponseEncoder.Context) {
+  private func conclude(_ wanted: ResponseEncoder.Context, _ encoded: ResponseEncoder.Context) {
     if !wanted.persists {
       connection.ending = isContentUnread ? .linger : .close
-    } else if !told.persists || loop.isStopping {
+    } else if !encoded.persists || loop.isStopping {
       connection.ending = .linger
     }
   }

@@ -48,11 +48,11 @@ public final class AccessLog: Sendable {
     if !isTaken { droppedLines.add(1, ordering: .relaxed) }
   }
 
-  /// Takes no more lines, and waits until all are written, but not longer than `patience`: a reader that
+  /// Takes no more lines, and waits until all are written, but no longer than `limit`: a reader that
   /// has stalled does not keep a process from its end.
-  public func close(patience: Duration = .seconds(1)) {
+  public func close(within limit: Duration = .seconds(1)) {
     waiting.changeForAll { $0.isClosed = true }
-    _ = waiting.wait(until: .now + patience) { $0.bytes.isEmpty && !$0.isWriting ? true : nil }
+    _ = waiting.wait(until: .now + limit) { $0.bytes.isEmpty && !$0.isWriting ? true : nil }
   }
 
   private func write() {

@@ -11,7 +11,7 @@ public enum ServerObservation: Sendable {
   /// thread was free. At most one a second from each loop, so that no client can flood a log; `suppressed` is the
   /// number of those that were not reported since.
   case refusedRequest(ProtocolError, peer: SocketAddress, suppressed: Int)
-  /// A request was answered, or the response could not be brought to its end. Told only if the server is made to log
+  /// A request was answered, or the response could not be completed. Reported only if the server is made to log
   /// requests.
   case answered(CompletedRequest)
   /// A connection got a 503 for a limit of connections. At most one a second from each loop, as above.

@@ -26,7 +26,8 @@ final class BlockingResponse: PendingResponse {
 
   /// Waits for a worker; false if too many do already.
   func submit(for network: ClientNetwork) -> Bool {
-    let ticket = pool.submit(of: network, drop: { [self] in tell(.refused(.tooManyWait)) }) { [self] in run()
+    let ticket = pool.submit(of: network, drop: { [self] in deliver(.refused(.tooManyWait)) }) { [self] in
+      run()
     }
     self.ticket.withLock { $0 = ticket }
     return ticket != nil
@@ -38,10 +39,10 @@ final class BlockingResponse: PendingResponse {
       state.hasStarted = true
       return !state.isCancelled
     }
-    if isWanted { tell(.whole(work())) }
+    if isWanted { deliver(.whole(work())) }
   }
 
-  private func tell(_ step: ResponseStep) {
+  private func deliver(_ step: ResponseStep) {
     let isAwaited = state.withLock { state in
       state.step = step
       return state.isAwaited

@@ -14,7 +14,7 @@ extension StreamingResponse {
   private static let look = Duration.milliseconds(5)
   /// How long a client may read nothing, and how long one may be waited for in all, while others need the thread.
   private static let pause = Duration.milliseconds(50)
-  private static let patience = Duration.seconds(1)
+  private static let longestWait = Duration.seconds(1)
 
   func send(_ part: ResponseStream.Part) throws(StreamBroken) {
     switch part {
@@ -144,9 +144,9 @@ extension StreamingResponse {
       let isTooLong =
         switch need {
         case .none: false
-        case .sameNetwork: now - progress.at > StreamingResponse.patience
+        case .sameNetwork: now - progress.at > StreamingResponse.longestWait
         case .others:
-          now - progress.at > StreamingResponse.pause || waited > StreamingResponse.patience
+          now - progress.at > StreamingResponse.pause || waited > StreamingResponse.longestWait
         }
       if isTooLong, pool.asksToConcede() {
         cut()

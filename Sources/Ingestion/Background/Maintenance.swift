@@ -27,7 +27,7 @@ final class Maintenance: @unchecked Sendable {
   private let maximumCameras: Int
   private let clocks: WorkerClocks
   /// What was last observed of the clocks.
-  private var toldOfClock = (agreed: true, complains: false)
+  private var hasReportedClock = (agreed: true, complains: false)
   /// What the worker's options say of retention; the stored settings hold.
   private let given: RetentionChange
   /// nil until the settings have been read.
@@ -89,7 +89,7 @@ final class Maintenance: @unchecked Sendable {
       var retention = try currentRetention(store)
       defer { self.retention = retention }
       let clock = try store.checkClock(clocks.host, broker: clocks.broker())
-      tell(clock)
+      report(clock)
       guard let now = clock.agreed else {
         // Counting goes on, and needs them.
         try store.ensurePartitions(thoroughly: true)
@@ -113,8 +113,8 @@ final class Maintenance: @unchecked Sendable {
     return current
   }
 
-  private func tell(_ clock: ClockCheck) {
-    toldOfClock = (clock.agreed != nil, clock.complaint != nil)
+  private func report(_ clock: ClockCheck) {
+    hasReportedClock = (clock.agreed != nil, clock.complaint != nil)
     observe(.clock(clock))
   }
 
@@ -127,7 +127,7 @@ final class Maintenance: @unchecked Sendable {
       let store = CountStore(connection)
       let clock = try store.checkClock(clocks.host, broker: clocks.broker())
       // A lasting state is observed once a minute, a change at once.
-      if (clock.agreed != nil, clock.complaint != nil) != toldOfClock { tell(clock) }
+      if (clock.agreed != nil, clock.complaint != nil) != hasReportedClock { report(clock) }
       var released = ReleaseReport()
       while let now = clock.agreed, !stopping.hasClosed, !isStopping() {
         let report = try store.releaseDueQuarantine(at: now, limit: .max)

@@ -77,8 +77,8 @@ final class Heartbeat: @unchecked Sendable {
   private func beat(_ store: CountStore, isGoodbye: Bool = false) throws(PostgresError) {
     var beat = state()
     beat.isGoodbye = isGoodbye
-    let told = try store.beat(identity, beat)
-    observe(.heartbeat(now: told.now, floor: told.floor))
+    let database = try store.beat(identity, beat)
+    observe(.heartbeat(now: database.now, floor: database.floor))
     observe(.backgroundSucceeded(.heartbeat))
   }
 

@@ -8,7 +8,7 @@ import Postgres
 /// No value stays because nothing new arrives: each is judged by its age when it is read.
 public struct IngestionHealth: Sendable {
   /// How long the polling loop or the committer may stand still, and messages may wait without any being committed.
-  public static let patience = Duration.seconds(60)
+  public static let stallLimit = Duration.seconds(60)
   /// How long PostgreSQL or Kafka may fail before the worker is not ready.
   public static let tolerance = Duration.seconds(10)
   /// How long one batch may be PostgreSQL's: each of its statements ends within `statement_timeout`.
@@ -112,17 +112,17 @@ public struct IngestionHealth: Sendable {
 
   // MARK: Liveness
 
-  /// Why the process should be started again; nil when that would mend nothing. Never because of Kafka, PostgreSQL, a
+  /// Why the process should be started again; nil when that would not help. Never because of Kafka, PostgreSQL, a
   /// stopped partition or a clock.
   public func stall(at now: ContinuousClock.Instant) -> String? {
     if isStopped { return nil }
     let stood = now - turnedAt
-    if stood > Self.patience { return "the polling loop has not turned for \(stood.components.seconds) s" }
+    if stood > Self.stallLimit { return "the polling loop has not turned for \(stood.components.seconds) s" }
     guard let since = turn.jobSince else { return nil }
     // A claim is tried again and again; each attempt is a turn.
     let worked = now - max(since, failedAt ?? since)
     // A job that PostgreSQL has in hand is its, as long as its own time limits can explain that.
-    let limit = turn.isAtDatabase ? Self.longestBatch : Self.patience
+    let limit = turn.isAtDatabase ? Self.longestBatch : Self.stallLimit
     guard worked > limit, !(turn.isAtDatabase && isDatabaseUp != true) else { return nil }
     return "the committer has not turned for \(worked.components.seconds) s"
   }
@@ -147,11 +147,11 @@ public struct IngestionHealth: Sendable {
     {
       reasons.append(.databaseFailing(now - failing.since, "\(failing.error)"))
     }
-    if let claimlessSince, now - claimlessSince > Self.patience {
+    if let claimlessSince, now - claimlessSince > Self.stallLimit {
       reasons.append(.claimless(now - claimlessSince))
     }
-    if let waited = waited(at: now), waited > Self.patience,
-      lastCommitAt.map({ now - $0 > Self.patience }) ?? true
+    if let waited = waited(at: now), waited > Self.stallLimit,
+      lastCommitAt.map({ now - $0 > Self.stallLimit }) ?? true
     {
       reasons.append(.notCommitting(waited))
     }

@@ -52,7 +52,7 @@ struct Assignment {
     var reason: String
 
     /// How often one position is tried; with the pauses between, for six seconds.
-    static let patience = 4
+    static let failureLimit = 4
   }
 
   /// How sure it is that a partition's log ends below its position. Kafka refuses to read behind the end; other brokers

@@ -119,7 +119,7 @@ extension IngestionWorker {
       return true
     }
     if trouble.isOutOfRange, claim.gap != nil { assignment[index].trouble = nil }
-    guard trouble.failures >= Assignment.Trouble.patience, claim.gap == nil else { return false }
+    guard trouble.failures >= Assignment.Trouble.failureLimit, claim.gap == nil else { return false }
     remember(claim)
     halt(
       index,

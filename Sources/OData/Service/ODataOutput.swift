@@ -8,7 +8,7 @@ struct ODataOutput {
   private let stream: ResponseStream
   private let frame: ODataFrame
   private let contentType: String
-  /// Told as the preference that was applied.
+  /// Reported as the preference that was applied.
   var pageSize: Int?
   private var piece: [UInt8] = []
   private var hasBegun = false

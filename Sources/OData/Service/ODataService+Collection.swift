@@ -102,7 +102,7 @@ extension ODataService {
           pages: pages.pages,
           contentType: request.format.contentType
         )
-        let key = held.keep(result, question: request.question)
+        let key = held.keep(result, question: Array(request.question.utf8))
         next = request.link(to: Cursor(instance: held.instance, result: key, position: 1))
       }
     }
@@ -131,7 +131,7 @@ extension ODataService {
     return .blocking {
       do throws(ODataError) {
         guard let (result, question) = held.find(cursor.result) else { throw .pagesGone }
-        guard question == request.question, index < result.pages.count else {
+        guard question.elementsEqual(request.question.utf8), index < result.pages.count else {
           throw .malformed("$skiptoken", "It does not belong to this address.")
         }
         var following = cursor

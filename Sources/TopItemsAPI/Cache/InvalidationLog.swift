@@ -14,12 +14,12 @@ struct InvalidationLog: Sendable {
   private var anything: UInt64 = 1
   /// When any location has changed.
   private var anyLocation: UInt64 = 0
-  private var locations: [Int64: Heard] = [:]
+  private var locations: [Int64: Sequences] = [:]
   /// The latest event time, and the sequence number of its change.
-  private var newest: (event: Timestamp, heard: UInt64)?
+  private var newest: (event: Timestamp, sequence: UInt64)?
 
   /// The sequence numbers of a location's last change, for responses about it alone and for those about several.
-  private struct Heard {
+  private struct Sequences {
     var alone: UInt64 = 0
     var together: UInt64 = 0
   }
@@ -34,31 +34,31 @@ struct InvalidationLog: Sendable {
     newest = nil
   }
 
-  mutating func note(_ heard: CommittedChanges) {
-    guard !heard.isEmpty else { return }
+  mutating func note(_ committed: CommittedChanges) {
+    guard !committed.isEmpty else { return }
     sequence += 1
-    if let event = heard.newestEvent, newest.map({ event > $0.event }) ?? true {
+    if let event = committed.newestEvent, newest.map({ event > $0.event }) ?? true {
       newest = (event, sequence)
     }
-    if heard.alone == nil || heard.together == nil { anything = sequence }
-    for location in heard.alone ?? [] { locations[location, default: Heard()].alone = sequence }
-    for location in heard.together ?? [] { locations[location, default: Heard()].together = sequence }
-    if heard.together?.isEmpty == false { anyLocation = sequence }
+    if committed.alone == nil || committed.together == nil { anything = sequence }
+    for location in committed.alone ?? [] { locations[location, default: Sequences()].alone = sequence }
+    for location in committed.together ?? [] { locations[location, default: Sequences()].together = sequence }
+    if committed.together?.isEmpty == false { anyLocation = sequence }
     if locations.count > Self.locationLimit {
       anything = sequence
       locations = [:]
     }
   }
 
-  /// Whether no change after the sequence number `heard` affects a response with this dependency.
-  func leave(_ dependency: CacheDependency, since heard: UInt64) -> Bool {
-    guard heard < sequence else { return true }
-    guard anything <= heard else { return false }
-    if case .newest(let end) = dependency.end, let newest, newest.heard > heard {
+  /// Whether no change after the sequence number `number` affects a response with this dependency.
+  func leave(_ dependency: CacheDependency, since number: UInt64) -> Bool {
+    guard number < sequence else { return true }
+    guard anything <= number else { return false }
+    if case .newest(let end) = dependency.end, let newest, newest.sequence > number {
       guard let end, newest.event < end else { return false }
     }
-    if dependency.locations.isEmpty { return anyLocation <= heard }
-    let way = dependency.locations.count == 1 ? \Heard.alone : \Heard.together
-    return dependency.locations.allSatisfy { (locations[$0]?[keyPath: way] ?? 0) <= heard }
+    if dependency.locations.isEmpty { return anyLocation <= number }
+    let way = dependency.locations.count == 1 ? \Sequences.alone : \Sequences.together
+    return dependency.locations.allSatisfy { (locations[$0]?[keyPath: way] ?? 0) <= number }
   }
 }

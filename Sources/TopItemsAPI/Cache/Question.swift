@@ -1,12 +1,14 @@
 import APICore
+import Counting
 import HTTP
 
 /// A question that many may ask at once, and that is answered once for all of them.
 struct Question: Sendable {
-  /// What makes two questions the same.
+  /// What makes two questions the same, for the cache and for cursors.
   struct Key: Hashable, Sendable {
-    /// Bytes, as two differently composed strings are equal as `String`s.
-    private let bytes: [UInt8]
+    /// The parts, each ended by a NUL: path, format, parameters, and what the caller may see. A response for one scope is
+    /// never used for another.
+    let bytes: [UInt8]
 
     /// How much memory it takes, in bytes.
     var memoryBytes: Int { bytes.memoryBytes }
@@ -14,17 +16,17 @@ struct Question: Sendable {
     /// - Parameters:
     ///   - path: the route.
     ///   - format: what was negotiated, where the route has several.
-    ///   - parameters: decoded; their order does not matter. A NUL, which no decoded parameter has, parts them.
-    ///   - scope: what the caller may see. A response for one scope is never used for another.
-    init(
-      path: String,
-      format: Format = .page,
-      parameters: [(name: String, value: String)],
-      scope: String = ""
-    ) {
-      let sorted = parameters.map { Array("\($0.name)\0\($0.value)\0".utf8) }
-        .sorted { $0.lexicographicallyPrecedes($1) }
-      bytes = Array("\(path)\0\(format.rawValue)\0\(scope)\0".utf8) + sorted.joined()
+    ///   - parameters: as they were read.
+    init(path: String, format: Format, parameters: ParameterReader, scope: LocationScope) {
+      var bytes = Array("\(path)\0\(format.rawValue)\0".utf8) + parameters.question
+      switch scope {
+      case .all: break
+      case .only(let locations):
+        // Not the name of a parameter.
+        bytes += "\0".utf8
+        for location in locations.sorted() { bytes += "\(location)\0".utf8 }
+      }
+      self.bytes = bytes
     }
   }
 

@@ -1,5 +1,6 @@
 import APICore
 import CountStore
+import Counting
 import HTTP
 import Threading
 
@@ -36,7 +37,7 @@ final class ResponseCache: Sendable {
     table.withLock { table in
       switch news {
       case .attached: table.invalidateAll(trustedUntil: now + Self.trust)
-      case .changed(let heard): table.note(heard, trustedUntil: now + Self.trust)
+      case .changed(let committed): table.note(committed, trustedUntil: now + Self.trust)
       case .workers: table.noteState()
       case .detached: table.invalidateAll(trustedUntil: nil)
       }
@@ -66,7 +67,7 @@ final class ResponseCache: Sendable {
   /// The response to a target that was answered before, if it still holds.
   ///
   /// - Parameter scope: what the caller may see, see `Question.Key`.
-  func hit(_ request: Request, scope: String = "") -> Response? {
+  func hit(_ request: Request, scope: LocationScope) -> Response? {
     guard let alias = Self.alias(request, scope: scope) else { return nil }
     let wish = SharedResponse.Wish(request.fields)
     let now = now()
@@ -79,25 +80,23 @@ final class ResponseCache: Sendable {
   func reply(
     _ question: Question,
     to request: Request,
-    scope: String = "",
+    scope: LocationScope,
     problem: @escaping @Sendable (APIError) -> Response
   ) -> Reply {
     let alias = Self.alias(request, scope: scope)
     let wish = SharedResponse.Wish(request.fields)
-    let now = now()
-    let known = table.withLock {
-      $0.find(question.key, alias: alias, acceptsGzip: wish.acceptsGzip, now)
-    }
-    if let known { return .ready(known.response(to: wish)) }
     return .push { [self] channel in
-      let number = ask(question, acceptsGzip: wish.acceptsGzip, alias: alias) { outcome in
+      let step = ask(question, acceptsGzip: wish.acceptsGzip, alias: alias) { outcome in
         switch outcome {
         case .success(let answer): channel.answer(answer.response(to: wish, isFresh: true))
         case .failure(let error): channel.answer(problem(error))
         }
       }
-      guard let number else { return }
-      channel.whenClosed { [self, key = question.key] in table.withLock { $0.leave(key, number) } }
+      switch step {
+      case .have(let answer): channel.answer(answer.response(to: wish))
+      case .wait(let number), .begin(let number):
+        channel.whenClosed { [self, key = question.key] in table.withLock { $0.leave(key, number) } }
+      }
     }
   }
 
@@ -107,26 +106,23 @@ final class ResponseCache: Sendable {
     acceptsGzip: Bool = false,
     deliver: @escaping @Sendable (Result<SharedResponse, APIError>) -> Void
   ) {
-    _ = ask(question, acceptsGzip: acceptsGzip, alias: nil, deliver: deliver)
+    let step = ask(question, acceptsGzip: acceptsGzip, alias: nil, waiter: deliver)
+    if case .have(let answer) = step { deliver(.success(answer)) }
   }
 
-  /// - Returns: the waiter's ID.
+  /// The one look for a question: the response, or a waiter for it. Begins the computation if there is none.
   private func ask(
     _ question: Question,
     acceptsGzip: Bool,
     alias: ResponseTable.Alias?,
-    deliver: @escaping ResponseTable.Waiter
-  ) -> UInt64? {
+    waiter: @escaping ResponseTable.Waiter
+  ) -> ResponseTable.Step {
     let now = now()
-    switch table.withLock({ $0.join(question.key, acceptsGzip: acceptsGzip, now, deliver) }) {
-    case .have(let answer):
-      deliver(.success(answer))
-      return nil
-    case .wait(let number): return number
-    case .begin(let number):
-      compute(question, alias)
-      return number
+    let step = table.withLock {
+      $0.join(question.key, alias: alias, acceptsGzip: acceptsGzip, now, waiter)
     }
+    if case .begin = step { compute(question, alias) }
+    return step
   }
 
   private func compute(_ question: Question, _ alias: ResponseTable.Alias?) {
@@ -141,7 +137,7 @@ final class ResponseCache: Sendable {
           SharedResponse(
             response,
             dependency: dependency,
-            heard: flight.heard,
+            sequence: flight.sequence,
             begun: flight.begun,
             wantsGzip: flight.wantsGzip
           )
@@ -150,8 +146,8 @@ final class ResponseCache: Sendable {
         outcome = .failure(error)
       }
       let now = now()
-      let (told, again) = table.withLock { $0.land(question.key, outcome, alias: alias, now) }
-      for receive in told { receive(outcome) }
+      let (done, again) = table.withLock { $0.land(question.key, outcome, alias: alias, now) }
+      for receive in done { receive(outcome) }
       if again { compute(question, alias) }
     }
     guard !isAccepted else { return }
@@ -159,14 +155,14 @@ final class ResponseCache: Sendable {
   }
 
   /// What finds the response again without parsing; nil where the response depends on more than the target.
-  private static func alias(_ request: Request, scope: String) -> ResponseTable.Alias? {
+  private static func alias(_ request: Request, scope: LocationScope) -> ResponseTable.Alias? {
     guard request.method == .get || request.method == .head else { return nil }
-    if let accept = request.fields.firstBytes(of: "Accept") {
-      guard accept.elementsEqual("*/*".utf8), request.fields.values(of: "Accept").count == 1 else {
-        return nil
-      }
+    var accept: String?
+    if let bytes = request.fields.firstBytes(of: "Accept"), !bytes.elementsEqual("*/*".utf8) {
+      accept = String(decoding: bytes, as: UTF8.self)
     }
-    return ResponseTable.Alias(target: request.target.raw, scope: scope)
+    guard accept == nil || request.fields.values(of: "Accept").count == 1 else { return nil }
+    return ResponseTable.Alias(target: request.target.raw, accept: accept, scope: scope)
   }
 }
 

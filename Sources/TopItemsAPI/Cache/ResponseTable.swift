@@ -1,5 +1,6 @@
 import APICore
 import CountStore
+import Counting
 
 /// What `ResponseCache` keeps behind its lock: responses, and the computations in progress.
 ///
@@ -11,18 +12,23 @@ struct ResponseTable {
   /// A target as it was sent, for a scope: what finds a response without any parsing.
   struct Alias: Hashable {
     var target: String
-    var scope: String
+    /// The `Accept` field, where it does not accept everything.
+    var accept: String?
+    var scope: LocationScope
 
-    /// By the target alone: scopes are few.
+    /// By the target alone: of the others there are few.
     func hash(into hasher: inout Hasher) { hasher.combine(target) }
+
+    /// Roughly how much memory it takes, in bytes.
+    var bytes: Int { 2 * target.utf8.count + (accept?.utf8.count ?? 0) + 128 }
   }
 
   /// A question that is being answered.
   private struct Flight {
     /// The news that the query knows of; nil while it has not begun.
-    var heard: UInt64?
+    var sequence: UInt64?
     var begun = ContinuousClock.now
-    var waiters: [UInt64: (receive: Waiter, heard: UInt64)]
+    var waiters: [UInt64: (receive: Waiter, sequence: UInt64)]
   }
 
   private final class Entry {
@@ -73,8 +79,8 @@ struct ResponseTable {
 
   func isTrusted(_ now: ContinuousClock.Instant) -> Bool { trustedUntil.map { now < $0 } ?? false }
 
-  mutating func note(_ heard: CommittedChanges, trustedUntil: ContinuousClock.Instant) {
-    changes.note(heard)
+  mutating func note(_ committed: CommittedChanges, trustedUntil: ContinuousClock.Instant) {
+    changes.note(committed)
     self.trustedUntil = trustedUntil
   }
 
@@ -89,7 +95,7 @@ struct ResponseTable {
   /// Whether a response may still be given out.
   func holds(_ answer: SharedResponse, _ now: ContinuousClock.Instant) -> Bool {
     guard let dependency = answer.dependency else { return false }
-    return isTrusted(now) && now < answer.expiry && changes.leave(dependency, since: answer.heard)
+    return isTrusted(now) && now < answer.expiry && changes.leave(dependency, since: answer.sequence)
   }
 
   // MARK: Asking
@@ -100,31 +106,25 @@ struct ResponseTable {
     return current(entry, acceptsGzip: acceptsGzip, now)
   }
 
-  mutating func find(
-    _ key: Question.Key,
-    alias: Alias?,
-    acceptsGzip: Bool,
-    _ now: ContinuousClock.Instant
-  ) -> SharedResponse? {
-    guard let entry = entries[key], let answer = current(entry, acceptsGzip: acceptsGzip, now) else {
-      return nil
-    }
-    if let alias {
-      remember(alias, of: entry)
-      evict()
-    }
-    return answer
-  }
-
-  /// Adds a waiter. After `.begin` the caller starts the computation: `begin`, then `land`.
+  /// The response to a question if it still holds, else a waiter is added. After `.begin` the caller starts the
+  /// computation: `begin`, then `land`.
+  ///
+  /// - Parameter alias: finds the response from now on.
   mutating func join(
     _ key: Question.Key,
+    alias: Alias?,
     acceptsGzip: Bool,
     _ now: ContinuousClock.Instant,
     _ waiter: @escaping Waiter
   ) -> Step {
     let entry = entries[key] ?? Entry(key)
-    if let answer = current(entry, acceptsGzip: acceptsGzip, now) { return .have(answer) }
+    if let answer = current(entry, acceptsGzip: acceptsGzip, now) {
+      if let alias {
+        remember(alias, of: entry)
+        evict()
+      }
+      return .have(answer)
+    }
     entries[key] = entry
     if acceptsGzip { entry.wantsGzip = true }
     waiters += 1
@@ -150,7 +150,7 @@ struct ResponseTable {
     guard let answer = entry.answer, !acceptsGzip || answer.suitsGzip, now < answer.expiry, isTrusted(now)
     else { return nil }
     if entry.checked != changes.sequence {
-      guard let dependency = answer.dependency, changes.leave(dependency, since: answer.heard) else {
+      guard let dependency = answer.dependency, changes.leave(dependency, since: answer.sequence) else {
         return nil
       }
       entry.checked = changes.sequence
@@ -169,15 +169,15 @@ struct ResponseTable {
       return false
     }
     computations += 1
-    entry.flight?.heard = changes.sequence
+    entry.flight?.sequence = changes.sequence
     entry.flight?.begun = now
     return true
   }
 
   /// What the response that is being encoded must know.
-  func landing(_ key: Question.Key) -> (heard: UInt64, begun: ContinuousClock.Instant, wantsGzip: Bool)? {
+  func landing(_ key: Question.Key) -> (sequence: UInt64, begun: ContinuousClock.Instant, wantsGzip: Bool)? {
     guard let entry = entries[key], let flight = entry.flight else { return nil }
-    return (flight.heard ?? 0, flight.begun, entry.wantsGzip)
+    return (flight.sequence ?? 0, flight.begun, entry.wantsGzip)
   }
 
   /// The computation is done. Waiters that arrived after a change which it does not include wait for the next one.
@@ -188,12 +188,13 @@ struct ResponseTable {
     _ outcome: Result<SharedResponse, APIError>,
     alias: Alias?,
     _ now: ContinuousClock.Instant
-  ) -> (told: [Waiter], again: Bool) {
+  ) -> (done: [Waiter], again: Bool) {
     guard let entry = entries[key], let flight = entry.flight else { return ([], false) }
-    let heard = flight.heard ?? 0
+    let included = flight.sequence ?? 0
     let answer = try? outcome.get()
-    let isCurrent = answer?.dependency.map { changes.leave($0, since: heard) } ?? (changes.sequence == heard)
-    let late = isCurrent ? [:] : flight.waiters.filter { $0.value.heard > heard }
+    let isCurrent =
+      answer?.dependency.map { changes.leave($0, since: included) } ?? (changes.sequence == included)
+    let late = isCurrent ? [:] : flight.waiters.filter { $0.value.sequence > included }
     entry.flight = late.isEmpty ? nil : Flight(waiters: late)
     bytes -= entry.bytes.answer
     entry.bytes.answer = 0
@@ -210,8 +211,8 @@ struct ResponseTable {
     } else if entry.flight == nil {
       forget(entry)
     }
-    let told = flight.waiters.values.filter { isCurrent || $0.heard <= heard }
-    return (told.map(\.receive), !late.isEmpty)
+    let done = flight.waiters.values.filter { isCurrent || $0.sequence <= included }
+    return (done.map(\.receive), !late.isEmpty)
   }
 
   /// It cannot be computed, or need not be: all waiters are returned.
@@ -229,9 +230,8 @@ struct ResponseTable {
     guard entry.answer != nil, entry.aliases.count < Self.aliasLimit, aliases[alias] == nil else { return }
     aliases[alias] = entry
     entry.aliases.append(alias)
-    let cost = 2 * alias.target.utf8.count + alias.scope.utf8.count + 128
-    entry.bytes.aliases += cost
-    bytes += cost
+    entry.bytes.aliases += alias.bytes
+    bytes += alias.bytes
   }
 
   /// Removes the response that was unused for longest. Clients that already have it are not affected.

@@ -23,7 +23,7 @@ final class SharedResponse: Sendable {
   /// What the response depends on.
   let dependency: CacheDependency?
   /// The news that its query knew of.
-  let heard: UInt64
+  let sequence: UInt64
   /// When its labels are too old.
   let expiry: ContinuousClock.Instant
   /// Whether a client that takes gzip gets the best there is.
@@ -33,13 +33,13 @@ final class SharedResponse: Sendable {
   init(
     _ response: Response,
     dependency: CacheDependency?,
-    heard: UInt64,
+    sequence: UInt64,
     begun: ContinuousClock.Instant,
     wantsGzip: Bool
   ) {
     fresh = response
     self.dependency = dependency
-    self.heard = heard
+    self.sequence = sequence
     expiry = begun + (dependency?.life ?? .zero)
     var plain = response
     plain.fields.set("Server-Timing", "cache;dur=0.000, total;dur=0.000")

@@ -4,21 +4,21 @@ import JSONText
 
 /// `/v1/locations` in its formats: every location that has a name or has counted anything.
 struct LocationsEndpoint: Sendable {
-  static let names = ["int64", "escape_formulas"]
-
   var backend: Backend
   var maximumRows: Int
   var kept: ResultSets<EncodedResult>
   var observe: Observe
 
-  func answer(_ context: RequestContext, as format: Format) throws(APIError) -> EndpointResponse.Outcome {
-    let display = try Display(context.parameters)
+  func read(
+    _ parameters: inout ParameterReader,
+    _ context: RequestContext,
+    _ address: AddressFormat
+  ) -> Route.Answer {
+    let format = address.format(&parameters, accept: context.accept)
+    let display = Display(&parameters, address, hasIdentifiers: true, hasTimes: false)
     let maximumRows = format == .page ? maximumRows : .max
     let listing = Listing(
-      context: context,
-      format: format,
-      canonicalQuery: display.canonicalQuery,
-      display: display,
+      request: ListingRequest(&parameters, context, address, format, display),
       sample: LocationRecord(oid: 0, name: nil),
       kept: kept,
       observe: observe
@@ -30,28 +30,28 @@ struct LocationsEndpoint: Sendable {
         { oid, name throws in try body(LocationRecord(oid: oid, name: name)) }
       )
     }
-    return try listing.outcome()
+    return { listing.reply() }
   }
 }
 
 /// `/v1/items`: the names of all items.
 struct ItemsEndpoint: Sendable {
-  static let names = ["item", "escape_formulas"]
-
   var backend: Backend
   var maximumRows: Int
   var kept: ResultSets<EncodedResult>
   var observe: Observe
 
-  func answer(_ context: RequestContext, as format: Format) throws(APIError) -> EndpointResponse.Outcome {
-    let display = try Display(context.parameters)
-    let prefix = try TopItemsParameters.itemPrefix(context.parameters)
+  func read(
+    _ parameters: inout ParameterReader,
+    _ context: RequestContext,
+    _ address: AddressFormat
+  ) -> Route.Answer {
+    let format = address.format(&parameters, accept: context.accept)
+    let prefix = TopItemsParameters.itemPrefix(&parameters)
+    let display = Display(&parameters, address, hasIdentifiers: false, hasTimes: false)
     let maximumRows = format == .page ? maximumRows : .max
     let listing = Listing(
-      context: context,
-      format: format,
-      canonicalQuery: "\(display.canonicalQuery)&item=\(prefix ?? "")",
-      display: display,
+      request: ListingRequest(&parameters, context, address, format, display),
       sample: ItemRecord(name: ""),
       kept: kept,
       observe: observe
@@ -64,7 +64,7 @@ struct ItemsEndpoint: Sendable {
         { name throws in try body(ItemRecord(name: name)) }
       )
     }
-    return try listing.outcome()
+    return { listing.reply() }
   }
 }
 

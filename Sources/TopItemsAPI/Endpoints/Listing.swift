@@ -1,6 +1,39 @@
 import APICore
 import CountStore
+import HTTP
 import JSONText
+
+/// What a request for rows says of their form, besides which rows they are.
+struct ListingRequest: Sendable {
+  var context: RequestContext
+  var address: AddressFormat
+  var format: Format
+  var display: Display
+  var paging: Paging
+  /// The same for every way to ask the same question: the pages of one result are asked for alike.
+  var key: Question.Key
+
+  /// To be made when all other parameters have been read.
+  init(
+    _ parameters: inout ParameterReader,
+    _ context: RequestContext,
+    _ address: AddressFormat,
+    _ format: Format,
+    _ display: Display
+  ) {
+    self.context = context
+    self.address = address
+    self.format = format
+    self.display = display
+    paging = address.paging(&parameters, format)
+    key = Question.Key(
+      path: address.questionPath(context.path),
+      format: format,
+      parameters: parameters,
+      scope: context.scope
+    )
+  }
+}
 
 /// Rows on their way from the store to the client: what all endpoints that return rows have in common.
 struct Listing<Row: Record & Sendable>: Sendable {
@@ -12,11 +45,7 @@ struct Listing<Row: Record & Sendable>: Sendable {
       _ row: (Row) throws -> Void
     ) throws -> Void
 
-  var context: RequestContext
-  var format: Format
-  /// The same for every way to ask the same question: the pages of one result are asked for alike.
-  var canonicalQuery: String
-  var display: Display
+  var request: ListingRequest
   /// Any row: for the columns, which are listed also when there is no row.
   var sample: Row
   var kept: ResultSets<EncodedResult>
@@ -27,19 +56,22 @@ struct Listing<Row: Record & Sendable>: Sendable {
   /// of them.
   var read: Read
 
-  func outcome() throws(APIError) -> EndpointResponse.Outcome {
-    let paging = try Paging(context.parameters, format: format)
-    let question = "\(context.path)?\(canonicalQuery)"
-    guard format != .page else {
-      // A page depends on the host that it was asked from, through the link to the next one.
-      return paging == Paging()
-        ? .shared(format) { () throws(APIError) in try page(paging, question: question) }
-        : .blocking { () throws(APIError) in try page(paging, question: question) }
+  func reply() -> Reply {
+    let (context, format, paging) = (request.context, request.format, request.paging)
+    let page: @Sendable () throws(APIError) -> EndpointResponse = { () throws(APIError) in
+      try self.page(paging)
     }
-    guard !isShort else { return .shared(format) { () throws(APIError) in try short() } }
-    return .streaming { pieces in
-      pieces.begin(contentType: format.contentType)
-      try write(.client, begin: { _ in }, piece: { try pieces.write($0) })
+    switch (request.address, format) {
+    case (.stream, _): return context.followed(request.key, page)
+    case (_, .page):
+      // A later page depends on the host that it was asked from, through the link to the next one.
+      return paging == Paging() ? context.shared(request.key, page) : context.blocking(page)
+    case _ where isShort: return context.shared(request.key) { () throws(APIError) in try short() }
+    default:
+      return context.streaming { pieces in
+        pieces.begin(contentType: format.contentType)
+        try write(.client, begin: { _ in }, piece: { try pieces.write($0) })
+      }
     }
   }
 
@@ -55,7 +87,7 @@ struct Listing<Row: Record & Sendable>: Sendable {
     }
     return EndpointResponse(
       body: body,
-      contentType: format.contentType,
+      contentType: request.format.contentType,
       isRevalidated: true,
       dependency: standing.map { CacheDependency($0, rows: body) },
       timings: [("db", ContinuousClock.now - start)]
@@ -63,7 +95,8 @@ struct Listing<Row: Record & Sendable>: Sendable {
   }
 
   private func write(_ pace: Pace, begin: (ResultContext?) -> Void, piece: ([UInt8]) throws -> Void) throws {
-    switch format {
+    let display = request.display
+    switch request.format {
     case .csv:
       let columns = ColumnList(of: sample)
       try write(pace, CSVRecords(columns, escapesFormulas: display.escapesFormulas), begin, piece)
@@ -94,14 +127,14 @@ struct Listing<Row: Record & Sendable>: Sendable {
     }
   }
 
-  private func page(_ paging: Paging, question: String) throws(APIError) -> EndpointResponse {
+  private func page(_ paging: Paging) throws(APIError) -> EndpointResponse {
     let start = ContinuousClock.now
     if let cursor = paging.cursor {
       guard cursor.instance == kept.instance else { throw .cursorGone(isElsewhere: true) }
-      guard let (result, itsQuestion) = kept.find(cursor.result) else {
+      guard let (result, question) = kept.find(cursor.result) else {
         throw .cursorGone(isElsewhere: false)
       }
-      guard itsQuestion == question, cursor.position < result.ends.count else { throw .foreignCursor }
+      guard question == request.key.bytes, cursor.position < result.ends.count else { throw .foreignCursor }
       return answer(
         result,
         from: cursor.position,
@@ -111,7 +144,7 @@ struct Listing<Row: Record & Sendable>: Sendable {
         readAt: start
       )
     }
-    var writer = EnvelopeWriter(integers: display.integers)
+    var writer = EnvelopeWriter(integers: request.display.integers)
     var meta = JSONWriter()
     var standing: ResultContext?
     do {
@@ -134,7 +167,7 @@ struct Listing<Row: Record & Sendable>: Sendable {
     let readAt = ContinuousClock.now
     let result = writer.result(meta: meta.bytes)
     let isWhole = result.ends.count <= paging.limit ?? .max
-    let key = isWhole ? ResultKey(high: 0, low: 0) : kept.keep(result, question: question)
+    let key = isWhole ? ResultKey(high: 0, low: 0) : kept.keep(result, question: request.key.bytes)
     var answer = answer(result, from: 0, limit: paging.limit, key: key, since: start, readAt: readAt)
     answer.dependency = standing.map { CacheDependency($0, rows: result.records) }
     return answer
@@ -152,11 +185,11 @@ struct Listing<Row: Record & Sendable>: Sendable {
     let next = end < result.ends.count ? Cursor(instance: kept.instance, result: key, position: end) : nil
     let body = result.page(
       rows: row..<end,
-      next: next.map { (url: context.link(cursor: $0), cursor: $0.text) }
+      next: next.map { (url: request.context.link(cursor: $0), cursor: $0.text) }
     )
     return EndpointResponse(
       body: body,
-      contentType: format.contentType,
+      contentType: request.format.contentType,
       isRevalidated: true,
       timings: [("db", readAt - start), ("json", ContinuousClock.now - readAt)]
     )
@@ -183,7 +216,7 @@ struct Listing<Row: Record & Sendable>: Sendable {
     do {
       try body()
     } catch let error as CountStoreError {
-      if error.unavailability != nil { observe(.questionFailed(path: context.path, error)) }
+      if error.unavailability != nil { observe(.questionFailed(path: request.context.path, error)) }
       throw APIError(error)
     }
   }

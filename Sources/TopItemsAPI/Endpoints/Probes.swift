@@ -1,5 +1,6 @@
 import APICore
 import CountStore
+import HTTP
 import JSONText
 import Threading
 
@@ -52,29 +53,30 @@ final class ReadinessEndpoint: Sendable {
     case fail
   }
 
-  func answer() -> EndpointResponse.Outcome {
-    .later { [self] deliver in
-      let step = state.withLock { state -> Step in
-        if state.isLate { return .fail }
-        state.waiting.append(deliver)
-        guard state.look == nil else { return .wait }
-        state.looks += 1
-        state.look = state.looks
-        return .look(state.looks)
-      }
-      switch step {
-      case .wait: break
-      case .fail: deliver(.failure(.databaseAway))
-      case .look(let number):
-        after(Self.limit) { [self] in giveUp(number) }
-        ask { [self] found in finish(number, found) }
-      }
+  func answer(_ context: RequestContext) -> Reply { context.later { [self] in subscribe($0) } }
+
+  /// Calls `deliver` once, on any thread.
+  func subscribe(_ deliver: @escaping EndpointResponse.Deliver) {
+    let step = state.withLock { state -> Step in
+      if state.isLate { return .fail }
+      state.waiting.append(deliver)
+      guard state.look == nil else { return .wait }
+      state.looks += 1
+      state.look = state.looks
+      return .look(state.looks)
+    }
+    switch step {
+    case .wait: break
+    case .fail: deliver(.failure(.databaseAway))
+    case .look(let number):
+      after(Self.limit) { [self] in giveUp(number) }
+      ask { [self] found in finish(number, found) }
     }
   }
 
   private func finish(_ number: UInt64, _ found: Result<Readiness, CountStoreError>) {
     let outcome = outcome(found)
-    let told = state.withLock { state in
+    let waiting = state.withLock { state in
       guard state.look == number else { return [EndpointResponse.Deliver]() }
       defer {
         state.waiting = []
@@ -83,17 +85,17 @@ final class ReadinessEndpoint: Sendable {
       }
       return state.waiting
     }
-    for deliver in told { deliver(outcome) }
+    for deliver in waiting { deliver(outcome) }
   }
 
   private func giveUp(_ number: UInt64) {
-    let told = state.withLock { state in
+    let waiting = state.withLock { state in
       guard state.look == number else { return [EndpointResponse.Deliver]() }
       defer { state.waiting = [] }
       state.isLate = true
       return state.waiting
     }
-    for deliver in told { deliver(.failure(.databaseAway)) }
+    for deliver in waiting { deliver(.failure(.databaseAway)) }
   }
 
   private func outcome(_ found: Result<Readiness, CountStoreError>) -> Result<EndpointResponse, APIError> {

@@ -5,26 +5,35 @@ import JSONText
 
 /// `/v1/top-items/series`: how often the items of a top list were counted in each bucket of its range.
 struct SeriesEndpoint: Sendable {
-  static let names = TopItemsParameters.selection + ["bucket"] + Display.names
-
   var backend: Backend
   var maximumRows: Int
   var kept: ResultSets<EncodedResult>
   var freshness: @Sendable () -> FreshnessLabel?
   var observe: Observe
 
-  func answer(_ context: RequestContext, as format: Format) throws(APIError) -> EndpointResponse.Outcome {
-    let parameters = try TopItemsParameters(context.parameters, maximumRows: maximumRows)
+  func read(
+    _ parameters: inout ParameterReader,
+    _ context: RequestContext,
+    _ address: AddressFormat
+  ) -> Route.Answer {
+    let format = address.format(&parameters, accept: context.accept)
+    let topItems = TopItemsParameters.selection(&parameters, maximumRows: maximumRows)
     let words = Bucket.allCases.map(\.rawValue).joined(separator: ", ")
-    let bucket =
-      try context.parameters.one("bucket", expected: "one of \(words)", Bucket.init(rawValue:)) ?? .minute
-    let query = SeriesQuery(topItems: parameters.query, bucket: bucket)
-    let clock = Clock(zone: parameters.display.timeZone, offsets: backend.offsets)
-    let listing = Listing(
-      context: context,
-      format: format,
-      canonicalQuery: "bucket=\(bucket.rawValue)&\(parameters.canonicalQuery)",
-      display: parameters.display,
+    let bucket = parameters.one(
+      "bucket",
+      expected: "one of \(words)",
+      default: .minute,
+      Bucket.init(rawValue:)
+    )
+    let display = Display(&parameters, address, hasIdentifiers: true, hasTimes: true)
+    let request = ListingRequest(&parameters, context, address, format, display)
+    return { listing(SeriesQuery(topItems: topItems, bucket: bucket), request).reply() }
+  }
+
+  private func listing(_ query: SeriesQuery, _ request: ListingRequest) -> Listing<SeriesRecord> {
+    let clock = Clock(zone: request.display.timeZone, offsets: backend.offsets)
+    return Listing(
+      request: request,
       sample: SeriesRecord.sample,
       kept: kept,
       observe: observe
@@ -52,7 +61,6 @@ struct SeriesEndpoint: Sendable {
         )
       }
     }
-    return try listing.outcome()
   }
 }
 

@@ -1,6 +1,6 @@
 import APICore
 import CountStore
-import Counting
+import HTTP
 import JSONText
 
 /// `/v1/status`: how far the counts have come, what became of all messages, and which cameras misbehave.
@@ -8,8 +8,8 @@ struct StatusEndpoint: Sendable {
   var ask: @Sendable () throws(CountStoreError) -> SystemStatus
   var observe: Observe
 
-  func answer() -> EndpointResponse.Outcome {
-    .blocking { () throws(APIError) in
+  func answer(_ context: RequestContext) -> Reply {
+    context.blocking { () throws(APIError) in
       let start = ContinuousClock.now
       let status: SystemStatus
       do throws(CountStoreError) {

@@ -11,20 +11,23 @@ struct TopItemsEndpoint: Sendable {
   var freshness: @Sendable () -> FreshnessLabel?
   var observe: Observe
 
-  func answer(_ context: RequestContext, as format: Format) throws(APIError) -> EndpointResponse.Outcome {
+  func read(
+    _ parameters: inout ParameterReader,
+    _ context: RequestContext,
+    _ address: AddressFormat
+  ) -> Route.Answer {
+    let format = address.format(&parameters, accept: context.accept)
     // What leaves as it is read takes no memory, and so has no limit.
     let maximumRows = format == .page ? maximumRows : .max
-    let parameters = try TopItemsParameters(context.parameters, maximumRows: maximumRows)
-    return try listing(parameters, context, format).outcome()
+    var query = TopItemsParameters.selection(&parameters, maximumRows: maximumRows)
+    TopItemsParameters.additions(&parameters, to: &query)
+    let display = Display(&parameters, address, hasIdentifiers: true, hasTimes: true)
+    let request = ListingRequest(&parameters, context, address, format, display)
+    return { [query] in listing(query, request).reply() }
   }
 
-  private func listing(
-    _ parameters: TopItemsParameters,
-    _ context: RequestContext,
-    _ format: Format
-  ) -> Listing<TopItemRecord> {
-    let query = parameters.query
-    let clock = Clock(zone: parameters.display.timeZone, offsets: backend.offsets)
+  private func listing(_ query: TopItemsQuery, _ request: ListingRequest) -> Listing<TopItemRecord> {
+    let clock = Clock(zone: request.display.timeZone, offsets: backend.offsets)
     let sample = TopItemRecord(
       row: TopItems.Row(locationOid: nil, locationName: nil, rank: nil, itemName: nil, count: 0),
       start: DisplayTime(nil),
@@ -33,14 +36,11 @@ struct TopItemsEndpoint: Sendable {
       isCompared: query.comparesPrevious
     )
     return Listing(
-      context: context,
-      format: format,
-      canonicalQuery: parameters.canonicalQuery,
-      display: parameters.display,
+      request: request,
       sample: sample,
       kept: kept,
       observe: observe,
-      isShort: parameters.isShort
+      isShort: query.isShort
     ) { [backend, freshness] pace, begin, body throws in
       var record = sample
       let freshness = freshness()

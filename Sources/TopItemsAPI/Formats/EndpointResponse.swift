@@ -15,18 +15,4 @@ struct EndpointResponse: Sendable {
 
   /// Receives a response, on any thread.
   typealias Deliver = @Sendable (Result<EndpointResponse, APIError>) -> Void
-
-  /// When a response is known.
-  enum Outcome {
-    case ready(EndpointResponse)
-    /// It takes the database, and so a worker thread.
-    case blocking(@Sendable () throws(APIError) -> EndpointResponse)
-    /// It comes by itself, without a worker thread. What is given here does not wait.
-    case later(@Sendable (@escaping Deliver) -> Void)
-    /// As `blocking`; and the response is shared by all requests of the same question and format.
-    case shared(Format, @Sendable () throws(APIError) -> EndpointResponse)
-    /// It may be of any length, and leaves in pieces unless it is short. What is thrown is an `APIError` or a
-    /// `StreamBroken`.
-    case streaming(@Sendable (inout ResponsePieces) throws -> Void)
-  }
 }

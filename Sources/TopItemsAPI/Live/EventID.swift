@@ -1,7 +1,7 @@
 import CountStore
 import Counting
 
-/// Names what a follower has seen: the revision, and the state of the workers where it is known, which changes without
+/// Names what a subscriber has seen: the revision, and the state of the workers where it is known, which changes without
 /// one. The same on every server.
 struct EventID: Equatable {
   var revision: Int64

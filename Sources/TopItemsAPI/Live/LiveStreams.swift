@@ -12,7 +12,7 @@ final class LiveStreams: Sendable {
 
   private struct State {
     var topics: [Question.Key: LiveTopic] = [:]
-    var followers = 0
+    var subscribers = 0
     var nextNumber: UInt64 = 0
     /// Topics whose question is to be asked, by key and number, oldest first.
     var waiting: [(key: Question.Key, topic: UInt64)] = []
@@ -42,7 +42,7 @@ final class LiveStreams: Sendable {
   }
 
   /// How many streams there are.
-  var count: Int { state.withLock { $0.followers } }
+  var count: Int { state.withLock { $0.subscribers } }
 
   /// Follows a question.
   ///
@@ -60,8 +60,10 @@ final class LiveStreams: Sendable {
     head.body = ServerSentEvent.beginning
     let beginning = LiveTopic.Beginning(head: head, lastEventID: lastEventID, problem: problem)
     return .push { [self] channel in
-      let follower = LiveTopic.Follower(channel: channel, beginning: beginning)
-      guard let number = add(follower, to: question) else { return channel.answer(problem(.tooManyStreams)) }
+      let subscriber = LiveTopic.Subscriber(channel: channel, beginning: beginning)
+      guard let number = add(subscriber, to: question) else {
+        return channel.answer(problem(.tooManyStreams))
+      }
       // Outside the lock: it calls back at once for a client that is gone already.
       channel.whenClosed { [self] in remove(number, from: question.key) }
       advance(question.key)
@@ -73,15 +75,15 @@ final class LiveStreams: Sendable {
     for key in state.withLock({ Array($0.topics.keys) }) { advance(key) }
   }
 
-  private func add(_ follower: LiveTopic.Follower, to question: Question) -> UInt64? {
+  private func add(_ subscriber: LiveTopic.Subscriber, to question: Question) -> UInt64? {
     state.withLock { state in
-      guard state.followers < limits.streams else { return nil }
+      guard state.subscribers < limits.streams else { return nil }
       guard let topic = state.topics[question.key] ?? Self.topic(question, limits, &state),
-        topic.followers.count < limits.streamsPerQuestion
+        topic.subscribers.count < limits.streamsPerQuestion
       else { return nil }
       state.nextNumber += 1
-      state.followers += 1
-      topic.add(follower, number: state.nextNumber)
+      state.subscribers += 1
+      topic.add(subscriber, number: state.nextNumber)
       return state.nextNumber
     }
   }
@@ -97,8 +99,8 @@ final class LiveStreams: Sendable {
   private func remove(_ number: UInt64, from key: Question.Key) {
     state.withLock { state in
       guard let topic = state.topics[key] else { return }
-      if topic.remove(number) { state.followers -= 1 }
-      if topic.followers.isEmpty { state.topics[key] = nil }
+      if topic.remove(number) { state.subscribers -= 1 }
+      if topic.subscribers.isEmpty { state.topics[key] = nil }
     }
   }
 
@@ -143,7 +145,7 @@ final class LiveStreams: Sendable {
   private func next(_ state: inout State) -> (Question, topic: UInt64)? {
     while state.asking < limits.computations, !state.waiting.isEmpty {
       let (key, number) = state.waiting.removeFirst()
-      // Its followers may have gone meanwhile.
+      // Its subscribers may have gone meanwhile.
       guard let topic = state.topics[key], topic.number == number else { continue }
       state.asking += 1
       return (topic.question, number)
@@ -172,10 +174,10 @@ final class LiveStreams: Sendable {
       state.asking -= 1
       // Another topic may have taken its place since, with a response of its own to come.
       guard let topic = state.topics[key], topic.number == number else { return }
-      let before = topic.followers.count
+      let before = topic.subscribers.count
       topic.land(outcome)
-      state.followers -= before - topic.followers.count
-      if topic.followers.isEmpty { state.topics[key] = nil }
+      state.subscribers -= before - topic.subscribers.count
+      if topic.subscribers.isEmpty { state.topics[key] = nil }
     }
   }
 }

@@ -4,7 +4,7 @@ import HTTP
 /// One question whose response is pushed to all its subscribers.
 final class LiveTopic {
   /// A subscriber.
-  struct Follower {
+  struct Subscriber {
     let channel: PushChannel
     /// How its stream begins; nil once it has, as there may be thousands of them.
     var beginning: Beginning?
@@ -42,7 +42,7 @@ final class LiveTopic {
 
   let question: Question
   let number: UInt64
-  private(set) var followers: [UInt64: Follower] = [:]
+  private(set) var subscribers: [UInt64: Subscriber] = [:]
   /// Those whose stream has not begun: never all are looked at when one comes.
   private var newcomers: [UInt64] = []
   /// When `LiveStreams` looks at this topic again.
@@ -57,13 +57,13 @@ final class LiveTopic {
     self.number = number
   }
 
-  func add(_ follower: Follower, number: UInt64) {
-    followers[number] = follower
+  func add(_ subscriber: Subscriber, number: UInt64) {
+    subscribers[number] = subscriber
     newcomers.append(number)
   }
 
   /// - Returns: whether it was there.
-  func remove(_ number: UInt64) -> Bool { followers.removeValue(forKey: number) != nil }
+  func remove(_ number: UInt64) -> Bool { subscribers.removeValue(forKey: number) != nil }
 
   /// What is to be done next.
   enum Step {
@@ -73,7 +73,7 @@ final class LiveTopic {
   }
 
   func next(_ cache: ResponseCache, now: ContinuousClock.Instant) -> Step {
-    guard !isAsking, !followers.isEmpty else { return .nothing }
+    guard !isAsking, !subscribers.isEmpty else { return .nothing }
     if let event, !isUnavailable, cache.holds(event.answer) {
       beginNewcomers(with: event)
       return .sleep(until: event.answer.expiry)
@@ -107,8 +107,8 @@ final class LiveTopic {
     )
     event = latest
     if !isSame || isUnavailable {
-      for follower in followers.values where follower.beginning == nil {
-        follower.channel.offer(latest.bytes)
+      for subscriber in subscribers.values where subscriber.beginning == nil {
+        subscriber.channel.offer(latest.bytes)
       }
     }
     isUnavailable = false
@@ -117,11 +117,11 @@ final class LiveTopic {
 
   private func beginNewcomers(with event: Event) {
     for number in newcomers {
-      guard let follower = followers[number], let beginning = follower.beginning else { continue }
-      followers[number]?.beginning = nil
-      follower.channel.begin(beginning.head, heartbeat: Self.heartbeat)
+      guard let subscriber = subscribers[number], let beginning = subscriber.beginning else { continue }
+      subscribers[number]?.beginning = nil
+      subscriber.channel.begin(beginning.head, heartbeat: Self.heartbeat)
       if let seen = beginning.lastEventID, event.wasSeen(at: seen) { continue }
-      follower.channel.offer(event.bytes)
+      subscriber.channel.offer(event.bytes)
     }
     newcomers = []
   }
@@ -129,13 +129,13 @@ final class LiveTopic {
   /// Subscribers without a response yet get the problem as a whole response; the others stay, and get one event.
   private func fail(_ error: APIError) {
     for number in newcomers {
-      guard let follower = followers.removeValue(forKey: number) else { continue }
-      if let beginning = follower.beginning { follower.channel.answer(beginning.problem(error)) }
+      guard let subscriber = subscribers.removeValue(forKey: number) else { continue }
+      if let beginning = subscriber.beginning { subscriber.channel.answer(beginning.problem(error)) }
     }
     newcomers = []
     if !isUnavailable {
       let event = ServerSentEvent.encode("unavailable", data: error.problem.body(instance: nil))
-      for follower in followers.values { follower.channel.offer(event) }
+      for subscriber in subscribers.values { subscriber.channel.offer(event) }
     }
     isUnavailable = true
   }

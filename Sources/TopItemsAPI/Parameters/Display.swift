@@ -1,10 +1,14 @@
 import APICore
-import Counting
+import CountStore
+
+/// How identifiers are written; counts and ranks are numbers either way.
+enum IntegerStyle: String, CaseIterable, ParameterValue {
+  case string
+  case number
+}
 
 /// How values are written, which changes nothing of what they are.
 struct Display: Equatable {
-  static let names = ["int64", "tz", "escape_formulas"]
-
   /// How identifiers are written.
   var integers = IntegerStyle.string
   /// The time zone in which times are written; nil for UTC.
@@ -14,14 +18,30 @@ struct Display: Equatable {
 
   init() {}
 
-  /// Reads those of the parameters that the route takes.
-  init(_ parameters: Parameters) throws(APIError) {
-    integers = try IntegerStyle.read(parameters)
-    timeZone = try parameters.one("tz", expected: APIError.expectedTimeZone) { text in
-      Self.isTimeZone(text) ? text : nil
+  /// - Parameters:
+  ///   - hasIdentifiers: whether the rows have 64-bit identifiers.
+  ///   - hasTimes: whether they have times.
+  init(
+    _ parameters: inout ParameterReader,
+    _ address: AddressFormat,
+    hasIdentifiers: Bool,
+    hasTimes: Bool
+  ) {
+    if hasIdentifiers {
+      integers = parameters.one(
+        "int64",
+        expected: "string or number",
+        default: .string,
+        IntegerStyle.init(rawValue:)
+      )
     }
-    if timeZone == "UTC" { timeZone = nil }
-    escapesFormulas = try parameters.flag("escape_formulas", default: true)
+    if hasTimes {
+      let zone = parameters.one("tz", expected: APIError.expectedTimeZone, default: "UTC") { text in
+        Self.isTimeZone(text) ? text : nil
+      }
+      timeZone = zone == "UTC" ? nil : zone
+    }
+    if address.mayBeCSV { escapesFormulas = parameters.flag("escape_formulas", default: true) }
   }
 
   /// Whether it can be a name of the IANA database. PostgreSQL, which knows them, takes much else for a time zone too,
@@ -30,9 +50,5 @@ struct Display: Equatable {
     text.utf8.count <= 64
       && text.wholeMatch(of: /UTC|Etc\/GMT[-+][0-9]{1,2}|[A-Z][A-Za-z_]*(\/[A-Z][A-Za-z_]*(-[A-Za-z_]+)*)+/)
         != nil
-  }
-
-  var canonicalQuery: String {
-    "int64=\(integers.rawValue)&tz=\(timeZone ?? "UTC")\(escapesFormulas ? "" : "&formulas")"
   }
 }

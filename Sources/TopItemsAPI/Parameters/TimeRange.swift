@@ -3,29 +3,31 @@ import CountStore
 import Counting
 
 /// The span of time that `from`, `to` and `window` mean.
-extension TopItemsParameters {
+extension TopItemsRange {
   /// One hour, in microseconds.
   static let defaultWindow: Int64 = 3_600_000_000
-  static func range(_ parameters: Parameters) throws(APIError) -> TopItemsRange {
+
+  init(_ parameters: inout ParameterReader) {
     let expected = """
       an RFC 3339 time such as 2026-11-01T00:00:00Z (the + of an offset is written %2B in a query, \
       where + stands for a space)
       """
-    let from = try parameters.one("from", expected: expected, Timestamp.init(rfc3339:))
-    let to = try parameters.one("to", expected: expected, Timestamp.init(rfc3339:))
-    let window = try parameters.one(
-      "window",
-      expected: "an ISO 8601 duration such as PT15M or P1D, without years, months and leading zeros"
-    ) { text in isPlainDuration(text) ? TimeSpan(iso8601: text) : nil }
-    if let window {
-      if from != nil { throw .contradictoryParameters("window", other: "from") }
-      if to != nil { throw .contradictoryParameters("window", other: "to") }
-      return .newest(window)
+    let from = parameters.one("from", expected: expected, Timestamp.init(rfc3339:))
+    let to = parameters.one("to", expected: expected, Timestamp.init(rfc3339:))
+    let expectedWindow = "an ISO 8601 duration such as PT15M or P1D, without years, months and leading zeros"
+    func span(_ text: String) -> TimeSpan? { Self.isPlainDuration(text) ? TimeSpan(iso8601: text) : nil }
+    guard from == nil, to == nil else {
+      if parameters.one("window", expected: expectedWindow, span) != nil {
+        parameters.fail(.contradictoryParameters("window", other: from == nil ? "to" : "from"))
+      }
+      if let from, let to, from >= to { parameters.fail(.emptyRange) }
+      self = .between(from, to)
+      return
     }
-    if let from, let to, from >= to { throw .emptyRange }
-    if from != nil || to != nil { return .between(from, to) }
-    guard let hour = TimeSpan(microseconds: defaultWindow) else { preconditionFailure("an hour is positive") }
-    return .newest(hour)
+    guard let hour = TimeSpan(microseconds: Self.defaultWindow) else {
+      preconditionFailure("an hour is positive")
+    }
+    self = .newest(parameters.one("window", expected: expectedWindow, default: hour, span))
   }
 
   /// Whether no number begins with 0 or is so long that the sum would be more than 150,000 days: further back than any

@@ -20,33 +20,17 @@ extension DeadLetters {
     @OptionGroup var filter: Filter
     @Option(help: "How many at most.") var limit: Int?
     @Flag(help: "Only show how many are events now.") var dryRun = false
-    @Option(
-      help: .option(
-        "timestamp-unit",
-        "What an integer in timestamp_detected is: automatic, seconds, milliseconds or microseconds.",
-        default: "automatic"
-      )
-    )
-    var timestampUnit: TimestampUnit?
-    @Option(help: .option("max-message-bytes", "A longer message stays a dead letter.", default: "1048576"))
-    var maxMessageBytes: Int?
-    @Option(
-      help: .option("allowed-skew", "How far ahead of the database's clock an event may be.", default: "PT5M")
-    )
-    var allowedSkew: String?
+    @OptionGroup var decoding: DecodingOptions
 
     func run() throws {
       let filter = try filter.filter()
       let limit = try Pages.limit(limit) ?? .max
       var options = ReplayOptions()
       options.isDryRun = dryRun
-      if let skew = try EnvironmentOption.value("allowed-skew", allowedSkew) {
-        options.allowedSkewSeconds = try DurationOption.seconds(skew, "allowed-skew", atMost: 366 * 86_400)
-      }
+      if let skew = try decoding.skewSeconds() { options.allowedSkewSeconds = skew }
       var decoder = EventDecoder(
-        maximumBytes: try NumberOption.value("max-message-bytes", maxMessageBytes, in: 128...64 << 20) ?? 1
-          << 20,
-        timestampUnit: try EnvironmentOption.value("timestamp-unit", timestampUnit) ?? .automatic
+        maximumBytes: try decoding.maximumBytes() ?? 1 << 20,
+        timestampUnit: try decoding.unit() ?? .automatic
       )
       let connection = try Connection(
         database.connection(for: "dead-letters", statementTimeoutSeconds: 60, writing: !dryRun)

@@ -22,16 +22,15 @@ struct DeadLetters: ParsableCommand {
 
   /// Which ones.
   struct Filter: ParsableArguments {
-    @Option(help: "Only of this topic.") var topic: String?
-    @Option(help: "Only of the partitions with this number.") var partition: Int32?
+    @OptionGroup var origin: OriginOptions
     @Option(help: "Only with this reason, such as invalid_json.") var reason: String?
     @Option(help: "Only those stored at this time or later, RFC 3339.") var since: String?
     @Option(help: "Only those stored before this time, RFC 3339.") var until: String?
 
     func filter() throws -> DeadLetterFilter {
       var filter = DeadLetterFilter()
-      filter.topic = topic
-      filter.partition = partition
+      filter.topic = origin.topic
+      filter.partition = origin.partition
       filter.reason = reason
       filter.since = try Pages.time("since", since)
       filter.until = try Pages.time("until", until)
@@ -45,12 +44,11 @@ struct DeadLetters: ParsableCommand {
 
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var filter: Filter
-    @Option(help: "How many at most. (default: 100; with --json, all)") var limit: Int?
-    @Flag(help: "Print each as a line of JSON.") var json = false
+    @OptionGroup var list: ListOptions
 
     func run() throws {
       let filter = try filter.filter()
-      let limit = try Pages.limit(limit) ?? (json ? nil : 100)
+      let limit = try list.maximum()
       let connection = try Connection(
         database.connection(for: "dead-letters", statementTimeoutSeconds: 60, writing: false)
       )
@@ -58,7 +56,7 @@ struct DeadLetters: ParsableCommand {
       let store = CountStore(connection)
       let count = try Pages.print(
         limit: limit,
-        asJSON: json,
+        asJSON: list.json,
         columns: [
           ("TOPIC", .left), ("PARTITION", .right), ("OFFSET", .right), ("REASON", .left), ("FIELD", .left),
           ("BYTES", .right), ("KEPT", .right), ("RECORDED AT", .left),
@@ -67,9 +65,9 @@ struct DeadLetters: ParsableCommand {
         cells: \.cells,
         json: \.json
       )
-      if !json, count == limit, try store.countDeadLetters(filter) > count {
+      if !list.json, count == limit, try store.countDeadLetters(filter) > count {
         StandardError.write("the first \(count) of \(try store.countDeadLetters(filter)); see --limit")
-      } else if !json, count == 0 {
+      } else if !list.json, count == 0 {
         StandardError.write("no dead letters")
       }
     }

@@ -22,15 +22,14 @@ struct Quarantine: ParsableCommand {
 
   /// Which ones.
   struct Filter: ParsableArguments {
-    @Option(help: "Only of this topic.") var topic: String?
-    @Option(help: "Only of the partitions with this number.") var partition: Int32?
+    @OptionGroup var origin: OriginOptions
     @Option(help: "Only detected at this time or later, RFC 3339.") var since: String?
     @Option(help: "Only detected before this time, RFC 3339.") var until: String?
 
     func filter(reason: Fate?) throws -> QuarantineFilter {
       var filter = QuarantineFilter()
-      filter.topic = topic
-      filter.partition = partition
+      filter.topic = origin.topic
+      filter.partition = origin.partition
       filter.reason = reason
       filter.since = try Pages.time("since", since)
       filter.until = try Pages.time("until", until)
@@ -53,8 +52,7 @@ struct Quarantine: ParsableCommand {
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var filter: Filter
     @Option(help: "Only late or only future ones.") var reason: Reason?
-    @Option(help: "How many at most. (default: 100; with --json, all)") var limit: Int?
-    @Flag(help: "Print each as a line of JSON.") var json = false
+    @OptionGroup var list: ListOptions
 
     func run() throws {
       let filter = try filter.filter(reason: reason?.fate)
@@ -63,10 +61,10 @@ struct Quarantine: ParsableCommand {
       )
       defer { connection.close() }
       let store = CountStore(connection)
-      let limit = try Pages.limit(limit) ?? (json ? nil : 100)
+      let limit = try list.maximum()
       let count = try Pages.print(
         limit: limit,
-        asJSON: json,
+        asJSON: list.json,
         columns: [
           ("TOPIC", .left), ("PARTITION", .right), ("OFFSET", .right), ("REASON", .left),
           ("DETECTED AT", .left),
@@ -77,8 +75,8 @@ struct Quarantine: ParsableCommand {
         cells: \.cells,
         json: \.json
       )
-      if !json, count == limit { StandardError.write("there may be more than \(count); see --limit") }
-      if !json, count == 0 { StandardError.write("the quarantine is empty") }
+      if !list.json, count == limit { StandardError.write("there may be more than \(count); see --limit") }
+      if !list.json, count == 0 { StandardError.write("the quarantine is empty") }
     }
   }
 

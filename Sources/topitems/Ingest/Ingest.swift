@@ -25,8 +25,7 @@ struct Ingest: ParsableCommand {
   )
 
   @OptionGroup var database: DatabaseOptions
-  @Option(help: .option("brokers", "Where Kafka is: host:port, several separated by commas."))
-  var brokers: String?
+  @OptionGroup var kafka: KafkaOptions
   @Option(
     help: .option(
       "topics",
@@ -37,10 +36,6 @@ struct Ingest: ParsableCommand {
   var topics: String?
   @Option(help: .option("group", "The consumer group.", default: "topitems"))
   var group: String?
-  @Option(
-    help: .option("kafka", "A setting for librdkafka, name=value; may be repeated.", valueName: "name=value")
-  )
-  var kafka: [String] = []
   @Flag(
     help: .option(
       "drain",
@@ -48,18 +43,7 @@ struct Ingest: ParsableCommand {
     )
   )
   var drain = false
-  @Option(
-    help: .option(
-      "timestamp-unit",
-      "What an integer in timestamp_detected is: automatic, seconds, milliseconds or microseconds.",
-      default: "automatic"
-    )
-  )
-  var timestampUnit: TimestampUnit?
-  @Option(
-    help: .option("allowed-skew", "How far ahead of the database's clock an event may be.", default: "PT5M")
-  )
-  var allowedSkew: String?
+  @OptionGroup var decoding: DecodingOptions
   @OptionGroup var retention: RetentionOptions
   @Option(
     help: .option(
@@ -79,8 +63,6 @@ struct Ingest: ParsableCommand {
     )
   )
   var batchBytes: Int?
-  @Option(help: .option("max-message-bytes", "A longer message is a dead letter.", default: "1048576"))
-  var maxMessageBytes: Int?
   @Option(
     help: .option("dead-letter-bytes", "How much of a dead letter's payload is kept.", default: "65536")
   )
@@ -101,8 +83,6 @@ struct Ingest: ParsableCommand {
     )
   )
   var metricsListen: String?
-  @Option(help: .option("log-format", "text or json (one object a line).", default: "text"))
-  var logFormat: LogFormat?
   @Option(
     help: .option(
       "max-cameras",
@@ -111,21 +91,14 @@ struct Ingest: ParsableCommand {
     )
   )
   var maxCameras: Int?
-  @Option(
-    help: .option("log-level", "trace, debug, info, notice, warning, error or critical.", default: "info")
-  )
-  var logLevel: Logger.Level?
+  @OptionGroup var logging: LogOptions
 
   func run() throws {
     StopSignal.listen()
     ReloadSignal.listen()
     try KafkaLibrary.requireSupported()
     let options = try options()
-    let logger = try CommandLog.logger(
-      "ingest",
-      level: EnvironmentOption.value("log-level", logLevel),
-      format: EnvironmentOption.value("log-format", logFormat)
-    )
+    let logger = try logging.logger("ingest")
     logger.info("counting \(options.topics.joined(separator: ", ")) with librdkafka \(KafkaLibrary.version)")
     let log = IngestionLog(logger)
     let listener = MetricsListener()
@@ -158,34 +131,30 @@ struct Ingest: ParsableCommand {
   }
 
   private func options() throws -> IngestionOptions {
-    var configuration = Configuration(brokers: try EnvironmentOption.required("brokers", brokers))
-    configuration["client.id"] = "topitems"
-    configuration["group.id"] = try EnvironmentOption.value("group", group) ?? "topitems"
-    try configuration.add(EnvironmentOption.values("kafka", kafka))
-
     let topics = try EnvironmentOption.value("topics", topics) ?? "raw_camera_events"
     var options = IngestionOptions(
       database: try database.connection(for: "ingest", statementTimeoutSeconds: 30, writing: true),
       topics: topics.split(separator: ",").map(String.init),
-      kafka: configuration
+      kafka: try kafka.configuration([
+        "client.id": "topitems", "group.id": try EnvironmentOption.value("group", group) ?? "topitems",
+      ])
     )
     options.version = ProductVersion.text
     options.drain = try EnvironmentOption.flag("drain", drain)
-    if let unit = try EnvironmentOption.value("timestamp-unit", timestampUnit) {
-      options.timestampUnit = unit
-    }
     if let policy = try EnvironmentOption.value("on-gap", onGap) { options.onGap = policy }
-    if let skew = try EnvironmentOption.value("allowed-skew", allowedSkew) {
-      options.allowedSkewSeconds = try DurationOption.seconds(skew, "allowed-skew", atMost: 366 * 86_400)
-    }
+    if let unit = try decoding.unit() { options.timestampUnit = unit }
+    if let bytes = try decoding.maximumBytes() { options.maximumMessageBytes = bytes }
+    if let skew = try decoding.skewSeconds() { options.allowedSkewSeconds = skew }
     options.retention = try retention.change(readsEnvironment: true)
+    try limit(&options)
+    return options
+  }
+
+  private func limit(_ options: inout IngestionOptions) throws {
     options.batchMessages =
       try NumberOption.value("batch-messages", batchMessages, in: 1...1_000_000) ?? options.batchMessages
     options.batchBytes =
       try NumberOption.value("batch-bytes", batchBytes, in: 65_536...1 << 30) ?? options.batchBytes
-    options.maximumMessageBytes =
-      try NumberOption.value("max-message-bytes", maxMessageBytes, in: 128...64 << 20)
-      ?? options.maximumMessageBytes
     options.deadLetterBytes =
       try NumberOption.value("dead-letter-bytes", deadLetterBytes, in: 0...16 << 20)
       ?? options.deadLetterBytes
@@ -193,10 +162,7 @@ struct Ingest: ParsableCommand {
       try NumberOption.value("remember", remember, in: 0...1 << 28) ?? options.rememberedDetections
     options.maximumCameras =
       try NumberOption.value("max-cameras", maxCameras, in: 0...10_000_000) ?? options.maximumCameras
-    return options
   }
 }
 
 extension GapPolicy: ExpressibleByArgument {}
-extension TimestampUnit: ExpressibleByArgument {}
-extension Logger.Level: @retroactive ExpressibleByArgument {}

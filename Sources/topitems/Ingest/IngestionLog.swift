@@ -45,8 +45,8 @@ final class IngestionLog: Sendable {
       logger.error("ended PostgreSQL sessions of workers that held partitions without going on: \(names)")
     case .halted(let key, let reason): logger.critical("\(name(key)) is stopped: \(reason)")
     case .brokerError(let error): logger.warning("kafka: \(error)")
-    case .kafka(let observation): tell(observation)
-    case .retention(let policy, let given): tell(policy, given)
+    case .kafka(let observation): report(observation)
+    case .retention(let policy, let given): report(policy, given)
     case .clock(let check): if let complaint = check.complaint { logger.error("clock: \(complaint)") }
     case .maintained(let report):
       for line in RetentionText.lines(report) { logger.info("\(line)") }
@@ -90,7 +90,7 @@ final class IngestionLog: Sendable {
     )
   }
 
-  private func tell(_ policy: RetentionPolicy, _ given: RetentionChange) {
+  private func report(_ policy: RetentionPolicy, _ given: RetentionChange) {
     logger.info("retention as stored: \(RetentionText.lines(policy).joined(separator: ", "))")
     let given = (policy: given.applied(to: policy), differing: given.differing(from: policy))
     for setting in given.differing {
@@ -105,7 +105,7 @@ final class IngestionLog: Sendable {
     }
   }
 
-  private func tell(_ observation: KafkaObservation) {
+  private func report(_ observation: KafkaObservation) {
     switch observation {
     case .log(let level, let facility, let text):
       logger.log(level: level <= 3 ? .error : level == 4 ? .warning : .debug, "kafka \(facility): \(text)")

@@ -10,19 +10,21 @@ struct MessageSender {
   private let topics: [String]
   private let producer: Producer
 
-  init(brokers: String, topics: [String], settings: [String]) throws {
+  /// What the producer needs of librdkafka.
+  static let settings: KeyValuePairs = [
+    "client.id": "topitems-simulate",
+    // As a gateway of cameras batches. Each fetch from the development broker looks through all batches of a partition.
+    "linger.ms": "100",
+    "acks": "all",
+    // Otherwise a retry may store a message twice: a duplicate that the truth does not know of.
+    "enable.idempotence": "true",
+  ]
+
+  init(_ configuration: Configuration, topics: [String]) throws {
     guard !topics.isEmpty, !topics.contains(where: { $0.hasPrefix("^") }) else {
       throw SendingError("--topics must name topics; a pattern is for readers")
     }
     self.topics = topics
-    var configuration = Configuration(brokers: brokers)
-    configuration["client.id"] = "topitems-simulate"
-    // As a gateway of cameras batches. Each fetch from the development broker looks through all batches of a partition.
-    configuration["linger.ms"] = "100"
-    configuration["acks"] = "all"
-    // Otherwise a retry may store a message twice: a duplicate that the truth does not know of.
-    configuration["enable.idempotence"] = "true"
-    try configuration.add(settings)
     producer = try Producer(configuration) { observation in
       // Conditions come and go while librdkafka retries; what was not delivered is reported at the end.
       if case .error(let error) = observation { Progress.noteNowAndThen("kafka: \(error)") }

@@ -28,8 +28,7 @@ struct Simulate: ParsableCommand {
       """
   )
 
-  @Option(help: .option("brokers", "Where Kafka is: host:port, several separated by commas."))
-  var brokers: String?
+  @OptionGroup var kafka: KafkaOptions
   @Option(
     name: [.long, .customLong("topic")],
     help: .option(
@@ -43,10 +42,6 @@ struct Simulate: ParsableCommand {
     help: .option("partitions", "Partitions that resends stray to.", default: "as many as the topic has")
   )
   var partitions: Int32?
-  @Option(
-    help: .option("kafka", "A setting for librdkafka, name=value; may be repeated.", valueName: "name=value")
-  )
-  var kafka: [String] = []
 
   @Option(help: .option("rate", "Messages a second; 0 for as fast as possible.", default: "2000"))
   var rate: Double?
@@ -114,9 +109,8 @@ struct Simulate: ParsableCommand {
     let truthFile = try EnvironmentOption.value("truth", truth).map { try AtomicFile(replacing: $0) }
 
     let sender = try MessageSender(
-      brokers: EnvironmentOption.required("brokers", brokers),
-      topics: topics.split(separator: ",").map(String.init),
-      settings: EnvironmentOption.values("kafka", kafka)
+      kafka.configuration(MessageSender.settings),
+      topics: topics.split(separator: ",").map(String.init)
     )
     if try EnvironmentOption.value("partitions", partitions) == nil {
       scenario.partitions = try sender.partitions()

@@ -39,9 +39,9 @@ extension EndToEnd {
         try waitUntil("its sessions have ended") {
           try heldLines(deployment) == [false, false, false, false]
         }
-        let told = try run(deployment, "forget", "\(deployment.topic):2")
-        #expect(told.ending == .exited(1) && told.errors.contains("--yes"), "\(told)")
-        #expect(told.output.contains("would forget the offsets of 1 partitions"), "\(told)")
+        let reported = try run(deployment, "forget", "\(deployment.topic):2")
+        #expect(reported.ending == .exited(1) && reported.errors.contains("--yes"), "\(reported)")
+        #expect(reported.output.contains("would forget the offsets of 1 partitions"), "\(reported)")
         #expect(try connection.execute("SELECT count(*) FROM ingest_offset").int64(0, 0) == 4)
 
         let done = try run(deployment, "forget", deployment.topic, "--yes")

@@ -18,7 +18,7 @@ extension EndToEnd {
     }
 
     @Test(
-      "a worker says that the clock is wrong and counts on; retention refuses, by hand it goes on, and floor set mends it"
+      "a worker says that the clock is wrong and counts on; retention refuses, by hand it goes on, and floor set corrects it"
     )
     func drill() throws {
       let cluster = try PostgresCluster(fsync: false, hasSettableClock: true)

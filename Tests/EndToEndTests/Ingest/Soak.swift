@@ -40,7 +40,7 @@ struct Soak {
   private struct Stopped {
     let backendPid: Int32
     var until: ContinuousClock.Instant
-    var isTold = false
+    var isReported = false
   }
 
   private static let session = 6000

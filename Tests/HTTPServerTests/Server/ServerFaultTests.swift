@@ -177,7 +177,7 @@ struct ServerFaultTests {
       #expect(try client.answer().status == 400)
     }
     let seconds = (Instant.now().nanoseconds - start.nanoseconds) / 1_000_000_000
-    let told = server.record.observations.count { if case .refusedRequest = $0 { true } else { false } }
-    #expect(told >= 1 && told <= Int(seconds) + 2)
+    let reported = server.record.observations.count { if case .refusedRequest = $0 { true } else { false } }
+    #expect(reported >= 1 && reported <= Int(seconds) + 2)
   }
 }

@@ -85,9 +85,9 @@ struct ServerPushTests {
     }
     #expect(eventually { server.record.closedChannels == 1 })
     #expect(eventually { openSockets(localPort: server.address.port) == 0 })
-    let told = Flag()
-    server.record.channels[0].whenClosed { told.set() }
-    #expect(told.isSet, "a later handler is called at once")
+    let reported = Flag()
+    server.record.channels[0].whenClosed { reported.set() }
+    #expect(reported.isSet, "a later handler is called at once")
     server.record.channels[0].offer([1])
     server.record.channels[0].end()
     #expect(server.record.closedChannels == 1)

@@ -197,10 +197,10 @@ struct ServerSlowReaderTests {
     let volume = try SmallVolume(megabytes: 1)
     let server = try server { $0.spoolFolder = volume.folder }
     let client = try standStill(1, "/stream?100x65536", on: server)[0]
-    let isTold = eventually {
+    let isReported = eventually {
       server.record.observations.contains { if case .spoolFailed = $0 { true } else { false } }
     }
-    #expect(isTold && server.record.pieces < 100 && server.metric("t_workers_busy") == 1)
+    #expect(isReported && server.record.pieces < 100 && server.metric("t_workers_busy") == 1)
     #expect(try client.answer().body.utf8.count == 100 * 65_536)
     client.close()
     #expect(nothingIsLeft(server))

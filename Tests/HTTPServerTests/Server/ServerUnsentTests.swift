@@ -19,14 +19,14 @@ struct ServerUnsentTests {
   private func unsent(_ server: TestServer) -> Int { Int(server.metric("t_unsent_bytes") ?? -1) }
 
   @Test(
-    "are kept once for all followers of the same, whichever version they speak",
+    "are kept once for all subscribers of the same, whichever version they speak",
     arguments: [false, true]
   )
   func sharedMessage(isHTTP2: Bool) throws {
     let server = try TestServer()
     var clients: [TestClient] = []
-    let followers = 60
-    for number in 1...followers {
+    let subscribers = 60
+    for number in 1...subscribers {
       let client = try server.client(receiveBuffer: 4096)
       if isHTTP2 {
         var writer = FrameWriter.opened()
@@ -43,13 +43,13 @@ struct ServerUnsentTests {
     let before = resident
     let message = [UInt8](repeating: 0x78, count: 8 * Self.mebibyte)
     for channel in server.record.channels { channel.offer(message) }
-    // Each follower's turn has come: a message behind its first one waits. HTTP/2 takes as much as it sends at once.
-    let taken = Double(followers * (isHTTP2 ? 64 * 1024 : message.count))
+    // Each subscriber's turn has come: a message behind its first one waits. HTTP/2 takes as much as it sends at once.
+    let taken = Double(subscribers * (isHTTP2 ? 64 * 1024 : message.count))
     #expect(eventually { server.metric("t_sent_bytes_total") ?? 0 >= taken })
     #expect(unsent(server) == message.count)
     for channel in server.record.channels { channel.offer(message) }
     #expect(unsent(server) == message.count)
-    #expect(resident - before < followers * message.count / 1024 / 2)
+    #expect(resident - before < subscribers * message.count / 1024 / 2)
     for client in clients { client.reset() }
     #expect(eventually { unsent(server) == 0 })
   }
@@ -100,8 +100,8 @@ struct ServerUnsentTests {
     #expect(eventually { unsent(server) == 0 })
   }
 
-  @Test("cut off a follower for whose message there is no room", arguments: [false, true])
-  func follower(isHTTP2: Bool) throws {
+  @Test("cut off a subscriber for whose message there is no room", arguments: [false, true])
+  func subscriber(isHTTP2: Bool) throws {
     let server = try TestServer { $0.unsentBodies = Self.mebibyte }
     let slow = try server.client(receiveBuffer: 4096)
     try slow.get("/own?8000000")

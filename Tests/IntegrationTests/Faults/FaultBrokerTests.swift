@@ -36,7 +36,7 @@ extension Faults {
           cluster.fail(.heartbeat, with: [.unknownMemberID])
           try fixture.send(300)
           try worker.wait("the partitions are lost") {
-            $0.told.contains { if case .revoked(_, true) = $0 { true } else { false } }
+            $0.reported.contains { if case .revoked(_, true) = $0 { true } else { false } }
           }
           try fixture.send(300)
           try fixture.waitUntilCounted(worker)
@@ -129,7 +129,7 @@ extension Faults {
           try fixture.send(200)
           try fixture.waitUntilCounted(worker)
           try worker.stop()
-          let evictions = worker.told.filter {
+          let evictions = worker.reported.filter {
             if case .revoked(_, let isLost) = $0 { isLost } else { false }
           }
           findings.expect(evictions.isEmpty, "evicted\(worker.story)")
@@ -179,7 +179,7 @@ extension Faults {
           try fixture.send(500)
           try worker.wait("librdkafka gives the connection up", within: .seconds(20)) { worker in
             proxy.accepted > accepted
-              || worker.told.contains {
+              || worker.reported.contains {
                 if case .kafka(.error(let error)) = $0 { error.isTimeout || error.isRetriable } else { false }
               }
           }

@@ -28,7 +28,7 @@ extension Faults {
           try fixture.waitUntilCounted(worker)
           try worker.stop()
           // On a busy machine the first one cut may be the background work's.
-          let unknown = worker.told.count {
+          let unknown = worker.reported.count {
             switch $0 {
             case .retrying(let error, _), .maintenanceFailed(let error): error.kind == .commitUnknown
             default: false

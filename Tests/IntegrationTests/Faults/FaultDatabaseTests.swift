@@ -38,7 +38,7 @@ extension Faults {
           proxy.set(.forward)
           try fixture.waitUntilCounted(worker)
           try worker.stop()
-          let evictions = worker.told.filter {
+          let evictions = worker.reported.filter {
             if case .revoked(_, let isLost) = $0 { isLost } else { false }
           }
           findings.expect(evictions.isEmpty, "evicted\(worker.story)")

@@ -288,7 +288,7 @@ final class FaultWorker: Sendable {
 
   deinit { stopping.set() }
 
-  var told: [IngestionObservation] { observations.all }
+  var reported: [IngestionObservation] { observations.all }
 
   var isDone: Bool { running.isDone }
 
@@ -332,19 +332,19 @@ final class FaultWorker: Sendable {
   }
 
   /// How often it was given partitions by the group.
-  var assignments: Int { told.count { if case .assigned = $0 { true } else { false } } }
-  var commits: Int { told.count { if case .committed = $0 { true } else { false } } }
+  var assignments: Int { reported.count { if case .assigned = $0 { true } else { false } } }
+  var commits: Int { reported.count { if case .committed = $0 { true } else { false } } }
   var retries: [PostgresError] {
-    told.compactMap { if case .retrying(let error, _) = $0 { error } else { nil } }
+    reported.compactMap { if case .retrying(let error, _) = $0 { error } else { nil } }
   }
   var halts: [(PartitionKey, String)] {
-    told.compactMap { if case .halted(let key, let reason) = $0 { (key, reason) } else { nil } }
+    reported.compactMap { if case .halted(let key, let reason) = $0 { (key, reason) } else { nil } }
   }
   var claims: [[PartitionClaim]] {
-    told.compactMap { if case .claimed(let claims) = $0 { claims } else { nil } }
+    reported.compactMap { if case .claimed(let claims) = $0 { claims } else { nil } }
   }
   var endedBlockers: [Int32] {
-    told.flatMap { observation -> [Int32] in
+    reported.flatMap { observation -> [Int32] in
       if case .endedBlockers(let pids) = observation { pids } else { [] }
     }
   }

@@ -75,7 +75,7 @@ extension Faults {
           }
           try waiting.stop()
           try other.stop()
-          let isFenced = other.told.contains { if case .fenced = $0 { true } else { false } }
+          let isFenced = other.reported.contains { if case .fenced = $0 { true } else { false } }
           findings.expect(!isFenced, "its partitions were taken\(other.story)")
           findings.expectNone(try fixture.violations(), other.story)
         }

@@ -44,7 +44,7 @@ extension Faults {
             "the offset was reset"
           )
           var health = IngestionHealth()
-          for observation in worker.told {
+          for observation in worker.reported {
             if case .stopped = observation { break }
             health.note(observation)
           }
@@ -53,7 +53,7 @@ extension Faults {
             if case .halted(let key, _) = $0 { key.partition == 0 } else { false }
           }
           findings.expect(namesHalt, "the worker calls itself ready: \(reasons)")
-          findings.expect(health.stall(at: .now) == nil, "a restart would mend nothing")
+          findings.expect(health.stall(at: .now) == nil, "a restart would not help")
         }
       }
     }
@@ -132,7 +132,7 @@ extension Faults {
             try fixture.number("SELECT next_offset FROM ingest_offset WHERE partition = 0") == 150
           }
           try going.stop()
-          let gaps = going.told.compactMap { if case .gap(_, let range) = $0 { range } else { nil } }
+          let gaps = going.reported.compactMap { if case .gap(_, let range) = $0 { range } else { nil } }
           findings.expect(gaps.count == 1 && gaps.first?.lowerBound == 3, "gaps \(gaps)")
           let low = gaps.first?.upperBound ?? 0
           findings.expect(low > 3 && low < 150, "the log began at \(low)")
@@ -174,7 +174,7 @@ extension Faults {
             try fixture.number("SELECT sum(next_offset)::bigint FROM ingest_offset") == 20 + 150 + 40
           }
           try worker.stop()
-          let gaps = worker.told.compactMap { if case .gap(_, let range) = $0 { range } else { nil } }
+          let gaps = worker.reported.compactMap { if case .gap(_, let range) = $0 { range } else { nil } }
           // None, where the worker had fetched ahead of the deletion.
           findings.expect(gaps.count <= 1, "gaps \(gaps)\(worker.story)")
           findings.expect(worker.halts.isEmpty, "\(worker.halts)")

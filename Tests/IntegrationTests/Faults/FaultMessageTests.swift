@@ -108,7 +108,7 @@ extension Faults {
           try fixture.send(100)
           try fixture.waitUntilCounted(worker)
           try worker.stop()
-          let errors = worker.told.count {
+          let errors = worker.reported.count {
             if case .brokerError(let e) = $0 { e.concernsMessages } else { false }
           }
           findings.expect(errors > 0, "nothing was damaged\(worker.story)")

@@ -154,16 +154,16 @@ final class IngestionFixture {
 /// A worker on a thread of its own, with its observations.
 final class RunningWorker: Sendable {
   private let stopping = Flag()
-  private let told = ReportedByWorker()
+  private let reported = ReportedByWorker()
   private let background: Background<FateCounts>
 
   init(_ options: IngestionOptions) {
-    let (stopping, told) = (stopping, told)
+    let (stopping, reported) = (stopping, reported)
     background = Background {
       let worker = IngestionWorker(
         options,
         isStopping: { stopping.isSet },
-        observe: { told.append($0) }
+        observe: { reported.append($0) }
       )
       return try worker.run()
     }
@@ -172,7 +172,7 @@ final class RunningWorker: Sendable {
   /// A test that has failed leaves no worker behind, that would try to reach a database that is no more.
   deinit { stopping.set() }
 
-  var observations: [IngestionObservation] { told.all }
+  var observations: [IngestionObservation] { reported.all }
 
   /// Waits for something that it is to do; fails with what ended it.
   ///
@@ -185,15 +185,15 @@ final class RunningWorker: Sendable {
     _ condition: () throws -> Bool
   ) throws {
     do {
-      try waitUntil(what, within: limit, seen: { "\(try seen()) \(told.progress)" }) {
+      try waitUntil(what, within: limit, seen: { "\(try seen()) \(reported.progress)" }) {
         try condition() || isDone
       }
     } catch {
-      throw TestSupportError("\(error)\(told.story)")
+      throw TestSupportError("\(error)\(reported.story)")
     }
     guard try !condition() else { return }
     _ = try fates(within: 1)
-    throw TestSupportError("it has ended before: \(what)\(told.story)")
+    throw TestSupportError("it has ended before: \(what)\(reported.story)")
   }
 
   var isDone: Bool { background.isDone }
@@ -201,21 +201,21 @@ final class RunningWorker: Sendable {
   /// Waits until the worker ends by itself.
   func fates(within seconds: Double) throws -> FateCounts {
     do {
-      return try background.value(within: seconds) { told.progress }
+      return try background.value(within: seconds) { reported.progress }
     } catch {
       stopping.set()
-      throw TestSupportError("\(error)\(told.story)")
+      throw TestSupportError("\(error)\(reported.story)")
     }
   }
 
   /// What ended it.
   func error(within seconds: Double) throws -> (any Error)? {
     do {
-      _ = try background.value(within: seconds) { told.progress }
+      _ = try background.value(within: seconds) { reported.progress }
       return nil
     } catch let error as TestSupportError {
       stopping.set()
-      throw TestSupportError("\(error)\(told.story)")
+      throw TestSupportError("\(error)\(reported.story)")
     } catch {
       stopping.set()
       return error

@@ -333,7 +333,7 @@ struct IngestionRecoveryTests {
   func stopWithoutDatabase() async throws {
     try await IngestionFixture.with { fixture throws in
       var options = fixture.options()
-      options.database = ConnectionOptions(url: "postgresql://nobody@127.0.0.1:1/none")
+      options.database = ConnectionOptions(url: "postgresql://user@127.0.0.1:1/none")
       let worker = fixture.start(options)
       try worker.wait("it has tried") { worker.retries.count > 1 }
       let clock = ContinuousClock.now

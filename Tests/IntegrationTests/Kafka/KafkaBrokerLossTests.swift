@@ -106,12 +106,12 @@ import Testing
     let broker = try Broker.startPrivate()
     defer { broker.stop() }
     let topic = try broker.createTopic(partitions: 2)
-    var told: [Rebalance] = []
+    var reported: [Rebalance] = []
     var configuration = KafkaFixture.consumer(broker)
     configuration["heartbeat.interval.ms"] = "500"
     configuration["socket.timeout.ms"] = "1000"
     let consumer = try Consumer(configuration) { consumer, rebalance in
-      told.append(rebalance)
+      reported.append(rebalance)
       // Lost partitions are left to the consumer to unassign.
       if case .assigned(let partitions) = rebalance {
         try? consumer.assign(partitions.map { ($0, offset: 0) })
@@ -119,7 +119,7 @@ import Testing
     }
     defer { consumer.close(timeout: 5000) }
     func wait(_ count: Int) throws -> Bool {
-      try KafkaFixture.wait(until: { told.count >= count }) {
+      try KafkaFixture.wait(until: { reported.count >= count }) {
         try consumer.poll(maximum: 5, timeout: 50) { _ in }
       }
     }
@@ -130,6 +130,6 @@ import Testing
     broker.signal(SIGCONT)
     #expect(try wait(3))
     let partitions = KafkaFixture.partitions(topic, 2)
-    #expect(told == [.assigned(partitions), .lost(partitions), .assigned(partitions)])
+    #expect(reported == [.assigned(partitions), .lost(partitions), .assigned(partitions)])
   }
 }

@@ -55,10 +55,10 @@ enum KafkaFixture {
     until condition: () throws -> Bool,
     _ step: () throws -> Void
   ) rethrows -> Bool {
-    var patience = ProgressDeadline(limit)
+    var deadline = ProgressDeadline(limit)
     while try !condition() {
-      patience.look()
-      if patience.isOver { return false }
+      deadline.look()
+      if deadline.isOver { return false }
       try step()
     }
     return true

@@ -81,8 +81,8 @@ private final class Member {
     )
     #expect(first.owned.isDisjoint(with: second.owned))
     #expect(first.owned.union(second.owned) == all)
-    let told = first.rebalances.dropFirst()
-    #expect(told.contains { if case .revoked = $0 { true } else { false } }, "\(told)")
+    let reported = first.rebalances.dropFirst()
+    #expect(reported.contains { if case .revoked = $0 { true } else { false } }, "\(reported)")
 
     second.close()
     #expect(second.owned.isEmpty)

@@ -107,7 +107,7 @@ struct PostgresFailureTests {
     // COMMIT waits for a standby that does not exist, after it has become durable here.
     let cluster = try PostgresCluster(
       fsync: false,
-      settings: ["synchronous_standby_names": "'nobody'", "synchronous_commit": "local"]
+      settings: ["synchronous_standby_names": "'absent'", "synchronous_commit": "local"]
     )
     defer { cluster.remove() }
     let other = try Connection(ConnectionOptions(url: cluster.url()))

@@ -11,8 +11,8 @@ struct RevisionListenerTests {
   @Test("every batch, import and retirement is reported, with what it changed")
   func changes() throws {
     try CountStoreFixture.with { fixture throws in
-      try Listening.with(fixture.url) { heard in
-        try waitUntil("it listens") { heard.ways == [.listening] }
+      try Listening.with(fixture.url) { received in
+        try waitUntil("it listens") { received.ways == [.listening] }
         var claim = try #require(try fixture.claim())
         for (number, location) in [1, 2, 1].enumerated() as EnumeratedSequence<[Int64]> {
           let batch = fixture.batch(claim, [.init(oid: Int64(number), location: location, at: Int64(number))])
@@ -23,11 +23,11 @@ struct RevisionListenerTests {
             newestEvent: Timestamp(microseconds: fixture.origin + Int64(number)),
             locations: [location]
           )
-          try waitUntil("the batch is told") { heard.news.last == CommittedChanges([notice]) }
+          try waitUntil("the batch is reported") { received.news.last == CommittedChanges([notice]) }
         }
         _ = try fixture.store.importLocations([Location(oid: 7, name: "Gate")], replace: false, dryRun: false)
-        try waitUntil("the import is told") { heard.news.last?.alone == [7] }
-        #expect(heard.news.count == 4)
+        try waitUntil("the import is reported") { received.news.last?.alone == [7] }
+        #expect(received.news.count == 4)
       }
     }
   }
@@ -37,8 +37,8 @@ struct RevisionListenerTests {
   )
   func pace() throws {
     try CountStoreFixture.with { fixture throws in
-      try Listening.with(fixture.url) { heard in
-        try waitUntil("it listens") { !heard.ways.isEmpty }
+      try Listening.with(fixture.url) { received in
+        try waitUntil("it listens") { !received.ways.isEmpty }
         func change(_ location: Int64, _ name: String) throws {
           let location = Location(oid: location, name: name)
           _ = try fixture.store.importLocations([location], replace: false, dryRun: false)
@@ -50,13 +50,13 @@ struct RevisionListenerTests {
           try change(1, "Gate \(number)")
         }
         try change(2, "Door")
-        try waitUntil("all are told") {
-          heard.news.contains { $0.alone?.contains(2) == true }
-            && heard.news.contains { $0.together?.contains(2) == true }
+        try waitUntil("all are reported") {
+          received.news.contains { $0.alone?.contains(2) == true }
+            && received.news.contains { $0.together?.contains(2) == true }
         }
         let seconds = (ContinuousClock.now - began) / .seconds(1)
         for way in [\CommittedChanges.alone, \.together] {
-          let times = heard.news.count { $0[keyPath: way]?.contains(1) == true }
+          let times = received.news.count { $0[keyPath: way]?.contains(1) == true }
           #expect(Double(times) <= 15 * seconds + 5)
         }
       }
@@ -66,9 +66,9 @@ struct RevisionListenerTests {
   @Test("a session that ends is reported, and another session takes its place")
   func terminated() throws {
     try CountStoreFixture.with { fixture throws in
-      try Listening.with(fixture.url) { heard in
+      try Listening.with(fixture.url) { received in
         for round in 1...3 {
-          try waitUntil("it listens") { heard.ways.count == round }
+          try waitUntil("it listens") { received.ways.count == round }
           try waitUntil("its session is ended") {
             try fixture.number(
               """
@@ -77,11 +77,11 @@ struct RevisionListenerTests {
               """
             ) == 1
           }
-          try waitUntil("it is told") { heard.losses >= round }
+          try waitUntil("it is reported") { received.losses >= round }
         }
-        try waitUntil("it listens again") { heard.ways == Array(repeating: .listening, count: 4) }
+        try waitUntil("it listens again") { received.ways == Array(repeating: .listening, count: 4) }
         _ = try fixture.store.importLocations([Location(oid: 7, name: "Gate")], replace: false, dryRun: false)
-        try waitUntil("the import is told") { heard.news.last?.alone == [7] }
+        try waitUntil("the import is reported") { received.news.last?.alone == [7] }
       }
     }
   }
@@ -89,17 +89,17 @@ struct RevisionListenerTests {
   @Test("where notifications do not arrive, as behind some poolers, changes are polled for")
   func deaf() throws {
     try CountStoreFixture.with { fixture throws in
-      try Listening.with(fixture.url) { heard in
-        try waitUntil("it listens") { heard.ways == [.listening] }
+      try Listening.with(fixture.url) { received in
+        try waitUntil("it listens") { received.ways == [.listening] }
         // A revision without a notification.
         try fixture.connection.run(script: "INSERT INTO revision (revision, locations) VALUES (7, '{1}')")
-        try waitUntil("it notices, and polls") { heard.ways == [.listening, .polling] }
-        #expect(heard.losses == 1)
+        try waitUntil("it notices, and polls") { received.ways == [.listening, .polling] }
+        #expect(received.losses == 1)
         try fixture.connection.run(
           script: "INSERT INTO revision (revision, locations) VALUES (8, '{2,3}'), (9, NULL)"
         )
-        try waitUntil("they are found") { !heard.news.isEmpty }
-        #expect(heard.news.map(\.alone) == [nil], "a revision without locations may have changed any")
+        try waitUntil("they are found") { !received.news.isEmpty }
+        #expect(received.news.map(\.alone) == [nil], "a revision without locations may have changed any")
       }
     }
   }
@@ -107,21 +107,21 @@ struct RevisionListenerTests {
   @Test("after missed notifications it listens again, and then receives changes at once")
   func hearsAgain() throws {
     try CountStoreFixture.with { fixture throws in
-      try Listening.with(fixture.url, pollingSpan: .milliseconds(500)) { heard in
-        try waitUntil("it listens") { heard.ways == [.listening] }
+      try Listening.with(fixture.url, pollingSpan: .milliseconds(500)) { received in
+        try waitUntil("it listens") { received.ways == [.listening] }
         try fixture.connection.run(script: "INSERT INTO revision (revision, locations) VALUES (7, '{1}')")
-        try waitUntil("it listens again") { heard.ways.count > 1 && heard.ways.last == .listening }
+        try waitUntil("it listens again") { received.ways.count > 1 && received.ways.last == .listening }
         _ = try fixture.store.importLocations([Location(oid: 7, name: "Gate")], replace: false, dryRun: false)
-        try waitUntil("the import is told") { heard.news.last?.alone == [7] }
-        let confirmations = heard.confirmations
-        try waitUntil("it is still trusted") { heard.confirmations > confirmations }
-        #expect(heard.ways.last == .listening && heard.losses == 1)
+        try waitUntil("the import is reported") { received.news.last?.alone == [7] }
+        let confirmations = received.confirmations
+        try waitUntil("it is still trusted") { received.confirmations > confirmations }
+        #expect(received.ways.last == .listening && received.losses == 1)
       }
     }
   }
 
   /// The listener's question for the newest revision waits for a lock; what it then says has two commits, of which one
-  /// is told with it, and the other one when the listener has passed on the first.
+  /// is reported with it, and the other one when the listener has passed on the first.
   @Test(
     "a commit whose notification comes a moment after it is visible is no miss, also when another comes before it"
   )
@@ -131,16 +131,16 @@ struct RevisionListenerTests {
       @Sendable func notify(_ payload: String) -> String {
         "SELECT pg_notify('\(CountStore.revisionChannel)', '\(payload)')"
       }
-      let pass: @Sendable (CommittedChanges) -> Void = { heard in
-        guard heard.alone == [1] else { return }
+      let pass: @Sendable (CommittedChanges) -> Void = { received in
+        guard received.alone == [1] else { return }
         do {
           try Connection(ConnectionOptions(url: url)).run(script: notify("8 - 2"))
         } catch {
           Issue.record(error)
         }
       }
-      try Listening.with(url, onNews: pass) { heard in
-        try waitUntil("it listens") { heard.ways == [.listening] }
+      try Listening.with(url, onNews: pass) { received in
+        try waitUntil("it listens") { received.ways == [.listening] }
         let writer = try Connection(ConnectionOptions(url: url))
         try writer.run(script: "BEGIN; LOCK TABLE revision IN ACCESS EXCLUSIVE MODE")
         try waitUntil("it asks for the newest revision") {
@@ -157,10 +157,10 @@ struct RevisionListenerTests {
             \(notify("7 - 1")); COMMIT
             """
         )
-        try waitUntil("both are told") { heard.news.contains { $0.alone == [2] } }
-        let confirmations = heard.confirmations
-        try waitUntil("it is still trusted") { heard.confirmations > confirmations }
-        #expect(heard.ways == [.listening] && heard.losses == 0)
+        try waitUntil("both are reported") { received.news.contains { $0.alone == [2] } }
+        let confirmations = received.confirmations
+        try waitUntil("it is still trusted") { received.confirmations > confirmations }
+        #expect(received.ways == [.listening] && received.losses == 0)
       }
     }
   }
@@ -174,10 +174,13 @@ struct RevisionListenerTests {
     // It waits for a primary that never comes, and can be read.
     _ = FileManager.default.createFile(atPath: cluster.folder + "/data/standby.signal", contents: nil)
     try cluster.start()
-    try Listening.with(cluster.url(), pollingSpan: .milliseconds(1)) { heard in
-      try waitUntil("it polls") { heard.confirmations > 5 }
-      #expect(heard.ways == [.polling], "it has tried to listen again and again, and nothing was forgotten")
-      #expect(heard.losses == 0)
+    try Listening.with(cluster.url(), pollingSpan: .milliseconds(1)) { received in
+      try waitUntil("it polls") { received.confirmations > 5 }
+      #expect(
+        received.ways == [.polling],
+        "it has tried to listen again and again, and nothing was forgotten"
+      )
+      #expect(received.losses == 0)
     }
   }
 
@@ -201,18 +204,18 @@ struct RevisionListenerTests {
     _ = try CountStore(Connection(ConnectionOptions(url: url))).migrate()
     let proxy = try FaultProxy(toPort: standby.port)
     defer { proxy.close() }
-    try Listening.with(proxy.url(standby.url()), pollingSpan: .milliseconds(300)) { heard in
-      try waitUntil("it polls the standby") { heard.ways == [.polling] && heard.confirmations > 5 }
+    try Listening.with(proxy.url(standby.url()), pollingSpan: .milliseconds(300)) { received in
+      try waitUntil("it polls the standby") { received.ways == [.polling] && received.confirmations > 5 }
       try proxy.retarget(to: "127.0.0.1:\(primary.port)")
-      try waitUntil("it listens to the primary") { heard.ways == [.polling, .listening] }
+      try waitUntil("it listens to the primary") { received.ways == [.polling, .listening] }
       let store = CountStore(try Connection(ConnectionOptions(url: url)))
       _ = try store.importLocations([Location(oid: 7, name: "Gate")], replace: false, dryRun: false)
-      try waitUntil("the import is told") { heard.news.last?.alone == [7] }
+      try waitUntil("the import is reported") { received.news.last?.alone == [7] }
     }
   }
 }
 
-/// What a listener tells.
+/// What a listener reports.
 private final class Listening: Sendable {
   private struct State {
     var ways: [RevisionListener.Mode] = []
@@ -226,7 +229,7 @@ private final class Listening: Sendable {
 
   var ways: [RevisionListener.Mode] { state.withLock { $0.ways } }
   var news: [CommittedChanges] { state.withLock { $0.news } }
-  /// How often it was told that there is nothing.
+  /// How often it was notified that there is nothing.
   var confirmations: Int { state.withLock { $0.confirmations } }
   var losses: Int { state.withLock { $0.losses } }
 
@@ -239,19 +242,19 @@ private final class Listening: Sendable {
     onNews: @escaping @Sendable (CommittedChanges) -> Void = { _ in },
     _ body: (Listening) throws -> Void
   ) throws {
-    let heard = Listening()
+    let received = Listening()
     var options = ConnectionOptions(url: url)
     options.applicationName = "the listener"
     options.settings = [("default_transaction_read_only", "on"), ("statement_timeout", "10s")]
-    let isStopping: @Sendable () -> Bool = { heard.isDone.isSet }
+    let isStopping: @Sendable () -> Bool = { received.isDone.isSet }
     let listener = RevisionListener(options, pollingSpan: pollingSpan, isStopping: isStopping) { news in
-      heard.take(news)
+      received.take(news)
       if case .changed(let changes) = news, !changes.isEmpty { onNews(changes) }
     }
     let work = Background { listener.run() }
-    defer { heard.isDone.set() }
-    try body(heard)
-    heard.isDone.set()
+    defer { received.isDone.set() }
+    try body(received)
+    received.isDone.set()
     try work.value()
   }
 
@@ -259,8 +262,8 @@ private final class Listening: Sendable {
     state.withLock { state in
       switch news {
       case .attached(let way): state.ways.append(way)
-      case .changed(let heard) where heard.isEmpty: state.confirmations += 1
-      case .changed(let heard): state.news.append(heard)
+      case .changed(let received) where received.isEmpty: state.confirmations += 1
+      case .changed(let received): state.news.append(received)
       case .workers: break
       case .detached: state.losses += 1
       }

@@ -37,7 +37,7 @@ struct FastClockTests {
 
   /// A worker's background work, and what it says of the clock.
   private final class Worker: Sendable {
-    private let told = Lock<[ClockCheck]>([])
+    private let reported = Lock<[ClockCheck]>([])
     private let errors = Lock<[String]>([])
     private let maintenance: Maintenance
 
@@ -63,13 +63,13 @@ struct FastClockTests {
 
     private func observe(_ observation: IngestionObservation) {
       switch observation {
-      case .clock(let check): told.withLock { $0.append(check) }
+      case .clock(let check): reported.withLock { $0.append(check) }
       case .maintenanceFailed(let error): errors.withLock { $0.append("\(error)") }
       default: break
       }
     }
 
-    var last: ClockCheck? { told.withLock { $0.last } }
+    var last: ClockCheck? { reported.withLock { $0.last } }
     var failures: [String] { errors.withLock { $0 } }
 
     func waitUntil(agrees: Bool) throws {

@@ -19,18 +19,18 @@ struct MaintenanceReleaseTests {
         topics: ["unused"],
         kafka: Configuration(brokers: "127.0.0.1:1")
       )
-      let told = Flag()
+      let reported = Flag()
       let maintenance = Maintenance(
         options,
         isStopping: { false },
         observe: {
           if case .released(let report) = $0, report.fates.counted == 1, report.fates.total == 1 {
-            told.set()
+            reported.set()
           }
         }
       )
       maintenance.start()
-      try waitUntil("the event that is due has been released", within: .seconds(30)) { told.isSet }
+      try waitUntil("the event that is due has been released", within: .seconds(30)) { reported.isSet }
       #expect(maintenance.stop(waiting: 5000))
       #expect(try fixture.fates().counted == 1)
       #expect(try fixture.fates().future == 1)

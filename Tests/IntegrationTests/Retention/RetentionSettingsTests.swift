@@ -215,20 +215,20 @@ struct RetentionSettingsTests {
         kafka: Configuration(brokers: "127.0.0.1:1")
       )
       options.retention = change([.dedupHorizon: 1, .minutes: 30 * Self.day])
-      let told = Lock<[(RetentionPolicy, [RetentionSetting])]>([])
+      let reported = Lock<[(RetentionPolicy, [RetentionSetting])]>([])
       let maintenance = Maintenance(
         options,
         pause: 50,
         isStopping: { false },
         observe: { observation in
           if case .retention(let policy, let given) = observation {
-            told.withLock { $0.append((policy, given.differing(from: policy))) }
+            reported.withLock { $0.append((policy, given.differing(from: policy))) }
           }
         }
       )
       maintenance.start()
-      try waitUntil("the stored settings are told") { told.withLock { $0.count } == 1 }
-      let first = told.withLock { $0[0] }
+      try waitUntil("the stored settings are reported") { reported.withLock { $0.count } == 1 }
+      let first = reported.withLock { $0[0] }
       #expect(first.0.dedupHorizon == 30 * Self.day && first.1 == [.dedupHorizon])
       func floor() throws -> Int64 {
         try fixture.base.number(
@@ -239,8 +239,8 @@ struct RetentionSettingsTests {
 
       _ = try fixture.store.changeRetention(change([.dedupHorizon: 16 * Self.day]), isConfirmed: true)
       try waitUntil("the floor is where the new settings want it", within: .seconds(30)) { try floor() == 16 }
-      #expect(told.withLock { $0.count } == 2)
-      #expect(told.withLock { $0[1].0.dedupHorizon } == 16 * Self.day)
+      #expect(reported.withLock { $0.count } == 2)
+      #expect(reported.withLock { $0[1].0.dedupHorizon } == 16 * Self.day)
       #expect(maintenance.stop(waiting: 5000))
     }
   }

@@ -246,14 +246,14 @@ struct CountStoreApplyTests {
         #expect(revision > last)
         last = revision
         claim = fixture.after(batch)
-        let heard = try listener.waitForNotification(timeout: 10_000)
-        #expect(heard?.channel == CountStore.revisionChannel)
+        let received = try listener.waitForNotification(timeout: 10_000)
+        #expect(received?.channel == CountStore.revisionChannel)
         let notice = RevisionNotice(
           revision: revision,
           newestEvent: Timestamp(microseconds: fixture.origin),
           locations: [1]
         )
-        #expect(heard.flatMap { RevisionNotice(payload: $0.payload) } == notice)
+        #expect(received.flatMap { RevisionNotice(payload: $0.payload) } == notice)
       }
       let batch = fixture.batch(claim, [Seen(oid: 100)])
       var stale = claim

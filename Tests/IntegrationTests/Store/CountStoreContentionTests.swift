@@ -101,7 +101,7 @@ struct CountStoreContentionTests {
   )
   func commitsAndIsLost() throws {
     // Waiting for a standby that never comes holds a COMMIT up after it is on disk.
-    let cluster = try PostgresCluster(fsync: false, settings: ["synchronous_standby_names": "'nobody'"])
+    let cluster = try PostgresCluster(fsync: false, settings: ["synchronous_standby_names": "'absent'"])
     defer { cluster.remove() }
     let alone = [(name: "synchronous_commit", value: "local")]
     let fixture = try CountStoreFixture(url: cluster.url(), settings: alone)

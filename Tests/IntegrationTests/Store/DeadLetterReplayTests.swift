@@ -159,9 +159,9 @@ struct DeadLetterReplayTests {
   @Test("a replay beside ingestion of the same detections counts each once, without a deadlock")
   func besideIngestion() throws {
     try CountStoreFixture.with { fixture throws in
-      let buried = try #require(try fixture.claim(0))
+      let refused = try #require(try fixture.claim(0))
       let sent = (0..<2000).map { Sent(oid: Int64($0), location: Int64($0 % 11)) }
-      try fixture.insertDeadLetters(sent.shuffled().map { $0.payload(fixture.origin) }, buried)
+      try fixture.insertDeadLetters(sent.shuffled().map { $0.payload(fixture.origin) }, refused)
       let claim = try #require(try fixture.claim(1))
       let url = fixture.url
       let replay = Background { try CountStoreFixture(url: url).replay() }

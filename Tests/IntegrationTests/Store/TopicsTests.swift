@@ -53,9 +53,12 @@ struct TopicsTests {
       )
       #expect(try watermark(fixture) == 1)
 
-      let told = try fixture.store.forget(topic: "events", partition: 0, isConfirmed: false)
-      #expect(told.partitions == [CountStoreFixture.key(0)] && !told.isDone && told.held == [])
-      #expect(told.deadLetters == 3 && told.quarantined == 2 && told.lost == 10 && told.fates.counted == 2)
+      let reported = try fixture.store.forget(topic: "events", partition: 0, isConfirmed: false)
+      #expect(reported.partitions == [CountStoreFixture.key(0)] && !reported.isDone && reported.held == [])
+      #expect(
+        reported.deadLetters == 3 && reported.quarantined == 2 && reported.lost == 10
+          && reported.fates.counted == 2
+      )
       #expect(
         try fixture.number("SELECT count(*) FROM ingest_offset") == 2,
         "without a confirmation, nothing"
@@ -63,7 +66,7 @@ struct TopicsTests {
 
       let revision = try fixture.number("SELECT max(revision) FROM revision")
       let done = try fixture.store.forget(topic: "events", partition: 0, isConfirmed: true)
-      #expect(done.isDone && done.fates == told.fates)
+      #expect(done.isDone && done.fates == reported.fates)
       for table in ["ingest_offset", "dead_letter", "quarantine", "offset_gap"] {
         let left = try fixture.number("SELECT count(*) FROM \(unescaped: table) WHERE partition = 0")
         let others = try fixture.number("SELECT count(*) FROM \(unescaped: table) WHERE partition = 1")

@@ -41,16 +41,16 @@ struct InvalidationLogTests {
   func paces() {
     var changes = InvalidationLog()
     let before = changes.sequence
-    var heard = CommittedChanges()
-    heard.alone = [1]
-    changes.note(heard)
+    var received = CommittedChanges()
+    received.alone = [1]
+    changes.note(received)
     #expect(!changes.leave(dependency([1]), since: before))
     #expect(changes.leave(dependency([1, 2]), since: before))
     #expect(changes.leave(dependency([]), since: before))
     let since = changes.sequence
-    heard.alone = []
-    heard.together = [1]
-    changes.note(heard)
+    received.alone = []
+    received.together = [1]
+    changes.note(received)
     #expect(changes.leave(dependency([1]), since: since))
     #expect(!changes.leave(dependency([1, 2]), since: since))
     #expect(changes.leave(dependency([2, 3]), since: since))

@@ -74,7 +74,7 @@ struct LiveStreamsTests {
     #expect(fixture.waitingTimers <= 3, "those that others have overtaken are forgotten")
   }
 
-  @Test("ten thousand followers of one question cost one query for each change")
+  @Test("ten thousand subscribers of one question cost one query for each change")
   func sharing() throws {
     let cache = fixture.cache()
     let live = fixture.live(cache)

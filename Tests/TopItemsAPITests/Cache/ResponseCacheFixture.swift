@@ -80,9 +80,8 @@ final class ResponseCacheFixture: Sendable {
     size: Int = 0,
     end: CacheDependency.End = .newest(Timestamp(microseconds: 60))
   ) -> Question {
-    Question(
-      key: Question.Key(path: "/v", parameters: locations.map { (name: "location", value: "\($0)") })
-    ) { [self] () throws(APIError) in
+    Question(key: .init("/v", ["location": locations.map(String.init).joined(separator: ",")])) {
+      [self] () throws(APIError) in
       let versions = state.withLock { state -> [Int]? in
         state.queries += 1
         return state.isAway ? nil : locations.map { state.versions[$0] ?? 0 }
@@ -158,5 +157,29 @@ final class Given: Sendable {
     case .message(let bytes): append(String(decoding: bytes, as: UTF8.self))
     case .end: append("end")
     }
+  }
+}
+
+extension Question.Key {
+  /// The key of a question with these parameters.
+  init(_ path: String, _ items: KeyValuePairs<String, String>, scope: LocationScope = .all) {
+    var parameters = ParameterReader(items.map { (name: $0.key, value: $0.value) })
+    for item in items { _ = parameters.one(item.key, expected: "text") { $0 } }
+    self.init(path: path, format: .page, parameters: parameters, scope: scope)
+  }
+}
+
+extension RequestContext {
+  /// Of a request without parameters.
+  static func empty() throws -> RequestContext {
+    RequestContext(
+      request: Request(target: try Target("/")),
+      items: [],
+      origin: "",
+      path: "/",
+      scope: .all,
+      frame: Frame(),
+      shared: nil
+    )
   }
 }

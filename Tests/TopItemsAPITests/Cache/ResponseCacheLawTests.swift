@@ -1,3 +1,4 @@
+import Counting
 import APICore
 import CountStore
 import HTTP
@@ -12,8 +13,8 @@ import Testing
 final class ResponseCacheLawTests: Sendable {
   /// What was committed, by location.
   private struct Model {
-    var heard: [Int64: Int] = [:]
-    var unheard: [Int64] = []
+    var received: [Int64: Int] = [:]
+    var unreceived: [Int64] = []
   }
 
   private let fixture = ResponseCacheFixture()
@@ -36,19 +37,19 @@ final class ResponseCacheLawTests: Sendable {
       case 0...2:
         let location = Int64(Int.random(in: 0..<3, using: &random))
         fixture.commit(location)
-        model.unheard.append(location)
+        model.unreceived.append(location)
       case 3, 4:
-        for location in model.unheard { model.heard[location] = fixture.version(location) }
+        for location in model.unreceived { model.received[location] = fixture.version(location) }
         // One report may hold more than one commit, and several of a location.
-        if !model.unheard.isEmpty {
-          let notices = model.unheard.map { RevisionNotice(revision: 1, locations: [$0]) }
+        if !model.unreceived.isEmpty {
+          let notices = model.unreceived.map { RevisionNotice(revision: 1, locations: [$0]) }
           cache.receive(.changed(CommittedChanges(notices)))
         }
-        model.unheard = []
+        model.unreceived = []
       case 5...8:
         let locations = (0..<3).map(Int64.init).filter { _ in Bool.random(using: &random) }
         guard !locations.isEmpty else { continue }
-        let least = locations.map { model.heard[$0] ?? 0 }
+        let least = locations.map { model.received[$0] ?? 0 }
         requests += 1
         if Bool.random(using: &random) {
           cache.ask(fixture.question(locations), acceptsGzip: Bool.random(using: &random)) { [self] outcome in
@@ -62,8 +63,8 @@ final class ResponseCacheLawTests: Sendable {
       default:
         if Int.random(in: 0..<10, using: &random) == 0 { cache.receive(.lost) }
         cache.receive(.attached(.listening))
-        for location in 0..<3 { model.heard[Int64(location)] = fixture.version(Int64(location)) }
-        model.unheard = []
+        for location in 0..<3 { model.received[Int64(location)] = fixture.version(Int64(location)) }
+        model.unreceived = []
       }
       try #require(cache.statistics.bytes <= capacity)
     }
@@ -75,8 +76,13 @@ final class ResponseCacheLawTests: Sendable {
   private func request(_ cache: ResponseCache, _ locations: [Int64], spelling: Int, _ least: [Int]) throws {
     let query = locations.map { "location=\($0)" }.joined(separator: "&")
     let request = Request(target: try Target("/v?\(query)\(String(repeating: "&", count: 100 * spelling))"))
-    if let hit = cache.hit(request) { return check(hit.body, least) }
-    switch cache.reply(fixture.question(locations), to: request, problem: { Frame().response($0) }) {
+    if let hit = cache.hit(request, scope: .all) { return check(hit.body, least) }
+    switch cache.reply(
+      fixture.question(locations),
+      to: request,
+      scope: .all,
+      problem: { Frame().response($0) }
+    ) {
     case .ready(let response): check(response.body, least)
     case .push(let subscribe):
       let send = { @Sendable [self] (signal: PushChannel.Signal) in

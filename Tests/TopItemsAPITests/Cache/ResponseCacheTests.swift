@@ -1,3 +1,4 @@
+import Counting
 import APICore
 import CountStore
 import HTTP
@@ -68,7 +69,7 @@ struct ResponseCacheTests {
   }
 
   @Test("while changes are not received, nothing is answered from memory", arguments: [true, false])
-  func untrusted(isTold: Bool) {
+  func untrusted(isReported: Bool) {
     let cache = fixture.cache()
     func ask() -> Int {
       let before = fixture.queries
@@ -80,9 +81,9 @@ struct ResponseCacheTests {
     cache.receive(.attached(.listening))
     #expect([ask(), ask()] == [1, 0])
     // The listener says that it is away, or it says nothing any more.
-    if isTold { cache.receive(.lost) } else { fixture.pass(.seconds(4)) }
+    if isReported { cache.receive(.lost) } else { fixture.pass(.seconds(4)) }
     #expect([ask(), ask()] == [1, 1])
-    cache.receive(isTold ? .attached(.polling) : .changed(CommittedChanges()))
+    cache.receive(isReported ? .attached(.polling) : .changed(CommittedChanges()))
     #expect([ask(), ask()] == [1, 0])
   }
 
@@ -93,7 +94,7 @@ struct ResponseCacheTests {
     let target = try Target("/v?location=1")
     func client() throws -> Client {
       try Client(
-        cache.reply(fixture.question([1]), to: Request(target: target)) { Frame().response($0) }
+        cache.reply(fixture.question([1]), to: Request(target: target), scope: .all) { Frame().response($0) }
       )
     }
     let gone = try (0..<3).map { _ in try client() }

@@ -12,15 +12,19 @@ struct ResultSetsTests {
   func contents() {
     let kept = ResultSets<EncodedResult>(capacity: 5000)
     let result = EncodedResult(meta: [1], records: Array(repeating: 2, count: 1500), ends: [700, 1500])
-    let (first, second) = (kept.keep(result, question: "a"), kept.keep(result, question: "b"))
-    #expect(kept.find(first)?.question == "a")
-    let third = kept.keep(result, question: "c")
+    let (first, second) = (
+      kept.keep(result, question: Array("a".utf8)), kept.keep(result, question: Array("b".utf8))
+    )
+    #expect(kept.find(first)?.question == Array("a".utf8))
+    let third = kept.keep(result, question: Array("c".utf8))
     #expect(kept.find(second) == nil)
     let held = kept.find(third)
-    #expect(held?.question == "c" && held?.result.meta == [1] && held?.result.ends == [700, 1500])
+    #expect(
+      held?.question == Array("c".utf8) && held?.result.meta == [1] && held?.result.ends == [700, 1500]
+    )
     #expect(held?.result.records == result.records)
     let large = EncodedResult(meta: [], records: Array(repeating: 0, count: 5000), ends: [])
-    #expect(kept.find(kept.keep(large, question: "d")) == nil)
+    #expect(kept.find(kept.keep(large, question: Array("d".utf8))) == nil)
     #expect(kept.find(first) != nil, "one that is larger than all that may be kept makes no room for itself")
   }
 
@@ -38,7 +42,7 @@ struct ResultSetsTests {
         meta.string(String(repeating: "m", count: 600))
         var question = "/v1/top-items?"
         for location in 0..<(number % 200) { question += "location=\(location)&" }
-        _ = kept.keep(writer.result(meta: meta.bytes), question: question)
+        _ = kept.keep(writer.result(meta: meta.bytes), question: Array(question.utf8))
       }
       // A sanitizer (deploy/dev/sanitize) has a heap of its own kind.
       guard ProcessInfo.processInfo.environment["ASAN_OPTIONS"] == nil else { return }

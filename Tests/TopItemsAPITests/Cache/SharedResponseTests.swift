@@ -1,3 +1,4 @@
+import Counting
 import CountStore
 import HTTP
 import Testing
@@ -41,11 +42,11 @@ struct SharedResponseTests {
   func bytes() {
     let (composed, decomposed) = ("\u{e9}", "e\u{301}")
     #expect(composed == decomposed, "to Swift they are equal")
-    let keys = [composed, decomposed].map { Question.Key(path: "/p", parameters: [("item", $0)]) }
+    let keys = [composed, decomposed].map { Question.Key("/p", ["item": $0]) }
     #expect(keys[0] != keys[1])
-    #expect(Question.Key(path: "/p", parameters: []) != Question.Key(path: "/p", parameters: [], scope: "s"))
-    let (joined, parted) = ([("a", "b\u{1}c")], [("a", "b"), ("c", "")])
-    #expect(Question.Key(path: "/p", parameters: joined) != Question.Key(path: "/p", parameters: parted))
+    #expect(Question.Key("/p", [:]) != Question.Key("/p", [:], scope: .only([])))
+    #expect(Question.Key("/p", [:], scope: .only([1])) != Question.Key("/p", [:], scope: .only([1, 2])))
+    #expect(Question.Key("/p", ["a": "b\u{1}c"]) != Question.Key("/p", ["a": "b", "c": ""]))
   }
 
   @Test("each client gets the form that suits it: gzip, plain, 304")
