@@ -15,7 +15,7 @@ build: ## Build the release binary
 	@deploy/dev/prerequisites build
 	@swift build --configuration release --product topitems
 
-demo: ## From nothing to a live top list; Ctrl-C ends it (DEMO_SECONDS=30: ends by itself, after checking the answers)
+demo: ## From nothing to a live top list; Ctrl-C ends it (DEMO_SECONDS=30: ends by itself, after checking the responses)
 	@deploy/dev/demo
 
 test: ## Build, lint, and run the unit, integration and end-to-end tests on private services

@@ -51,7 +51,7 @@ struct KeepAliveClient: ~Copyable {
     }
   }
 
-  /// Asks, and waits for the whole answer, whatever its status.
+  /// Asks, and waits for the whole response, whatever its status.
   /// - Returns: the body.
   mutating func get(_ target: String) throws -> String {
     let question = Array("GET \(target) HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".utf8)

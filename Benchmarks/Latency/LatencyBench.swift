@@ -70,7 +70,7 @@ struct BenchTarget: ParsableArguments {
     start.duration(to: .now) / .milliseconds(1)
   }
 
-  /// The `item_count` of an item in an answer.
+  /// The `item_count` of an item in a response.
   static func count(of item: String, in answer: String) -> Int? {
     guard let name = answer.range(of: #""item_name":"\#(item)","item_count":"#) else { return nil }
     return Int(answer[name.upperBound...].prefix { $0.isNumber })

@@ -5,7 +5,8 @@ import Kafka
 /// By asking, beside a steady stream of other events.
 ///
 /// Producer and client are this one process, and all times are its monotonic clock's. Each try sends one event and
-/// asks for its location's top list, over one connection, until the count has grown; the answer's arrival ends the try.
+/// asks for its location's top list, over one connection, until the count has grown; the response's arrival ends the
+/// try.
 struct Polled: ParsableCommand {
   @OptionGroup var bench: BenchTarget
   @Option(help: "Other events a second; several rates separated by commas.") var rates = "0"
@@ -64,7 +65,7 @@ struct Polled: ParsableCommand {
   }
 
   /// Sends one event, and asks until it is counted.
-  /// - Returns: the milliseconds from before `produce()` to after the answer.
+  /// - Returns: the milliseconds from before `produce()` to after the response.
   private func publish(_ count: Int, _ producer: Producer, _ client: inout KeepAliveClient) throws -> Double {
     let start = ContinuousClock.now
     try bench.publish("probe", oid: count, on: producer)

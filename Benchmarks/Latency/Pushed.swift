@@ -5,7 +5,7 @@ import Synchronization
 
 /// By following `/v1/top-items/stream`, while other events of the same location come at a rate.
 ///
-/// Of each measured event it is the time from before `produce()` to the arrival of the first answer that counts it.
+/// Of each measured event it is the time from before `produce()` to the arrival of the first response that counts it.
 struct Pushed: ParsableCommand {
   @OptionGroup var bench: BenchTarget
   @Option(help: "Other events a second.") var rate = 0

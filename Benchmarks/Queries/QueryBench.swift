@@ -4,7 +4,7 @@ import Counting
 import Foundation
 import Postgres
 
-/// `bench-queries`: how long questions about a long history take, and whether the answers are right.
+/// `bench-queries`: how long questions about a long history take, and whether the responses are right.
 @main
 struct QueryBench: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "query-bench")
@@ -18,7 +18,7 @@ struct QueryBench: ParsableCommand {
   @Option(help: "File for the figures.")
   var json: String?
 
-  /// A span of time up to the newest minute, and how long the answer may take.
+  /// A span of time up to the newest minute, and how long the response may take.
   private static let questions: [(name: String, duration: String, milliseconds: Double)] = [
     ("last hour", "PT1H", 10), ("last day", "P1D", 15), ("last 30 days", "P30D", 20),
     ("last year", "P365D", 30),

@@ -93,7 +93,7 @@ struct SyntheticHistory {
     """
   }
 
-  /// What an answer must hold, summed up from the formulas, without any table but the names'.
+  /// What a response must hold, summed up from the formulas, without any table but the names'.
   func recount(_ location: Int64, from: Int64, to: Int64) throws -> [String: Int64] {
     var sums: [String: Int64] = [:]
     for (low, high, recent) in [

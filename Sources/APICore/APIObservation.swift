@@ -2,9 +2,9 @@ public import CountStore
 
 /// What is worth knowing about the API beyond its responses; logs and metrics subscribe.
 public enum APIObservation: Sendable {
-  /// The database did not answer a question at this path, or not completely. The client receives only the kind of
+  /// The database did not answer a query at this path, or not completely. The client receives only the kind of
   /// failure.
-  case questionFailed(path: String, CountStoreError)
+  case queryFailed(path: String, CountStoreError)
   /// The database did not say whether it is ready.
   case readinessFailed(CountStoreError)
   /// The database did not return the system's status.

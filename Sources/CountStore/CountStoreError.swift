@@ -1,19 +1,19 @@
 public import Postgres
 
-/// Why a question to the store has no answer.
+/// Why a query to the store has no response.
 public enum CountStoreError: Error, Sendable {
   /// These `geographical_location_oid`s are no locations, or none that may be seen: the error does not say which.
   case unknownLocations([Int64])
   /// PostgreSQL knows no time zone of this name.
   case unknownTimeZone
-  /// The answer has more rows than were asked for at most.
+  /// The response has more rows than were asked for at most.
   case tooManyRows(limit: Int)
   /// PostgreSQL did not answer.
   case postgres(PostgresError)
 }
 
 extension CountStoreError {
-  /// What was thrown while an answer was read.
+  /// What was thrown while a response was read.
   init(_ error: any Error) {
     switch error {
     case let error as CountStoreError: self = error
@@ -28,7 +28,7 @@ extension CountStoreError {
     case away
     /// It has no connection, memory or lock to spare; soon it may.
     case busy
-    /// The question took longer than it may.
+    /// The query took longer than it may.
     case tooSlow
     /// A table or column that this binary knows is not there.
     case notMigrated
@@ -36,7 +36,7 @@ extension CountStoreError {
     case other
   }
 
-  /// What is the matter with PostgreSQL; nil when the question was at fault.
+  /// What is the matter with PostgreSQL; nil when the query was at fault.
   ///
   /// Codes: PostgreSQL documentation, appendix A.
   public var unavailability: Unavailability? {

@@ -1,4 +1,4 @@
-/// The locations that a caller may see. It has no default: whoever asks a question must say for whom.
+/// The locations that a caller may see. It has no default value: each query states its scope.
 public enum LocationScope: Hashable, Sendable {
   /// Every location.
   case all

@@ -32,18 +32,18 @@ public struct Limits: Sendable {
   /// Requests that wait for a worker at one time. Beyond it a request gets a 503: the newest one of the network, in the
   /// sense of `connectionsPerAddress`, that has the most of them waiting.
   public var waitingForWorker = 1_000
-  /// Bytes of large answers (32 KiB or more) that wait for their clients to read them, all together; one that many
-  /// are sent counts once. Beyond it a request whose answer is large gets a 503, and a client that follows one is cut
+  /// Bytes of large responses (32 KiB or more) that wait for their clients to read them, all together; one that many
+  /// are sent counts once. Beyond it a request whose response is large gets a 503, and a client that follows one is cut
   /// off.
   public var unsentBodies = 256 * 1024 * 1024
 
   /// Bytes of streamed responses that wait in memory for their clients to read them, all together. Beyond it, and for
-  /// one answer beyond 256 KiB, they wait in a file.
+  /// one response beyond 256 KiB, they wait in a file.
   public var spoolMemory = 64 * 1024 * 1024
   /// The folder of that file, which is unlinked as soon as it is open; nil: there is none, and a worker waits for its
   /// client where memory does not do.
   public var spoolFolder: String?
-  /// The size of that file. When it is full, the largest answer of the network that has the most is broken off for
+  /// The size of that file. When it is full, the largest response of the network that has the most is broken off for
   /// one that has less than half of that; else a worker waits for its client, until others need its thread.
   public var spoolDisk = 1024 * 1024 * 1024
 

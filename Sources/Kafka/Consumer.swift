@@ -170,7 +170,7 @@ public final class Consumer {
   private func answerRebalances() {
     while !context.pendingRebalances.isEmpty {
       let next = context.pendingRebalances.removeFirst()
-      // librdkafka waits for no answer to an assignment once it leaves; when the group ends at the moment of the
+      // librdkafka waits for no response to an assignment once it leaves; when the group ends at the moment of the
       // answer, rd_kafka_assign waits for ever (about 1 of 400 tries with 2.16.0): nothing serves the group's queue
       // any more.
       if isLeaving, case .assigned = next { continue }

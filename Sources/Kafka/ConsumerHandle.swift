@@ -13,9 +13,9 @@ public final class ConsumerHandle: Sendable {
   }
 
   private let pointers: Lock<Pointers?>
-  /// Questions that brokers are asked at this moment: the client is not destroyed meanwhile. Not under `pointers`,
+  /// Requests to brokers that are in progress: the client is not destroyed meanwhile. Not under `pointers`,
   /// which nothing holds for long.
-  private let questions = Monitor(0)
+  private let requests = Monitor(0)
   /// librdkafka forgets a wake-up that comes while no thread waits; this does not.
   private let isWoken = Atomic(false)
 
@@ -52,16 +52,16 @@ public final class ConsumerHandle: Sendable {
 
   /// Asks with the client, which may take a while.
   /// - Returns: nil when the consumer has been closed.
-  func ask<Answer>(_ question: (OpaquePointer) -> Answer) -> Answer? {
-    questions.withLock { $0 += 1 }
-    defer { questions.changeForAll { $0 -= 1 } }
+  func ask<Result>(_ request: (OpaquePointer) -> Result) -> Result? {
+    requests.withLock { $0 += 1 }
+    defer { requests.changeForAll { $0 -= 1 } }
     guard let client = pointers.withLock({ $0?.client }) else { return nil }
-    return question(client)
+    return request(client)
   }
 
-  /// Ends all use; returns when the last question has been answered.
+  /// Ends all use; returns when the last request has ended.
   func invalidate() {
     pointers.withLock { $0 = nil }
-    questions.wait { $0 == 0 ? () : nil }
+    requests.wait { $0 == 0 ? () : nil }
   }
 }

@@ -20,7 +20,7 @@ public struct ListeningSocket: ~Copyable, Sendable {
   /// Listens at `address`. Several sockets may, if each says `sharesPort`: the kernel spreads the connections over
   /// them (SO_REUSEPORT, Linux 3.9).
   ///
-  /// Accepted sockets inherit what is set here, which saves a system call each: TCP_NODELAY, as answers must not wait
+  /// Accepted sockets inherit what is set here, which saves a system call each: TCP_NODELAY, as responses must not wait
   /// for acknowledgements (Nagle's algorithm), and TCP_USER_TIMEOUT, which bounds how long sent bytes
   /// may stay unacknowledged, so that a peer that vanished does not hold kernel memory; and TCP_NOTSENT_LOWAT, so that
   /// one that reads slowly holds little of it.

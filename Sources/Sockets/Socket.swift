@@ -87,7 +87,7 @@ public struct Socket: ~Copyable, Sendable {
 
   /// Lets the kernel take no more than so many bytes beyond those that are on their way (tcp(7), TCP_NOTSENT_LOWAT).
   public func limitUnsent(bytes: Int32) {
-    // Without it, the answer is only less fresh.
+    // Without it, the response is only less fresh.
     try? setOption(Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, bytes, "TCP_NOTSENT_LOWAT")
   }
 

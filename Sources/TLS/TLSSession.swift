@@ -163,7 +163,7 @@ private nonisolated(unsafe) let callerBuffers: OpaquePointer? = {
     return count
   }
   BIO_meth_set_ctrl(method) { _, command, _, _ in
-    // Nothing is held back, so a flush is always done; every other question is answered with no.
+    // Nothing is held back, so a flush is always done; every other control request is refused.
     command == BIO_CTRL_FLUSH ? 1 : 0
   }
   return method

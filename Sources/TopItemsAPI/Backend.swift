@@ -14,7 +14,7 @@ public enum Pace: Sendable {
 /// Closures, so that tests answer from memory and the server from its pool of connections. Those that hand over rows
 /// throw a `CountStoreError`, or what a closure that they call throws.
 public struct Backend: Sendable {
-  /// Answers one question from one snapshot.
+  /// Answers one query from one snapshot.
   public var topItems: @Sendable (TopItemsQuery) throws(CountStoreError) -> TopItems
   /// Hands over a top list: first without its rows, then each of them.
   public var eachTopItem:
@@ -40,7 +40,7 @@ public struct Backend: Sendable {
   /// once, on any thread.
   public typealias Probe =
     @Sendable (_ deliver: @escaping @Sendable (Result<Readiness, CountStoreError>) -> Void) -> Void
-  /// Whether questions can be answered. It does not wait for those in progress.
+  /// Whether queries can be answered. It does not wait for those in progress.
   public var readiness: Probe
   /// The status of the whole system, from one snapshot.
   public var status: @Sendable () throws(CountStoreError) -> SystemStatus

@@ -3,29 +3,6 @@ import CountStore
 import HTTP
 import JSONText
 
-/// One address of the API. Every one takes GET, HEAD and OPTIONS.
-struct Route: Sendable {
-  /// Makes the reply to a request whose parameters are right.
-  typealias Answer = () throws(APIError) -> Reply
-
-  /// Reads all parameters that the address takes; what it returns is called if they are right.
-  var read: @Sendable (inout ParameterReader, RequestContext) -> Answer
-
-  init(_ read: @escaping @Sendable (inout ParameterReader, RequestContext) -> Answer) {
-    self.read = read
-  }
-
-  /// Answers a request.
-  ///
-  /// - Throws: what is wrong with the parameters, or with the request besides.
-  func reply(_ context: RequestContext) throws(APIError) -> Reply {
-    var parameters = ParameterReader(context.items)
-    let answer = read(&parameters, context)
-    try parameters.check()
-    return try answer()
-  }
-}
-
 extension Route {
   /// Every path there is.
   static func all(
@@ -82,7 +59,7 @@ extension [String: Route] {
   fileprivate mutating func add(
     _ path: String,
     suffixes: Bool,
-    _ read: @escaping @Sendable (inout ParameterReader, RequestContext, AddressFormat) -> Route.Answer
+    _ read: @escaping @Sendable (inout ParameterReader, RequestContext, AddressFormat) -> Route.Handler
   ) {
     self[path] = Route { read(&$0, $1, .negotiated) }
     guard suffixes else { return }

@@ -9,11 +9,11 @@ public import OData
 public struct TopItemsAPI: Sendable {
   /// How an API is set up.
   public struct Settings: Sendable {
-    /// A JSON answer of more rows is refused with a 400 that says how to narrow the question.
+    /// A JSON response of more rows is refused with a 400 that says how to narrow the query.
     public var maximumRows = 100_000
     /// How much memory the results take that are being read page by page, in bytes.
     public var keptBytes = 256 * 1024 * 1024
-    /// Which pages of other origins may read answers.
+    /// Which pages of other origins may read responses.
     public var crossOrigin = CrossOrigin()
     /// Where clients reach this API.
     public var address = PublicAddress()
@@ -33,7 +33,7 @@ public struct TopItemsAPI: Sendable {
 
   /// - Parameters:
   ///   - odata: what answers under `/odata/v4/`; nil for nothing.
-  ///   - shared: shared responses and live push; without it every question is asked again, and nothing is pushed.
+  ///   - shared: shared responses and live push; without it every query is asked again, and nothing is pushed.
   ///   - timer: for what must be answered in time; nil for Dispatch's.
   ///   - observe: receives what happens; it must not block for long.
   public init(
@@ -64,7 +64,8 @@ public struct TopItemsAPI: Sendable {
 
   /// Answers one request. HEAD gets the response of GET, body included: it is counted, and the encoder drops it.
   ///
-  /// - Parameter other: what answers requests that are not for the API; it is asked after the responses in memory, which
+  /// - Parameter other: what answers requests that are not for the API; it is asked after the responses in memory,
+  /// which
   ///   are found without a look at what the target means.
   public func handle(_ request: Request, otherwise other: (Request) -> Reply? = { _ in nil }) -> Reply {
     // For every caller alike: there is no access control yet.

@@ -44,7 +44,7 @@ def span(deployment):
     return start, start + datetime.timedelta(hours=7)
 
 
-def question(span, **more):
+def query_of(span, **more):
     return {"from": span[0].isoformat(), "to": span[1].isoformat(), **more}
 
 
@@ -60,7 +60,7 @@ def found(rows):
 def test_every_format_has_the_numbers_and_names_of_a_recount(base_url, recount, span):
     wanted = expected(recount, span, 1000)
     assert {item for _, _, item, _ in wanted} >= set(events.PLAIN_ITEMS + events.HOSTILE_ITEMS)
-    asked = question(span, n=1000)
+    asked = query_of(span, n=1000)
     whole = page(base_url, "/v1/top-items", asked)
     assert found(whole["data"]) == wanted
     assert whole["rows"] == len(wanted) and whole["next"] is None
@@ -73,7 +73,7 @@ def test_every_format_has_the_numbers_and_names_of_a_recount(base_url, recount, 
 
 
 def test_csv_is_inert_in_a_spreadsheet(base_url, recount, span):
-    asked = question(span, n=1000)
+    asked = query_of(span, n=1000)
     guarded = table(base_url, "/v1/top-items.csv", asked)
     plain = table(base_url, "/v1/top-items.csv", asked | {"escape_formulas": "false"})
     changed = 0
@@ -89,13 +89,13 @@ def test_csv_is_inert_in_a_spreadsheet(base_url, recount, span):
 def test_oids_beyond_doubles_and_their_names_are_exact(base_url, span):
     for location in (events.BEYOND_DOUBLE, events.LARGEST):
         for style in ("string", "number"):
-            rows = page(base_url, "/v1/top-items.json", question(span, location=location, int64=style))
+            rows = page(base_url, "/v1/top-items.json", query_of(span, location=location, int64=style))
             assert rows and all(int(row["geographical_location_oid"]) == location for row in rows)
             assert {row["geographical_location"] for row in rows} == {events.LOCATIONS[location]}
 
 
 def test_a_location_without_a_name_has_none(base_url, span):
-    rows = page(base_url, "/v1/top-items.json", question(span, location=events.UNNAMED_LOCATION))
+    rows = page(base_url, "/v1/top-items.json", query_of(span, location=events.UNNAMED_LOCATION))
     assert rows and all(row["geographical_location"] is None for row in rows)
 
 
@@ -117,7 +117,7 @@ def test_one_ranking_over_all_with_shares_and_the_rest(base_url, recount, span):
     for counts in recount(*span).values():
         for item, count in counts.items():
             total[item] = total.get(item, 0) + count
-    rows = page(base_url, "/v1/top-items.json", question(span, n=3, group="all", share="true", others="true"))
+    rows = page(base_url, "/v1/top-items.json", query_of(span, n=3, group="all", share="true", others="true"))
     assert [(row["item_rank"], row["item_name"], row["item_count"]) for row in rows[:3]] == ranking(total, 3)
     everything = sum(total.values())
     assert rows[3]["item_name"] is None and sum(row["item_count"] for row in rows) == everything
@@ -129,7 +129,7 @@ def test_comparison_with_the_hours_before_equals_two_recounts(base_url, recount,
     middle = span[0] + datetime.timedelta(hours=3)
     end = middle + datetime.timedelta(hours=2)
     now, before = recount(middle, end, [1]), recount(middle - (end - middle), middle, [1])
-    rows = page(base_url, "/v1/top-items.json", question((middle, end), location=1, n=5, compare="previous"))
+    rows = page(base_url, "/v1/top-items.json", query_of((middle, end), location=1, n=5, compare="previous"))
     old = {item: (rank, count) for rank, item, count in ranking(before[1], 1000)}
     assert found([row for row in rows if row["item_rank"]]) == [("1", *row) for row in ranking(now[1], 5)]
     for row in rows:
@@ -142,7 +142,7 @@ def test_comparison_with_the_hours_before_equals_two_recounts(base_url, recount,
 
 @pytest.mark.parametrize(("bucket", "minutes"), [("5m", 5), ("1h", 60), ("1d", 1440)])
 def test_a_series_equals_a_recount_of_each_bucket(base_url, recount, span, bucket, minutes):
-    rows = page(base_url, "/v1/top-items/series", question(span, location=1, n=2, bucket=bucket))["data"]
+    rows = page(base_url, "/v1/top-items/series", query_of(span, location=1, n=2, bucket=bucket))["data"]
     assert len(rows) >= 2 and sum(row["item_count"] for row in rows) > 0
     for row in rows:
         start, end = (datetime.datetime.fromisoformat(row[name]) for name in ("window_start", "window_end"))
@@ -152,7 +152,7 @@ def test_a_series_equals_a_recount_of_each_bucket(base_url, recount, span, bucke
 
 
 def test_times_are_shown_in_a_zone_and_mean_the_same(base_url, span):
-    asked = question(span, location=1, n=1)
+    asked = query_of(span, location=1, n=1)
     utc, kathmandu = (page(base_url, "/v1/top-items", asked | {"tz": zone}) for zone in ("UTC", "Asia/Kathmandu"))
     for name in ("from", "to"):
         assert utc["meta"][name].endswith("Z") and kathmandu["meta"][name].endswith("+05:45")

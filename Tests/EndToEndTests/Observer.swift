@@ -56,7 +56,7 @@ final class Observer: Sendable {
 
     func problems(since before: Snapshot) -> [String] {
       before.counts.filter { counts[$0.key, default: 0] < $0.value }.map { item, count in
-        "the answer went back: \(item) from \(count) to \(counts[item, default: 0])"
+        "the response went back: \(item) from \(count) to \(counts[item, default: 0])"
       }
         + before.offsets.filter { offsets[$0.key, default: 0] < $0.value }.map { partition, offset in
           "the offset of partition \(partition) went back from \(offset) to \(offsets[partition, default: 0])"

@@ -1,7 +1,7 @@
 /// A request of HTTP/2 that a server must refuse, without an end to the connection.
 package struct RefusedStream: Sendable, CustomStringConvertible {
   package let description: String
-  /// The status of the answer, or the error code of the reset.
+  /// The status of the response, or the error code of the reset.
   package let code: Int
   package let fields: [(String, String)]
 

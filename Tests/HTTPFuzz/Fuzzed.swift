@@ -1,4 +1,4 @@
-/// Input for one kind of parser, and the laws that its answer keeps.
+/// Input for one kind of parser, and the laws that its response keeps.
 protocol Fuzzed {
   var bytes: [UInt8] { get }
   init(_ corpus: Corpus, _ random: inout SeededRandom)

@@ -16,7 +16,7 @@ struct FuzzedQuestion: Fuzzed {
     ("Prefer", "odata.maxpagesize=2; respond-async, odata.continue-on-error"),
     ("OData-MaxVersion", "4.0"), ("Origin", "https://a.example"), ("X-Forwarded-Proto", "https, http"),
   ]
-  /// Over a database in which nothing is, with answers in memory.
+  /// Over a database in which nothing is, with responses in memory.
   private static let api = TopItemsAPI(
     backend: .empty,
     odata: ODataService(read: { _, body in body(BIRows(count: 0) { nil }) }),
@@ -61,7 +61,7 @@ struct FuzzedQuestion: Fuzzed {
     return nil
   }
 
-  /// The head of the answer; a subscription ends at once.
+  /// The head of the response; a subscription ends at once.
   private static func answer(_ request: Request) -> Response? {
     switch api.handle(request) {
     case .ready(let response): return response

@@ -154,7 +154,7 @@ struct HTTP2CasesTests {
     #expect(try server.processorTime() - processorTime < 2)
   }
 
-  @Test("answers that are not read: few are made, and the client is cut", arguments: [false, true])
+  @Test("responses that are not read: few are made, and the client is cut", arguments: [false, true])
   func unread(_ hasWindow: Bool) throws {
     let server = try TestServer { $0.write = .milliseconds(300) }
     let client = try HTTP2Client(server.address, receiveBuffer: 4096)

@@ -16,7 +16,7 @@ struct RequestCasesTests {
   ]
 
   @Test(
-    "what is malformed gets one answer with its status, and the connection closes",
+    "what is malformed gets one response with its status, and the connection closes",
     arguments: RefusedRequest.all
   )
   func refused(_ example: RefusedRequest) throws {

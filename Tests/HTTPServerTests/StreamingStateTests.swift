@@ -2,7 +2,7 @@ import Testing
 
 @testable import HTTPServer
 
-@Suite("what a streamed answer keeps in memory")
+@Suite("what a streamed response keeps in memory")
 struct StreamingStateTests {
   @Test("bytes that the loop has taken are not kept, although the list never runs empty")
   func taken() {

@@ -46,7 +46,7 @@ struct WriteBudgetTests {
     #expect(rounds == 3)
   }
 
-  @Test("goes on for what is on its way when another answer begins")
+  @Test("goes on for what is on its way when another response begins")
   func anotherAnswer() throws {
     var pair: [Int32] = [-1, -1]
     try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &pair) == 0)

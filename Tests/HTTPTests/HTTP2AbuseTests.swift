@@ -70,7 +70,7 @@ struct HTTP2AbuseTests {
     #expect(residentBytes() - before < 64 * 1024 * 1024, "256 MB would be the whole of it")
   }
 
-  @Test("trailers of far more fields than allowed: there is one answer", arguments: [Int.max, 0])
+  @Test("trailers of far more fields than allowed: there is one response", arguments: [Int.max, 0])
   func trailers(_ contentLimit: Int) {
     let peer = HTTP2Peer(contentLimit: contentLimit)
     var writer = FrameWriter.opened()
@@ -146,7 +146,7 @@ struct HTTP2AbuseTests {
     }
   }
 
-  @Test("an answer that is read fast and then no more: time is not saved up")
+  @Test("a response that is read fast and then no more: time is not saved up")
   func stall() {
     let peer = HTTP2Peer()
     peer.answer = { _ in Response(status: .ok, body: [UInt8](repeating: 0, count: 12_000_000)) }

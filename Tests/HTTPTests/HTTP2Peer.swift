@@ -12,7 +12,7 @@ final class HTTP2Peer {
   private(set) var requests: [Int32: Request] = [:]
   private(set) var refusals: [Int32: ProtocolError] = [:]
   private(set) var order: [Int32] = []
-  /// How often it asked for an answer.
+  /// How often it asked for a response.
   private(set) var asked = 0
   private(set) var notices: [HTTP2Session.Notice] = []
   /// Bytes that `write` gave.

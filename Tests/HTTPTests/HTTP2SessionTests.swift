@@ -81,7 +81,7 @@ struct HTTP2SessionTests {
     #expect(peer.content[1] == body && peer.session.isIdle && peer.session.pendingAnswerBytes == 0)
   }
 
-  @Test("sends an open answer piece by piece, and says when there is room for another")
+  @Test("sends an open response piece by piece, and says when there is room for another")
   func openAnswer() {
     let peer = HTTP2Peer()
     peer.answer = { _ in nil }

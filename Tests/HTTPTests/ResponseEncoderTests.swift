@@ -24,7 +24,7 @@ struct ResponseEncoderTests {
     )
   }
 
-  @Test("counts the body of an answer to HEAD, and does not send it")
+  @Test("counts the body of a response to HEAD, and does not send it")
   func head() {
     let text = encode(Response(status: .ok, body: Array("hello".utf8)), method: .head)
     #expect(text.contains("\r\nContent-Length: 5\r\n") && text.hasSuffix("GMT\r\n\r\n"))

@@ -33,7 +33,7 @@ struct LagTrackerTests {
     tracker.note(end: 10, of: key, at: at(1))
     #expect(tracker[key]?.lag(at: at(16)) == 0)
     #expect(tracker[key]?.lag(at: at(16.1)) == nil && tracker[key]?.behindSince(at: at(30)) == at(1))
-    // What librdkafka remembers of a fetch is no answer.
+    // What librdkafka remembers of a fetch is no response.
     tracker.note(fetchedEnd: 10, of: key, at: at(20))
     tracker.note(fetchedEnd: 10, of: key, at: at(40))
     #expect(tracker[key]?.lag(at: at(40)) == nil)

@@ -107,7 +107,7 @@ struct ODataApplyTests {
     let answer = try asking.answer("/odata/v4/TopItems?$apply=" + text)
     #expect(answer.response.status.rawValue == status, "\(answer.text)")
     #expect(try answer.json()["error"]?["target"] == .string("$apply"))
-    #expect(asking.questions.all.isEmpty)
+    #expect(asking.queries.all.isEmpty)
   }
 
   @Test("the number of transformations and aggregates is limited")

@@ -33,7 +33,7 @@ struct ODataPagingTests {
   }
 
   @Test(
-    "pages together are the whole, from one question to the store",
+    "pages together are the whole, from one query to the store",
     arguments: [1, 2, 3, 7, 10, 11, 1000]
   )
   func whole(size: Int) throws {
@@ -42,10 +42,10 @@ struct ODataPagingTests {
     let (rows, pages) = try follow(asking, "/odata/v4/TopItems?$count=true&api_key=secret", size)
     #expect(rows == whole)
     #expect(pages == (10 + size - 1) / size)
-    #expect(asking.questions.all.count == 2)
+    #expect(asking.queries.all.count == 2)
   }
 
-  @Test("each page has count and context; links are absolute, keep the question and leave the credential out")
+  @Test("each page has count and context; links are absolute, keep the query and leave the credential out")
   func links() throws {
     let asking = TestOData(TestOData.rows(3))
     let first = try asking.answer(
@@ -72,9 +72,9 @@ struct ODataPagingTests {
       try proxied.json()["@odata.nextLink"]?.string?.hasPrefix("https://bi.example/odata/v4/TopItems?$skip")
         == true
     )
-    // The same page again, as after a lost answer.
+    // The same page again, as after a lost response.
     #expect(try asking.answer(link).json() == second)
-    // A token is of use for its own question only.
+    // A token is of use for its own query only.
     let other = link.replacing("TopItems?", with: "Locations?")
     #expect(try asking.answer(other).response.status == .badRequest)
     let beyond = String(link.dropLast()) + "2"
@@ -99,9 +99,9 @@ struct ODataPagingTests {
   func bounded() {
     var now = ContinuousClock.now
     let held = ResultSets<ODataResult>(capacity: 100_000, idleLimit: .seconds(300))
-    func keep(_ bytes: Int, question: String = "") -> ResultKey {
+    func keep(_ bytes: Int, query: String = "") -> ResultKey {
       let result = ODataResult(head: [], pages: [[UInt8](repeating: 0, count: bytes)], contentType: "")
-      return held.keep(result, question: Array(question.utf8), now: now)
+      return held.keep(result, query: Array(query.utf8), now: now)
     }
     func isHeld(_ key: ResultKey) -> Bool { held.find(key, now: now) != nil }
     let first = keep(40_000)
@@ -120,9 +120,9 @@ struct ODataPagingTests {
     #expect(!isHeld(third))
     now += .seconds(301)
     #expect(!isHeld(first))
-    let context = keep(1, question: String(repeating: "x", count: 40_000))
-    _ = keep(1, question: String(repeating: "x", count: 60_000))
-    #expect(!isHeld(context), "a long question takes memory as well")
+    let context = keep(1, query: String(repeating: "x", count: 40_000))
+    _ = keep(1, query: String(repeating: "x", count: 60_000))
+    #expect(!isHeld(context), "a long query takes memory as well")
   }
 
   @Test(
@@ -138,7 +138,7 @@ struct ODataPagingTests {
     #expect(answer.response.fields["Preference-Applied"] == nil)
   }
 
-  @Test("long and short answers are sent as gzip where the client takes it")
+  @Test("long and short responses are sent as gzip where the client takes it")
   func gzip() throws {
     let asking = TestOData(TestOData.rows(3000))
     for (target, fields) in [
@@ -158,7 +158,7 @@ struct ODataPagingTests {
     )
   }
 
-  @Test("a long answer comes in pieces")
+  @Test("a long response comes in pieces")
   func pieces() throws {
     let answer = try TestOData(TestOData.rows(5000)).answer("/odata/v4/TopItems")
     #expect(answer.pieces > 10)

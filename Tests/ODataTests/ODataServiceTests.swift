@@ -40,7 +40,7 @@ struct ODataServiceTests {
       #expect(response.fields.values(of: "Content-Type") == [type], "\(target)")
       #expect(response.fields["Vary"]?.contains("Accept") == true)
     }
-    let query = try #require(asking.questions.all.dropFirst().first)
+    let query = try #require(asking.queries.all.dropFirst().first)
     #expect(query.view == .topItemsByHour)
     #expect(query.limit == 4096)
     #expect(query.columns.map(\.name) == ["item_name", "item_count", "window_start"])
@@ -89,7 +89,7 @@ struct ODataServiceTests {
   }
 
   @Test(
-    "integers are strings where the client cannot read 64 bits, and the type of the answer says so",
+    "integers are strings where the client cannot read 64 bits, and the type of the response says so",
     arguments: ["/odata/v4/TopItems?$count=true", "/odata/v4/TopItems?$count=true&$format=json"]
   )
   func compatible(target: String) throws {
@@ -146,7 +146,7 @@ struct ODataServiceTests {
         == .string("http://counts.example:8080/odata/v4/$metadata#TopItemsByDay/$entity")
     )
     #expect(entity["item_rank"] == .integer(1))
-    let query = try #require(asking.questions.all.last)
+    let query = try #require(asking.queries.all.last)
     let columns = BIView.topItemsByDay.key.map { BIExpression.column($0) }
     #expect(
       query.steps == [
@@ -241,7 +241,7 @@ struct ODataServiceTests {
     #expect(error?["target"]?.string == about)
     #expect(answer.response.fields["Content-Type"]?.hasPrefix("application/json") == true)
     #expect(answer.response.fields.values(of: "OData-Version") == ["4.0"])
-    #expect(asking.questions.all.isEmpty)
+    #expect(asking.queries.all.isEmpty)
   }
 
   @Test("other methods are 405, an older client 400, an unreadable format 406")
@@ -280,7 +280,7 @@ struct ODataServiceTests {
     )
   }
 
-  @Test("a database that is away is a 503 before the answer has begun, and a broken connection afterwards")
+  @Test("a database that is away is a 503 before the response has begun, and a broken connection afterwards")
   func failures() throws {
     let away = CountStoreError.tooManyRows(limit: 1)
     let before = try TestOData(TestOData.rows(3), failing: away, after: 0).answer("/odata/v4/TopItems")

@@ -11,16 +11,16 @@ import Testing
 /// The OData service over rows in memory, asked like a client asks.
 struct TestOData {
   let service: ODataService
-  let questions = Questions()
+  let queries = Queries()
 
-  /// Every question that reached the store, in order.
-  final class Questions: Sendable {
+  /// Every query that reached the store, in order.
+  final class Queries: Sendable {
     private let list = Lock<[BIQuery]>([])
     func append(_ query: BIQuery) { list.withLock { $0.append(query) } }
     var all: [BIQuery] { list.withLock { $0 } }
   }
 
-  /// - Parameter rows: a value for each column of `TopItems`; they are given in this order to every question, which
+  /// - Parameter rows: a value for each column of `TopItems`; they are given in this order to every query, which
   ///   only its columns change.
   init(
     _ rows: [[BIValue]] = [],
@@ -28,10 +28,10 @@ struct TestOData {
     after: Int = .max,
     memoryBytes: Int = 1 << 20
   ) {
-    let questions = questions
+    let queries = queries
     service = ODataService(
       read: { query, body throws(CountStoreError) in
-        questions.append(query)
+        queries.append(query)
         if let failing, after == 0 { throw failing }
         let all = BIView.topItemsByDay.columns
         var index = 0
@@ -90,11 +90,11 @@ struct TestOData {
     }
   }
 
-  /// The question that a target asks the store.
+  /// The query that a target asks the store.
   func query(_ target: String) throws -> BIQuery {
     let answer = try answer(target)
     try #require(answer.response.status == .ok, "\(answer.text)")
-    return try #require(questions.all.last)
+    return try #require(queries.all.last)
   }
 
   static func rows(_ count: Int) -> [[BIValue]] {

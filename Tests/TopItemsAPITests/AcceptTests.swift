@@ -39,7 +39,7 @@ struct AcceptTests {
         try JSON(parsing: response.body)["detail"]?.string?.contains("application/json, text/csv") == true
       )
     }
-    #expect(asking.questions.all.isEmpty)
+    #expect(asking.queries.all.isEmpty)
     for path in [
       "/v1/top-items.json", "/v1/top-items.csv", "/v1/locations.ndjson", "/healthz", "/openapi.json",
     ] {

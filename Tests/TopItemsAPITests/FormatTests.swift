@@ -56,7 +56,7 @@ struct FormatTests {
   }
 
   @Test(
-    "a cell that is a formula to a spreadsheet is disarmed, unless the question says otherwise",
+    "a cell that is a formula to a spreadsheet is disarmed, unless the query says otherwise",
     arguments: [
       ("=1+1", "'=1+1", "=1+1"), ("+1", "'+1", "+1"), ("-1", "'-1", "-1"),
       ("@SUM(A1)", "'@SUM(A1)", "@SUM(A1)"),
@@ -100,7 +100,7 @@ struct FormatTests {
     #expect(csv[0].hasSuffix("item_count,share,previous_rank,previous_count,delta,change"))
     #expect(csv[1].hasSuffix(",forklift,60,0.6,2,50,10,up"))
     #expect(csv[4].hasSuffix(",,,10,0.1,,,,"))
-    let context = try #require(asking.questions.all.last)
+    let context = try #require(asking.queries.all.last)
     #expect(context.hasShare && context.hasOthers && context.comparesPrevious && context.maximumRows == .max)
   }
 
@@ -147,12 +147,12 @@ struct FormatTests {
     #expect(page["data"]?.array?.map { $0["item_count"] } == [.integer(5), .integer(0)])
     #expect(page["data"]?[1]?["window_start"]?.string == "2026-11-01T00:01:00Z")
     #expect(
-      asking.questions.allSeries.last?.bucket == .hour && asking.questions.allSeries.last?.topItems.n == 1
+      asking.queries.allSeries.last?.bucket == .hour && asking.queries.allSeries.last?.topItems.n == 1
     )
     #expect(try asking.json("/v1/top-items/series?bucket=2m")["param"]?.string == "bucket")
   }
 
-  @Test("a long answer leaves in pieces of bounded size, and is the same text; a short one has a tag")
+  @Test("a long response leaves in pieces of bounded size, and is the same text; a short one has a tag")
   func pieces() throws {
     let name = String(repeating: "é", count: 100)
     let rows = (1...5000).map { (rank: Int) in
@@ -179,7 +179,7 @@ struct FormatTests {
     }
   }
 
-  @Test("what fails in the middle breaks the answer off; what fails before is a problem")
+  @Test("what fails in the middle breaks the response off; what fails before is a problem")
   func failsMidway() throws {
     let broken = CountStoreError.tooManyRows(limit: 1)
     for rows in [0, 10, 5000] {

@@ -53,16 +53,16 @@ struct FreshnessResponseTests {
     #expect(try asking.json("/v1/top-items")["meta"]?["freshness"] == .null)
   }
 
-  @Test("when it changes, answers in memory change and so do their tags; until then they stay as they are")
+  @Test("when it changes, responses in memory change and so do their tags; until then they stay as they are")
   func changes() throws {
     report(reading())
     let target = "/v1/top-items?n=3"
     let live = try asking.response(target)
-    let count = asking.questions.all.count
+    let count = asking.queries.all.count
     // Heartbeats, lag and time go on, the state does not change.
     for second in 1...20 { report(reading(lag: Int64(second * 100), now: Int64(second))) }
     let again = try asking.response(target)
-    #expect(again.body == live.body && asking.questions.all.count == count, "from memory")
+    #expect(again.body == live.body && asking.queries.all.count == count, "from memory")
     #expect(
       try asking.response(target, fields: ["If-None-Match": live.fields["ETag"] ?? ""]).status == .notModified
     )
@@ -71,19 +71,19 @@ struct FreshnessResponseTests {
     #expect(stopped.status == .ok && stopped.fields["ETag"] != live.fields["ETag"])
     let freshness = try JSON(parsing: stopped.body)["meta"]?["freshness"]
     #expect(freshness?["state"]?.string == "stopped" && freshness?["since"]?.string == "2026-11-02T08:15:52Z")
-    #expect(asking.questions.all.count == count + 1)
+    #expect(asking.queries.all.count == count + 1)
     #expect(asking.api.shared?.cache.isTrusted == true, "the news of changes goes on")
   }
 
-  @Test("a table that cannot be read makes it unknown, and answers are kept as before")
+  @Test("a table that cannot be read makes it unknown, and responses are kept as before")
   func unreadable() throws {
     report(reading())
     report(nil)
     let first = try asking.response("/v1/top-items")
     #expect(try JSON(parsing: first.body)["meta"]?["freshness"] == .null)
-    let count = asking.questions.all.count
+    let count = asking.queries.all.count
     report(nil)
-    #expect(try asking.response("/v1/top-items").body == first.body && asking.questions.all.count == count)
+    #expect(try asking.response("/v1/top-items").body == first.body && asking.queries.all.count == count)
   }
 
   @Test("all pages of one result say the same")

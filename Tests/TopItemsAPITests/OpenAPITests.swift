@@ -8,7 +8,7 @@ import Testing
 
 @testable import TopItemsAPI
 
-/// `openapi.yaml` and the answers, held to each other in both directions.
+/// `openapi.yaml` and the responses, held to each other in both directions.
 @Suite("openapi.yaml")
 struct OpenAPITests {
   let document: JSON
@@ -129,7 +129,7 @@ struct OpenAPITests {
   private func check(_ response: Response, by description: JSON, at place: String, hasBody: Bool) throws {
     let fields = description["headers"]?.object ?? [:]
     let names = Set(response.fields.map(\.name)).subtracting(["Content-Type"])
-    // HEAD and short answers have all of them.
+    // HEAD and short responses have all of them.
     #expect(names == Set(fields.keys), "\(place)")
     for (name, value) in fields {
       let field = resolved(value)
@@ -209,7 +209,7 @@ struct OpenAPITests {
       let (given, absent) = (TestAPI(), TestAPI())
       let explicit = try given.query("\(path)?\(name)=\(text)")
       #expect(try absent.query(path) == explicit, "\(name)")
-      #expect(given.questions.allSeries == absent.questions.allSeries, "\(name)")
+      #expect(given.queries.allSeries == absent.queries.allSeries, "\(name)")
       #expect(
         try given.response("\(path).csv?\(name)=\(text)").body == absent.response("\(path).csv").body,
         "\(name)"

@@ -52,7 +52,7 @@ struct ParameterTests {
     #expect(problem["param"]?.string == example.parameter)
     #expect(problem["status"]?.integer == 400)
     #expect(problem["instance"]?.string == path)
-    #expect(asking.questions.all.isEmpty)
+    #expect(asking.queries.all.isEmpty)
   }
 
   @Test("a name that cannot be read, and thousands of parameters, are 400s that say so")
@@ -65,7 +65,7 @@ struct ParameterTests {
       #expect(try JSON(parsing: response.body)["type"]?.string == "urn:topitems:problem:malformed-query")
       #expect(response.body.count < 1000)
     }
-    #expect(asking.questions.all.isEmpty)
+    #expect(asking.queries.all.isEmpty)
   }
 
   @Test("an offset's plus sign sent unencoded is explained")

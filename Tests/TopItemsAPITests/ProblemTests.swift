@@ -36,7 +36,7 @@ struct ProblemTests {
       let response = try asking.response(path, method: method)
       #expect(response.status == .methodNotAllowed)
       #expect(response.fields["Allow"] == "GET, HEAD, OPTIONS")
-      #expect(asking.questions.all.isEmpty)
+      #expect(asking.queries.all.isEmpty)
     }
   }
 
@@ -55,7 +55,7 @@ struct ProblemTests {
     #expect(many["detail"]?.string?.hasSuffix(": 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ….") == true)
   }
 
-  @Test("an answer of too many rows is a 400 that says how to narrow it")
+  @Test("a response of too many rows is a 400 that says how to narrow it")
   func tooManyRows() throws {
     let problem = try TestAPI(.failure(.tooManyRows(limit: 100_000))).json("/v1/top-items?n=1000")
     #expect(problem["status"]?.integer == 400)
@@ -112,7 +112,7 @@ struct ProblemTests {
     func increment() { value.withLock { $0 += 1 } }
   }
 
-  @Test("what the question is to blame for is not observed as a failure")
+  @Test("what the query is to blame for is not observed as a failure")
   func unobserved() throws {
     let seen = Counter()
     for error: CountStoreError in [.unknownLocations([1]), .tooManyRows(limit: 5)] {
@@ -121,7 +121,7 @@ struct ProblemTests {
     #expect(seen.count == 0)
   }
 
-  @Test("a database that is not migrated is not ready, and the answer lists what is missing")
+  @Test("a database that is not migrated is not ready, and the response lists what is missing")
   func migrationsPending() throws {
     let asking = TestAPI(readiness: .success(.migrationsPending(["0002_x.sql", "0003_y.sql"])))
     let response = try asking.response("/readyz")

@@ -63,7 +63,7 @@ struct StatusTests {
     #expect(json["partitions"]?.array?.map { $0["lag"] } == [.null, .null])
   }
 
-  @Test("keeps every answer within the schema of openapi.yaml", arguments: [SystemStatus.busy, .nothing])
+  @Test("keeps every response within the schema of openapi.yaml", arguments: [SystemStatus.busy, .nothing])
   func schema(status: SystemStatus) throws {
     let asking = TestAPI(status: .success(status))
     let document = try asking.json("/openapi.json")

@@ -39,7 +39,7 @@ struct TopItemsResponseTests {
     #expect(try asking.json("/v1/top-items.json") == asking.json("/v1/top-items")["data"])
   }
 
-  @Test("before the first event there is an empty answer, not an error")
+  @Test("before the first event there is an empty response, not an error")
   func nothing() throws {
     let asking = TestAPI(.success(.nothing))
     #expect(try asking.response("/v1/top-items.json").body == Array("[]".utf8))

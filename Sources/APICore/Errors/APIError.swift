@@ -133,7 +133,7 @@ package enum APIError: Error, Equatable {
       return Problem(
         type: "malformed-parameter",
         status: .badRequest,
-        title: "The cursor belongs to another question",
+        title: "The cursor belongs to another query",
         detail: "Repeat all parameters of the first page with its next_cursor, or follow next.",
         param: "cursor"
       )
@@ -183,7 +183,7 @@ package enum APIError: Error, Equatable {
         type: "database-away",
         status: .serviceUnavailable,
         title: "The database cannot be reached",
-        detail: "The question was not answered; ask again later.",
+        detail: "The query was not answered; ask again later.",
         retryAfter: 5
       )
     case .databaseBusy:
@@ -191,7 +191,7 @@ package enum APIError: Error, Equatable {
         type: "database-busy",
         status: .serviceUnavailable,
         title: "The database is busy",
-        detail: "The question was not answered; ask again soon.",
+        detail: "The query was not answered; ask again soon.",
         retryAfter: 1
       )
     case .databaseTooSlow:

@@ -31,8 +31,8 @@ package struct ResultKey: Hashable, Sendable {
 /// Bounded in bytes: the result that was unused for longest is removed first. A result that was unused for five
 /// minutes is removed, too.
 package final class ResultSets<Result: PagedResult>: Sendable {
-  /// A result, and the question that it answers: a cursor is of use for no other.
-  package typealias Kept = (result: Result, question: [UInt8])
+  /// A result, and the query that it answers: a cursor is of use for no other.
+  package typealias Kept = (result: Result, query: [UInt8])
 
   /// Names this server in cursors: other servers do not have its results.
   package let instance = UInt64.random(in: 0...(.max))
@@ -49,10 +49,10 @@ package final class ResultSets<Result: PagedResult>: Sendable {
   package var bytes: Int { results.withLock { $0.bytes } }
 
   /// Keeps a result. One that is larger than all that may be kept is not, and its second page is gone.
-  package func keep(_ result: Result, question: [UInt8], now: ContinuousClock.Instant = .now) -> ResultKey {
+  package func keep(_ result: Result, query: [UInt8], now: ContinuousClock.Instant = .now) -> ResultKey {
     let key = ResultKey.random()
-    let kept = (result: result.trimmed(), question: question.trimmed())
-    let bytes = kept.result.memoryBytes + kept.question.memoryBytes
+    let kept = (result: result.trimmed(), query: query.trimmed())
+    let bytes = kept.result.memoryBytes + kept.query.memoryBytes
     results.withLock { $0.put(kept, bytes, under: key, now) }
     return key
   }

@@ -49,7 +49,7 @@ extension CountStore {
     }
     if try copyDetections(rest, meanwhile: { conclude(verdicts) }) { return true }
 
-    // Another worker has stored one of them since the question: the constraint decides row by row.
+    // Another worker has stored one of them since the look-up: the constraint decides row by row.
     let isNew = try insertDetections(rest)
     let lost = fresh.indices.filter { !isNew[$0] }
     for (index, verdict) in zip(lost, try storedVerdicts(lost.map { rest[$0] })) {

@@ -90,7 +90,7 @@ extension CountStore {
           missingKeys: missing
         )
       )
-      // Answers about that time may be finer from now on, so that what is cached of them must go.
+      // Responses about that time may be finer from now on, so that what is cached of them must go.
       _ = try recordRevision(locations: nil)
       return change
     }
@@ -98,11 +98,11 @@ extension CountStore {
   }
 
   /// Moves the marks, and from when each level is kept, down to the end of the newest unit that has rows; a wrong
-  /// clock has moved them ahead, where every batch is added to every level and no answer is by the minute.
+  /// clock has moved them ahead, where every batch is added to every level and no response is by the minute.
   ///
   /// Never lower: a fold sums the finer rows again, which may be gone. Between the new and the old mark no level has
   /// rows, so that there is nothing that the finer ones do not have. The marks keep their order (month ≤ day ≤ hour),
-  /// on which questions rely: none falls below a coarser one. Under the exclusive locks, while no fold is under way.
+  /// on which queries rely: none falls below a coarser one. Under the exclusive locks, while no fold is under way.
   private func moveLevelsBack() throws(PostgresError) {
     let marks = try rollupMarks()
     let month = try endOfRows(.month, below: marks.month.foldedUntil)

@@ -4,7 +4,7 @@ import Postgres
 extension CountStore {
   /// How a session is to be set up that asks for top items.
   ///
-  /// The plan does not depend on the question, and there are partitions to be planned for: once a session is enough. It
+  /// The plan does not depend on the query, and there are partitions to be planned for: once a session is enough. It
   /// reads so little that a second process would not pay.
   public static let readerSettings: [(name: String, value: String)] = [
     ("plan_cache_mode", "force_generic_plan"), ("max_parallel_workers_per_gather", "0"),
@@ -31,7 +31,7 @@ extension CountStore {
     }
   }
 
-  /// The same answer one row at a time, for lists of any length: first the list without its rows, then each of them.
+  /// The same response one row at a time, for lists of any length: first the list without its rows, then each of them.
   ///
   /// - Throws: `CountStoreError`, or the error of the closure that threw.
   public func topItems(
@@ -86,7 +86,7 @@ extension CountStore {
   }
 }
 
-/// What an answer says of itself.
+/// What a response says of itself.
 enum Label {
   /// How long a partition may be silent before it no longer holds the watermark back.
   static let idleSeconds = 60
@@ -98,7 +98,7 @@ enum Label {
   ///
   /// A silent partition with messages that are not counted yet is not idle: its worker is away. (One offset of lag is
   /// none: behind a transaction's last message stands its marker.) A forgotten topic is not waited for, but no window
-  /// that answers have begun at moves back for it.
+  /// that responses have begun at moves back for it.
   static let sql = """
     SELECT coalesce((SELECT max(revision) FROM revision), 0) AS revision,
            coalesce(min(max_event_at) FILTER (WHERE last_message_at > now() - interval '\(idleSeconds) seconds'

@@ -4,7 +4,7 @@ import Postgres
 /// The part of a statement that finds the items of a top list; the list itself and the series of its items share it.
 ///
 /// Common table expressions, in this order: `labels`, `place(location)`, `asked`, `mark`, the pieces of the range,
-/// `counted(location, item_id, item_count, total)`, which are all the items that the question is about, `ranked`,
+/// `counted(location, item_id, item_count, total)`, which are all the items that the query is about, `ranked`,
 /// of which the best are more than `n` if there is a tie, `top`, which is what is listed, and `unknown(locations)`.
 struct Ranking {
   let query: TopItemsQuery
@@ -47,7 +47,7 @@ struct Ranking {
       """
   }
 
-  /// All items that the question is about, with their counts in some pieces, and the location's total if it is asked
+  /// All items that the query is about, with their counts in some pieces, and the location's total if it is asked
   /// for (it includes the items that do not match).
   func counted(as name: String, of pieces: RangePieces) -> Query {
     let sums: Query =

@@ -22,7 +22,7 @@ public enum Bucket: String, Sendable, CaseIterable {
   }
 }
 
-/// One question: how often were the items of a top list seen in each bucket of its range?
+/// One query: how often were the items of a top list seen in each bucket of its range?
 public struct SeriesQuery: Sendable, Equatable {
   /// The top list whose items get a series. Its others, shares and comparison are ignored.
   public var topItems: TopItemsQuery
@@ -75,7 +75,7 @@ public struct Series: Sendable, Equatable {
     }
   }
 
-  /// What the answer says of itself.
+  /// What the response says of itself.
   public var labels: ResultLabels
   /// The bucket that was used.
   public var bucket: Bucket

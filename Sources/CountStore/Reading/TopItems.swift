@@ -1,6 +1,6 @@
 public import Counting
 
-/// Whether counts of a range may still grow; a label on an answer, never a filter.
+/// Whether counts of a range may still grow; a label on a response, never a filter.
 public enum Finality: String, Sendable, CaseIterable {
   /// The range reaches beyond the watermark: events of it are still expected.
   case open
@@ -10,11 +10,11 @@ public enum Finality: String, Sendable, CaseIterable {
   case final
 }
 
-/// What an answer says of itself. All of it is of one snapshot, as are the rows.
+/// What a response says of itself. All of it is of one snapshot, as are the rows.
 public struct ResultLabels: Sendable, Equatable {
   /// The start of the range that was counted, widened to whole windows (hours or days, where no
   /// minutes are kept any more); nil where nothing is counted yet and the
-  /// question left that end open.
+  /// query left that end open.
   public var from: Timestamp?
   /// The end, outside the range; see `from`.
   public var to: Timestamp?
@@ -62,7 +62,7 @@ public struct TopItems: Sendable, Equatable {
     public var itemName: String?
     /// Distinct detections.
     public var count: Int64
-    /// Distinct detections of all items of the ranking, if the question wants shares.
+    /// Distinct detections of all items of the ranking, if the query wants shares.
     public var total: Int64?
     /// The rank in the span before; nil where it was not counted then, or nothing is compared.
     public var previousRank: Int?
@@ -91,7 +91,7 @@ public struct TopItems: Sendable, Equatable {
     }
   }
 
-  /// What the answer says of itself, each also as a property of this list.
+  /// What the response says of itself, each also as a property of this list.
   public var labels: ResultLabels
   /// Whether in some ranking an item has as many detections as the `n`-th and comes behind it by its name alone.
   public var isTiedAtCutoff: Bool

@@ -24,7 +24,7 @@ public enum Ties: String, Sendable, CaseIterable {
   case include
 }
 
-/// One question: which items were seen most, where, and when?
+/// One query: which items were seen most, where, and when?
 public struct TopItemsQuery: Sendable, Equatable {
   /// `geographical_location_oid`s; empty means every location.
   public var locations: [Int64]
@@ -45,7 +45,7 @@ public struct TopItemsQuery: Sendable, Equatable {
   /// Whether each row is compared with the span of the same length before; items that were among the best then, and are
   /// not any more, come as rows too.
   public var comparesPrevious: Bool
-  /// An answer of more rows than this is refused with `CountStoreError.tooManyRows`, never cut.
+  /// A response of more rows than this is refused with `CountStoreError.tooManyRows`, never cut.
   public var maximumRows: Int
 
   /// Takes each property.

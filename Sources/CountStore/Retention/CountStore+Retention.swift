@@ -92,7 +92,7 @@ extension CountStore {
         SELECT * FROM unnest(\(retired.map(\.name)), \(retired.map(\.parent))) ON CONFLICT DO NOTHING
         """
       )
-      // Answers about that time widen from now on, so that what is cached of them must go.
+      // Responses about that time widen from now on, so that what is cached of them must go.
       _ = try recordRevision(locations: nil)
       return retired.map(\.name)
     }

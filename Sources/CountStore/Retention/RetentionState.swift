@@ -32,7 +32,7 @@ struct RetentionState: Equatable, Sendable {
 
   /// Until when levels may be folded: what is older than the watermark, and by a delay, so that a stream which lags, or
   /// catches up after an outage, is not written to every level at once. A stream that lags by more than a day does not
-  /// hold the fold up: the number of minutes that an answer reads must stay bounded.
+  /// hold the fold up: the number of minutes that a response reads must stay bounded.
   func foldTarget(_ policy: RetentionPolicy) -> Timestamp {
     min(now, max(watermark ?? now.earlier(by: 86_400), now.earlier(by: 86_400)))
       .earlier(by: policy.foldDelay)

@@ -1,10 +1,10 @@
 import Counting
 
-/// Paces the news of changes: each location's come at once, but at most 20 times a second, to answers about it alone,
-/// and all locations' together at most 20 times a second to answers about several.
+/// Paces the news of changes: each location's come at once, but at most 20 times a second, to responses about it alone,
+/// and all locations' together at most 20 times a second to responses about several.
 ///
-/// So no answer is recomputed more often than that, however many batches commit; and a location where little happens is
-/// not behind because much happens elsewhere.
+/// So no response is recomputed more often than that, however many batches commit; and a location where little happens
+/// is not behind because much happens elsewhere.
 struct ChangeThrottle {
   /// How many busy locations have a rate of their own. Changes of further ones pass with those of all locations.
   static let limit = 4096

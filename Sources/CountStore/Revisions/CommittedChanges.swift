@@ -5,9 +5,9 @@ public import Counting
 /// Responses about one location and responses about several receive the same change at different times, see
 /// `ChangeThrottle`.
 public struct CommittedChanges: Sendable, Equatable {
-  /// The locations whose counts or names changed, for answers about one location; nil: any may have.
+  /// The locations whose counts or names changed, for responses about one location; nil: any may have.
   public var alone: [Int64]? = []
-  /// The same for answers about several locations, or about all.
+  /// The same for responses about several locations, or about all.
   public var together: [Int64]? = []
   /// The latest event time that came. It can begin a new window, and so move every range that ends at the newest one.
   public var newestEvent: Timestamp?

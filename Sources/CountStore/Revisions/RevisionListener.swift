@@ -204,7 +204,7 @@ public struct RevisionListener: Sendable {
     do {
       report(.workers(try CountStore(connection).workers()))
     } catch {
-      // Answers do not depend on it: they are kept and changed as before.
+      // Responses do not depend on it: they are kept and changed as before.
       guard connection.isUsable else { throw error }
       report(.workers(nil))
     }

@@ -55,7 +55,7 @@ public enum Freshness: Sendable, Equatable {
   }
 }
 
-/// What an answer says of `Freshness`.
+/// What a response says of `Freshness`.
 public struct FreshnessLabel: Sendable, Hashable {
   /// `Freshness.name`.
   public var name: String

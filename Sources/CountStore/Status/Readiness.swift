@@ -1,4 +1,4 @@
-/// Whether the database that was reached can answer questions.
+/// Whether the database that was reached can answer queries.
 public enum Readiness: Sendable, Equatable {
   /// It can.
   case ready

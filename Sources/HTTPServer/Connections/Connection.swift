@@ -42,7 +42,7 @@ final class Connection: EventSource {
   private var lingerDeadline: Instant?
   private var drained = 0
   /// A readiness to read was reported while nothing could be taken: not asked for again until it can. Only then, as
-  /// most answers are sent before the client says anything more, and each change is a system call.
+  /// most responses are sent before the client says anything more, and each change is a system call.
   private var readsArePaused = false
 
   /// The client has ended its side. Noticed while nothing is read.

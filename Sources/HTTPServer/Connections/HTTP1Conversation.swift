@@ -5,8 +5,8 @@ import Sockets
 /// HTTP/1.1 (RFC 9112): requests are answered one at a time, in their order.
 ///
 /// Those behind the one in progress stay unread, in the kernel or as `unparsed`, at most one read's worth. That bounds
-/// memory, keeps answers in order, and lets nothing run after a refused request. How answers are sent is in
-/// HTTP1Conversation+Answers.swift.
+/// memory, keeps responses in order, and lets nothing run after a refused request. How responses are sent is in
+/// HTTP1Conversation+Responses.swift.
 final class HTTP1Conversation: Conversation {
   /// What happens next. Each stage has its deadline, counted from its beginning, however its bytes trickle.
   enum Stage {
@@ -20,7 +20,7 @@ final class HTTP1Conversation: Conversation {
     case answering
   }
 
-  /// A request whose answer is being made.
+  /// A request whose response is being made.
   struct Exchange {
     let number: Int32
     let answer: any PendingResponse

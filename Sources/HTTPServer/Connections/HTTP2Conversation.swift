@@ -5,7 +5,7 @@ import Sockets
 /// HTTP/2 (RFC 9113): many requests at one time, each on its stream. The session does the protocol; here its requests
 /// are answered, step by step where a response comes so, as fast as flow control and the socket have room.
 final class HTTP2Conversation: Conversation {
-  /// A request whose answer is being made.
+  /// A request whose response is being made.
   private struct Exchange {
     let answer: any PendingResponse
     let trace: RequestTrace?
@@ -39,7 +39,7 @@ final class HTTP2Conversation: Conversation {
   private var taken = 0
   /// Those of `exchanges` that are work.
   private var working = 0
-  /// Streams whose answers had news while there was no room to send.
+  /// Streams whose responses had news while there was no room to send.
   private var unheard: [HTTP2Session.StreamID] = []
   private(set) var deadline = Instant.never
 

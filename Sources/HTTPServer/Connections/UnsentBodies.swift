@@ -69,7 +69,7 @@ final class UnsentBody {
 }
 
 extension ProtocolError {
-  /// Large answers wait for their clients, and there is no room for one more.
+  /// Large responses wait for their clients, and there is no room for one more.
   static let tooMuchUnsent = ProtocolError(
     .serviceUnavailable,
     "other clients have too much still to read; try again"

@@ -23,7 +23,7 @@ final class ServerLoop {
   /// What TLS makes of the input, and of the output.
   let plaintext: UnsafeMutableRawBufferPointer
   var ciphertext: [UInt8] = []
-  /// Where answers are written to, sent before the next connection's turn.
+  /// Where responses are written to, sent before the next connection's turn.
   var output: [UInt8] = []
   var encoder = ResponseEncoder(second: currentSecond())
   private(set) var isStopping = false
@@ -130,7 +130,7 @@ final class ServerLoop {
     endIfDone()
   }
 
-  /// A large answer if there is room to keep it until it is read, else what is said instead.
+  /// A large response if there is room to keep it until it is read, else what is said instead.
   func admit(_ response: Response, to peer: SocketAddress) -> (Response, UnsentBody?) {
     let claim = claim(response.body, for: peer)
     return (claim == nil ? settings.response(for: .tooMuchUnsent) : response, claim)

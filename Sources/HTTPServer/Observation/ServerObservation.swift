@@ -24,7 +24,7 @@ public enum ServerObservation: Sendable {
   case certificateRejected(TLSError)
   /// No descriptors or memory for more connections: a loop accepts none for a moment. New ones wait in the kernel.
   case acceptPaused(SystemError)
-  /// The file of what waits for slow readers cannot be written or read: answers are broken off, or their workers wait
+  /// The file of what waits for slow readers cannot be written or read: responses are broken off, or their workers wait
   /// for their clients. At most one in five seconds for writing.
   case spoolFailed(SystemError)
   /// A loop has failed and no longer serves: a defect, or a kernel out of resources.

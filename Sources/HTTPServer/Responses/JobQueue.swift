@@ -50,7 +50,7 @@ struct JobQueue {
   ///   - capacity: how many jobs may wait.
   ///   - threads: how many may run.
   ///   - share: how many of one network may run.
-  ///   - isBehind: whether a network has much to read of earlier answers. All such networks together have a quarter of
+  ///   - isBehind: whether a network has much to read of earlier responses. All such networks together have a quarter of
   ///     the threads, and come after the others.
   init(
     capacity: Int,

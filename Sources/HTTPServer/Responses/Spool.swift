@@ -5,7 +5,7 @@ import Sockets
 /// What streamed responses keep for clients that read more slowly than the responses are made: in memory, then in
 /// blocks of one file without a name. Both are bounded over all clients.
 ///
-/// One network may have all of it as long as no other needs it. When there is no more room, the largest answer of the
+/// One network may have all of it as long as no other needs it. When there is no more room, the largest response of the
 /// network that has the most makes room for one of a network that has less than half of that.
 final class Spool: Sendable {
   /// Bytes of a block in the file.
@@ -72,7 +72,7 @@ final class Spool: Sendable {
 
   var hasFile: Bool { blockLimit > 0 }
 
-  /// What is kept: bytes in memory and in the file, answers that have some of them in the file, and answers that were
+  /// What is kept: bytes in memory and in the file, responses that have some of them in the file, and responses that were
   /// ended so far because their clients were too slow for the room, or the threads, that others needed.
   var load: (memory: Int, disk: Int, answers: Int, cut: Int) {
     state.withLock { state in
@@ -83,7 +83,7 @@ final class Spool: Sendable {
 
   // MARK: Shares
 
-  /// Whether a network has much to read before its next answers are made as soon as those of others.
+  /// Whether a network has much to read before its next responses are made as soon as those of others.
   func isBehind(_ network: ClientNetwork) -> Bool {
     state.withLock { $0.bytes[network, default: 0] > Spool.behind }
   }

@@ -5,7 +5,7 @@ import Threading
 /// Asks the brokers every few seconds for the ends of the assigned partitions' logs, and so whether one answers.
 ///
 /// The polling loop does not know: what librdkafka remembers of a fetch does not change while partitions are paused, as
-/// they are while PostgreSQL is away, or while a broker is silent. On a thread of its own, since an answer may take
+/// they are while PostgreSQL is away, or while a broker is silent. On a thread of its own, since a response may take
 /// its time.
 final class BrokerWatch: Sendable {
   /// What the brokers have answered since the last call.
@@ -48,7 +48,7 @@ final class BrokerWatch: Sendable {
     }
   }
 
-  /// Ends the thread after the question in hand, which takes a second at most.
+  /// Ends the thread after the request in progress, which takes a second at most.
   func stop() { stopping.close() }
 
   /// Sets the assigned partitions, and returns what was found of them.

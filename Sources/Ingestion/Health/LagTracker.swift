@@ -1,13 +1,13 @@
 import CountStore
 
-/// How far a partition's counts are behind its log, by a broker's answers.
+/// How far a partition's counts are behind its log, by a broker's responses.
 public struct PartitionLag: Sendable, Equatable {
-  /// For how long an answer of a broker counts: what is older is not known.
+  /// For how long a response of a broker counts: what is older is not known.
   public static let trust = Duration.seconds(15)
 
   /// Where the counts end; nil until the partition is claimed.
   public var next: Int64?
-  /// The end of the log by the last answer; nil before.
+  /// The end of the log by the last response; nil before.
   public var end: Int64?
   /// When that was.
   public var toldAt: ContinuousClock.Instant?
@@ -81,7 +81,7 @@ struct LagTracker {
     }
   }
 
-  /// Records a broker's answer. It may be less than a fetch has found before (Tansu returns where the last batch
+  /// Records a broker's response. It may be less than a fetch has found before (Tansu returns where the last batch
   /// begins): then it is ignored.
   mutating func note(end: Int64, of key: PartitionKey, at time: ContinuousClock.Instant) {
     guard var log = logs[key] else { return }

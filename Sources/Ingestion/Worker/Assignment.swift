@@ -66,7 +66,7 @@ struct Assignment {
   }
 
   private(set) var entries: [Entry] = []
-  /// Grows with each change, so that the answer to an older question is recognised.
+  /// Grows with each change, so that the response to an older request is recognised.
   private(set) var version = 0
   /// Whether Kafka has assigned anything yet, be it nothing at all.
   private(set) var hasBegun = false

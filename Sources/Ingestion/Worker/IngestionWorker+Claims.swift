@@ -23,7 +23,7 @@ extension IngestionWorker {
     var requests: [ClaimRequest] = []
     let began = MonotonicInstant.now()
     for (index, entry) in assignment.entries.enumerated() where assignment.isDue(index) {
-      // Each question may take its time. Neither a stop must wait for all of them, nor the partitions that can be read,
+      // Each request may take its time. Neither a stop must wait for all of them, nor the partitions that can be read,
       // nor Kafka's group, which expects this member to poll: those that are left are for the next turn.
       guard !isStopping() else { return }
       guard began.elapsed < .milliseconds(300) else { break }
@@ -31,7 +31,7 @@ extension IngestionWorker {
         var (low, high) = try consumer.watermarks(of: entry.key.topicPartition, timeout: 2000)
         let isOutOfRange = entry.trouble?.isOutOfRange == true
         if entry.epoch == nil || isOutOfRange {
-          // Reading may begin at this offset: it is asked for twice, as one answer may be the log's end instead (see
+          // Reading may begin at this offset: it is asked for twice, as one response may be the log's end instead (see
           // `ClaimRequest.gapIsCertain`).
           low = min(low, try consumer.watermarks(of: entry.key.topicPartition, timeout: 2000).low)
         }

@@ -178,7 +178,7 @@ public final class IngestionWorker {
   /// Reads what is there; waits only when there is nothing else to do.
   private func read(_ consumer: Consumer) throws(KafkaError) -> Int {
     let now = clock?.estimate() ?? Timestamp(microseconds: 0)
-    // The committer's answer ends the wait. What can be handed over at once is not held up by it.
+    // The committer's response ends the wait. What can be handed over at once is not held up by it.
     let timeout: Int32 = inHand == nil && builder.messages > 0 && !builder.isUnproven ? 0 : 50
     let room = max(1, min(pollMessages, batchLimit - builder.messages))
     var began: MonotonicInstant?

@@ -22,7 +22,7 @@ struct ODataOptions: Equatable {
   /// By name without the `@`.
   private(set) var aliases: [String: String] = [:]
 
-  /// OData's options that are known, but not supported: ignoring one would give a wrong answer.
+  /// OData's options that are known, but not supported: ignoring one would give a wrong response.
   private static let unsupported: Set<String> = [
     "$expand", "$search", "$compute", "$deltatoken", "$levels", "$index", "$schemaversion", "$id", "expand",
     "search",

@@ -10,7 +10,7 @@ struct ODataRequest {
   /// The absolute address of the service, with a slash at its end.
   var root: String
   /// The address that was asked for without what belongs to this one request: its token and its credential.
-  var question: String
+  var canonicalTarget: String
 
   /// - Parameter origin: what comes before an absolute path in links.
   init(_ request: Request, origin: String) throws(ODataError) {
@@ -30,7 +30,7 @@ struct ODataRequest {
     )
     preferences = ODataPreferences(request.fields.values(of: "Prefer"))
     root = origin + ODataPath.root + "/"
-    question = Self.question(request.target)
+    canonicalTarget = Self.canonical(request.target)
   }
 
   /// A client that understands nothing as new as 4.0 gets no response that it might misread.
@@ -47,7 +47,7 @@ struct ODataRequest {
     }
   }
 
-  private static func question(_ target: Target) -> String {
+  private static func canonical(_ target: Target) -> String {
     let all = target.rawPathAndQuery
     guard let mark = all.firstIndex(of: "?") else { return all }
     let kept = all[all.index(after: mark)...].split(separator: "&").filter { item in
@@ -60,6 +60,6 @@ struct ODataRequest {
   /// The address of a later page.
   func link(to cursor: Cursor) -> String {
     let origin = root.dropLast(ODataPath.root.utf8.count + 1)
-    return "\(origin)\(question)\(question.contains("?") ? "&" : "?")$skiptoken=\(cursor.text)"
+    return "\(origin)\(canonicalTarget)\(canonicalTarget.contains("?") ? "&" : "?")$skiptoken=\(cursor.text)"
   }
 }

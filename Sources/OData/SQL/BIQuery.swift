@@ -1,4 +1,4 @@
-/// One question about a view: a source, changed step by step, and then put in order, cut and shown.
+/// One query about a view: a source, changed step by step, and then put in order, cut and shown.
 public struct BIQuery: Sendable, Hashable {
   /// A change of what the view, or the step before, gives.
   public enum Step: Sendable, Hashable {

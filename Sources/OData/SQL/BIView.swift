@@ -8,7 +8,7 @@ public enum BIType: Sendable, Hashable {
   case timestamp
 }
 
-/// A column of a view, or one that a question computes.
+/// A column of a view, or one that a query computes.
 public struct BIColumn: Sendable, Hashable {
   /// What the asker calls it.
   public let name: String
@@ -26,9 +26,9 @@ public struct BIColumn: Sendable, Hashable {
     identifier = name
   }
 
-  /// A column that a question computes.
+  /// A column that a query computes.
   ///
-  /// - Parameter number: different for each one in a question.
+  /// - Parameter number: different for each one in a query.
   public init(computed number: Int, name: String, type: BIType, isNullable: Bool = false) {
     self.name = name
     self.type = type

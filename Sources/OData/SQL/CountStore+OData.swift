@@ -2,11 +2,11 @@ import CountStore
 import Counting
 import Postgres
 
-/// The rows of one question, read one at a time while the database still sends them.
+/// The rows of one query, read one at a time while the database still sends them.
 public struct BIRows {
   /// How many rows there are before `skip` and `limit`; nil if it was not asked.
   public let count: Int64?
-  /// The next row's values in the order of the question's columns; nil behind the last one.
+  /// The next row's values in the order of the query's columns; nil behind the last one.
   public let next: () throws(CountStoreError) -> [BIValue]?
 
   /// Rows from anywhere.
@@ -17,10 +17,10 @@ public struct BIRows {
 }
 
 extension CountStore {
-  /// Answers one question from one snapshot.
+  /// Answers one query from one snapshot.
   ///
   /// - Parameter body: takes the rows; what it leaves is not read.
-  /// - Throws: `CountStoreError` when the question failed at once; later failures are thrown by the rows.
+  /// - Throws: `CountStoreError` when the query failed at once; later failures are thrown by the rows.
   public func read(_ query: BIQuery, _ body: (BIRows) -> Void) throws(CountStoreError) {
     do throws(PostgresError) {
       // One statement is one snapshot; two need a transaction.

@@ -31,12 +31,11 @@ extension ODataService {
       columns: context.query.columns
     )
     let pageSize = request.preferences.maximumPageSize
-    let question = query
-    return .streaming { stream throws(StreamBroken) in
+    return .streaming { [query] stream throws(StreamBroken) in
       var output = ODataOutput(stream, frame, contentType: request.format.contentType)
       var interruption: Interruption?
       do throws(CountStoreError) {
-        try self.stream(question) { rows in
+        try self.stream(query) { rows in
           do throws(Interruption) {
             try send(rows, payload, shown: shown, pageSize: pageSize, request, &output)
           } catch {
@@ -102,7 +101,7 @@ extension ODataService {
           pages: pages.pages,
           contentType: request.format.contentType
         )
-        let key = held.keep(result, question: Array(request.question.utf8))
+        let key = held.keep(result, query: Array(request.canonicalTarget.utf8))
         next = request.link(to: Cursor(instance: held.instance, result: key, position: 1))
       }
     }
@@ -130,8 +129,8 @@ extension ODataService {
     // To look for it and to write it take a while: not on the event loop.
     return .blocking {
       do throws(ODataError) {
-        guard let (result, question) = held.find(cursor.result) else { throw .pagesGone }
-        guard question.elementsEqual(request.question.utf8), index < result.pages.count else {
+        guard let (result, query) = held.find(cursor.result) else { throw .pagesGone }
+        guard query.elementsEqual(request.canonicalTarget.utf8), index < result.pages.count else {
           throw .malformed("$skiptoken", "It does not belong to this address.")
         }
         var following = cursor

@@ -5,7 +5,7 @@ import JSONText
 
 /// The OData 4.0 service at `/odata/v4/`: reading, at the Intermediate conformance level.
 public struct ODataService: Sendable {
-  /// Answers one question from one snapshot, handing its rows to the closure; it may block.
+  /// Answers one query from one snapshot, handing its rows to the closure; it may block.
   public typealias Read = @Sendable (BIQuery, (BIRows) -> Void) throws(CountStoreError) -> Void
 
   private static let methods: [Method] = [.get, .head, .options]

@@ -42,10 +42,10 @@ extension Connection {
   private func pipeline(before: String?, _ queries: [Query], after: String?) throws(PostgresError)
     -> PipelineResults
   {
-    // `handle` is read again each time: it is gone once an answer has taken too long.
+    // `handle` is read again each time: it is gone once a response has taken too long.
     guard handle != nil else { throw .closed(sql: queries.first?.sql) }
     precondition(queries.count <= statements.capacity, "preparing one would drop another")
-    // Preparing takes an answer, so it comes first.
+    // Preparing takes a response, so it comes first.
     var prepared: [PreparedStatement] = []
     for query in queries { prepared.append(try prepare(query)) }
     guard PQenterPipelineMode(handle) == 1 else {
@@ -151,7 +151,7 @@ public final class PipelineResults {
 }
 
 extension PostgresError {
-  /// The server did not answer as it was asked. A session that is ended from outside between two answers looks like
+  /// The server did not answer as it was asked. A session that is ended from outside between two responses looks like
   /// this before libpq has seen the end of the connection, so it is lost in any case.
   fileprivate static func outOfStep(_ handle: OpaquePointer?, sql: String?) -> PostgresError {
     PostgresError(handle: handle, sql: sql).with(kind: .connection)

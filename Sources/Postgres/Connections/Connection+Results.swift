@@ -63,7 +63,7 @@ extension Connection {
     if PQresultErrorField(failed, Int32(UInt8(ascii: "C"))) == nil { close() }
   }
 
-  /// The next result, nil behind the last one; waits no longer than the answer's time limit for each piece of it.
+  /// The next result, nil behind the last one; waits no longer than the response's time limit for each piece of it.
   func nextResult(_ sql: String) throws(PostgresError) -> OpaquePointer? {
     while answerTimeout >= 0, PQisBusy(handle) == 1 {
       var descriptor = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)

@@ -89,7 +89,7 @@ public final class Connection {
     try prepared(query) { sent throws(PostgresError) in try collect(sent: sent, sql: query.sql) }
   }
 
-  /// Runs one statement and returns its rows one at a time, as they arrive: for answers of any length.
+  /// Runs one statement and returns its rows one at a time, as they arrive: for responses of any length.
   ///
   /// They are of one snapshot. Until the last one is read, the connection takes no other statement. `answerTimeout`
   /// is the limit for each of them, and a `statement_timeout` includes the time that the reader takes.

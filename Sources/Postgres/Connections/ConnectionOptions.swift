@@ -12,13 +12,13 @@ public struct ConnectionOptions: Sendable {
   public var connectTimeout = 10
   /// Seconds of silence before TCP asks the server whether it is still there.
   public var keepalivesIdle = 5
-  /// Seconds between two such questions.
+  /// Seconds between two such probes.
   public var keepalivesInterval = 5
-  /// Unanswered questions before the connection counts as lost: with the defaults after 15 s.
+  /// Unanswered probes before the connection counts as lost: with the defaults after 15 s.
   public var keepalivesCount = 2
   /// Milliseconds that sent data may stay unacknowledged before the connection counts as lost.
   public var tcpUserTimeout = 15_000
-  /// Seconds without a byte from the server, while an answer is due, after which the connection counts as lost; nil for
+  /// Seconds without a byte from the server, while a response is due, after which the connection counts as lost; nil for
   /// never. For what TCP cannot notice, a proxy or server that hangs while its kernel lives; so it must be longer than
   /// `statement_timeout`.
   public var answerTimeout: Int?

@@ -1,6 +1,6 @@
 /// What a connection pool may do next: a value without I/O, locks or clocks; its owner passes the time.
 struct PoolState {
-  /// The answer to a request for a connection.
+  /// The response to a request for a connection.
   enum Decision: Equatable {
     /// Take a connection that lies ready.
     case reuse

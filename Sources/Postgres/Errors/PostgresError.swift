@@ -11,7 +11,7 @@ public struct PostgresError: Error, Sendable {
     case connection
     /// The server refused the statement; there is still a connection.
     case server
-    /// The answer is not what the caller asked to read (a type, NULL, a range), or a call came out of order.
+    /// The response is not what the caller asked to read (a type, NULL, a range), or a call came out of order.
     case `protocol`
     /// A value does not fit PostgreSQL's format; nothing was sent.
     case value

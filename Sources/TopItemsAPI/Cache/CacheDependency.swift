@@ -1,7 +1,7 @@
 import CountStore
 import Counting
 
-/// What a cached response depends on: while none of it changes, the same question has the same response.
+/// What a cached response depends on: while none of it changes, the same query has the same response.
 struct CacheDependency: Sendable, Equatable {
   /// Where the range of time ends.
   enum End: Sendable, Equatable {

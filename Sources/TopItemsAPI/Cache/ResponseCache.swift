@@ -18,7 +18,7 @@ final class ResponseCache: Sendable {
   /// How long silence is trusted.
   private static let trust = RevisionListener.heartbeat * 3
 
-  /// - Parameter capacity: bytes; with 0 nothing is kept, but simultaneous questions are still answered once.
+  /// - Parameter capacity: bytes; with 0 nothing is kept, but simultaneous queries are still answered once.
   init(
     capacity: Int,
     now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
@@ -66,7 +66,7 @@ final class ResponseCache: Sendable {
 
   /// The response to a target that was answered before, if it still holds.
   ///
-  /// - Parameter scope: what the caller may see, see `Question.Key`.
+  /// - Parameter scope: what the caller may see, see `SharedQuery.Key`.
   func hit(_ request: Request, scope: LocationScope) -> Response? {
     guard let alias = Self.alias(request, scope: scope) else { return nil }
     let wish = SharedResponse.Wish(request.fields)
@@ -78,7 +78,7 @@ final class ResponseCache: Sendable {
   ///
   /// - Parameter problem: the response to what went wrong.
   func reply(
-    _ question: Question,
+    _ query: SharedQuery,
     to request: Request,
     scope: LocationScope,
     problem: @escaping @Sendable (APIError) -> Response
@@ -86,7 +86,7 @@ final class ResponseCache: Sendable {
     let alias = Self.alias(request, scope: scope)
     let wish = SharedResponse.Wish(request.fields)
     return .push { [self] channel in
-      let step = ask(question, acceptsGzip: wish.acceptsGzip, alias: alias) { outcome in
+      let step = ask(query, acceptsGzip: wish.acceptsGzip, alias: alias) { outcome in
         switch outcome {
         case .success(let answer): channel.answer(answer.response(to: wish, isFresh: true))
         case .failure(let error): channel.answer(problem(error))
@@ -95,44 +95,44 @@ final class ResponseCache: Sendable {
       switch step {
       case .have(let answer): channel.answer(answer.response(to: wish))
       case .wait(let number), .begin(let number):
-        channel.whenClosed { [self, key = question.key] in table.withLock { $0.leave(key, number) } }
+        channel.whenClosed { [self, key = query.key] in table.withLock { $0.leave(key, number) } }
       }
     }
   }
 
   /// Calls `deliver` once with a response that includes all changes received before: at once, or on another thread.
   func ask(
-    _ question: Question,
+    _ query: SharedQuery,
     acceptsGzip: Bool = false,
     deliver: @escaping @Sendable (Result<SharedResponse, APIError>) -> Void
   ) {
-    let step = ask(question, acceptsGzip: acceptsGzip, alias: nil, waiter: deliver)
+    let step = ask(query, acceptsGzip: acceptsGzip, alias: nil, waiter: deliver)
     if case .have(let answer) = step { deliver(.success(answer)) }
   }
 
-  /// The one look for a question: the response, or a waiter for it. Begins the computation if there is none.
+  /// The one look for a query: the response, or a waiter for it. Begins the computation if there is none.
   private func ask(
-    _ question: Question,
+    _ query: SharedQuery,
     acceptsGzip: Bool,
     alias: ResponseTable.Alias?,
     waiter: @escaping ResponseTable.Waiter
   ) -> ResponseTable.Step {
     let now = now()
     let step = table.withLock {
-      $0.join(question.key, alias: alias, acceptsGzip: acceptsGzip, now, waiter)
+      $0.join(query.key, alias: alias, acceptsGzip: acceptsGzip, now, waiter)
     }
-    if case .begin = step { compute(question, alias) }
+    if case .begin = step { compute(query, alias) }
     return step
   }
 
-  private func compute(_ question: Question, _ alias: ResponseTable.Alias?) {
+  private func compute(_ query: SharedQuery, _ alias: ResponseTable.Alias?) {
     let isAccepted = run { [self] in
       let begun = now()
-      guard table.withLock({ $0.begin(question.key, begun) }) else { return }
+      guard table.withLock({ $0.begin(query.key, begun) }) else { return }
       let outcome: Result<SharedResponse, APIError>
       do throws(APIError) {
-        let (response, dependency) = try question.answer()
-        guard let flight = table.withLock({ $0.landing(question.key) }) else { return }
+        let (response, dependency) = try query.answer()
+        guard let flight = table.withLock({ $0.landing(query.key) }) else { return }
         outcome = .success(
           SharedResponse(
             response,
@@ -146,12 +146,12 @@ final class ResponseCache: Sendable {
         outcome = .failure(error)
       }
       let now = now()
-      let (done, again) = table.withLock { $0.land(question.key, outcome, alias: alias, now) }
+      let (done, again) = table.withLock { $0.land(query.key, outcome, alias: alias, now) }
       for receive in done { receive(outcome) }
-      if again { compute(question, alias) }
+      if again { compute(query, alias) }
     }
     guard !isAccepted else { return }
-    for receive in table.withLock({ $0.abandon(question.key) }) { receive(.failure(.databaseBusy)) }
+    for receive in table.withLock({ $0.abandon(query.key) }) { receive(.failure(.databaseBusy)) }
   }
 
   /// What finds the response again without parsing; nil where the response depends on more than the target.

@@ -23,7 +23,7 @@ struct ResponseTable {
     var bytes: Int { 2 * target.utf8.count + (accept?.utf8.count ?? 0) + 128 }
   }
 
-  /// A question that is being answered.
+  /// A query that is being answered.
   private struct Flight {
     /// The news that the query knows of; nil while it has not begun.
     var sequence: UInt64?
@@ -32,7 +32,7 @@ struct ResponseTable {
   }
 
   private final class Entry {
-    let key: Question.Key
+    let key: SharedQuery.Key
     var answer: SharedResponse?
     /// The news with which `answer` was last compared.
     var checked: UInt64 = 0
@@ -44,7 +44,7 @@ struct ResponseTable {
     /// Those of `answer` with `key`, and of `aliases`.
     var bytes = (answer: 0, aliases: 0)
 
-    init(_ key: Question.Key) { self.key = key }
+    init(_ key: SharedQuery.Key) { self.key = key }
   }
 
   /// What to do for a request. Each waiter has an ID.
@@ -54,13 +54,13 @@ struct ResponseTable {
     case begin(UInt64)
   }
 
-  /// More spellings of one question than these are parsed each time.
+  /// More spellings of one query than these are parsed each time.
   static let aliasLimit = 8
 
   private(set) var changes = InvalidationLog()
   /// Until when silence means that nothing has changed.
   private var trustedUntil: ContinuousClock.Instant?
-  private var entries: [Question.Key: Entry] = [:]
+  private var entries: [SharedQuery.Key: Entry] = [:]
   private var aliases: [Alias: Entry] = [:]
   /// Entries of which something is kept.
   private var order = LRUOrder<Entry>()
@@ -106,12 +106,12 @@ struct ResponseTable {
     return current(entry, acceptsGzip: acceptsGzip, now)
   }
 
-  /// The response to a question if it still holds, else a waiter is added. After `.begin` the caller starts the
+  /// The response to a query if it still holds, else a waiter is added. After `.begin` the caller starts the
   /// computation: `begin`, then `land`.
   ///
   /// - Parameter alias: finds the response from now on.
   mutating func join(
-    _ key: Question.Key,
+    _ key: SharedQuery.Key,
     alias: Alias?,
     acceptsGzip: Bool,
     _ now: ContinuousClock.Instant,
@@ -138,7 +138,7 @@ struct ResponseTable {
   }
 
   /// Removes a waiter.
-  mutating func leave(_ key: Question.Key, _ number: UInt64) {
+  mutating func leave(_ key: SharedQuery.Key, _ number: UInt64) {
     entries[key]?.flight?.waiters[number] = nil
   }
 
@@ -163,7 +163,7 @@ struct ResponseTable {
   // MARK: Answering
 
   /// The query begins now and includes all changes so far. Returns false when no waiter is left.
-  mutating func begin(_ key: Question.Key, _ now: ContinuousClock.Instant) -> Bool {
+  mutating func begin(_ key: SharedQuery.Key, _ now: ContinuousClock.Instant) -> Bool {
     guard let entry = entries[key], entry.flight?.waiters.isEmpty == false else {
       abandon(key)
       return false
@@ -175,7 +175,8 @@ struct ResponseTable {
   }
 
   /// What the response that is being encoded must know.
-  func landing(_ key: Question.Key) -> (sequence: UInt64, begun: ContinuousClock.Instant, wantsGzip: Bool)? {
+  func landing(_ key: SharedQuery.Key) -> (sequence: UInt64, begun: ContinuousClock.Instant, wantsGzip: Bool)?
+  {
     guard let entry = entries[key], let flight = entry.flight else { return nil }
     return (flight.sequence ?? 0, flight.begun, entry.wantsGzip)
   }
@@ -184,7 +185,7 @@ struct ResponseTable {
   ///
   /// - Returns: the waiters to call, and whether to compute it again.
   mutating func land(
-    _ key: Question.Key,
+    _ key: SharedQuery.Key,
     _ outcome: Result<SharedResponse, APIError>,
     alias: Alias?,
     _ now: ContinuousClock.Instant
@@ -217,7 +218,7 @@ struct ResponseTable {
 
   /// It cannot be computed, or need not be: all waiters are returned.
   @discardableResult
-  mutating func abandon(_ key: Question.Key) -> [Waiter] {
+  mutating func abandon(_ key: SharedQuery.Key) -> [Waiter] {
     guard let entry = entries[key], let flight = entry.flight else { return [] }
     entry.flight = nil
     if entry.answer == nil { forget(entry) }

@@ -8,7 +8,7 @@ public struct SharedResponses: Sendable {
   public let freshness = FreshnessCache()
 
   /// - Parameters:
-  ///   - bytes: how much memory answers may take; with 0 none is kept.
+  ///   - bytes: how much memory responses may take; with 0 none is kept.
   ///   - limits: of live push.
   ///   - run: has work done on a thread that may wait for the database; false when too much waits already.
   ///   - after: has work done later, on any thread; the work does not wait.

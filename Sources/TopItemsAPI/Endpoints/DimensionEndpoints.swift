@@ -13,7 +13,7 @@ struct LocationsEndpoint: Sendable {
     _ parameters: inout ParameterReader,
     _ context: RequestContext,
     _ address: AddressFormat
-  ) -> Route.Answer {
+  ) -> Route.Handler {
     let format = address.format(&parameters, accept: context.accept)
     let display = Display(&parameters, address, hasIdentifiers: true, hasTimes: false)
     let maximumRows = format == .page ? maximumRows : .max
@@ -45,7 +45,7 @@ struct ItemsEndpoint: Sendable {
     _ parameters: inout ParameterReader,
     _ context: RequestContext,
     _ address: AddressFormat
-  ) -> Route.Answer {
+  ) -> Route.Handler {
     let format = address.format(&parameters, accept: context.accept)
     let prefix = TopItemsParameters.itemPrefix(&parameters)
     let display = Display(&parameters, address, hasIdentifiers: false, hasTimes: false)

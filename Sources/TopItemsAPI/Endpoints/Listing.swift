@@ -10,8 +10,8 @@ struct ListingRequest: Sendable {
   var format: Format
   var display: Display
   var paging: Paging
-  /// The same for every way to ask the same question: the pages of one result are asked for alike.
-  var key: Question.Key
+  /// The same for every way to ask the same query: the pages of one result are asked for alike.
+  var key: SharedQuery.Key
 
   /// To be made when all other parameters have been read.
   init(
@@ -26,7 +26,7 @@ struct ListingRequest: Sendable {
     self.format = format
     self.display = display
     paging = address.paging(&parameters, format)
-    key = Question.Key(
+    key = SharedQuery.Key(
       path: address.questionPath(context.path),
       format: format,
       parameters: parameters,
@@ -131,10 +131,10 @@ struct Listing<Row: Record & Sendable>: Sendable {
     let start = ContinuousClock.now
     if let cursor = paging.cursor {
       guard cursor.instance == kept.instance else { throw .cursorGone(isElsewhere: true) }
-      guard let (result, question) = kept.find(cursor.result) else {
+      guard let (result, query) = kept.find(cursor.result) else {
         throw .cursorGone(isElsewhere: false)
       }
-      guard question == request.key.bytes, cursor.position < result.ends.count else { throw .foreignCursor }
+      guard query == request.key.bytes, cursor.position < result.ends.count else { throw .foreignCursor }
       return answer(
         result,
         from: cursor.position,
@@ -167,7 +167,7 @@ struct Listing<Row: Record & Sendable>: Sendable {
     let readAt = ContinuousClock.now
     let result = writer.result(meta: meta.bytes)
     let isWhole = result.ends.count <= paging.limit ?? .max
-    let key = isWhole ? ResultKey(high: 0, low: 0) : kept.keep(result, question: request.key.bytes)
+    let key = isWhole ? ResultKey(high: 0, low: 0) : kept.keep(result, query: request.key.bytes)
     var answer = answer(result, from: 0, limit: paging.limit, key: key, since: start, readAt: readAt)
     answer.dependency = standing.map { CacheDependency($0, rows: result.records) }
     return answer
@@ -216,7 +216,7 @@ struct Listing<Row: Record & Sendable>: Sendable {
     do {
       try body()
     } catch let error as CountStoreError {
-      if error.unavailability != nil { observe(.questionFailed(path: request.context.path, error)) }
+      if error.unavailability != nil { observe(.queryFailed(path: request.context.path, error)) }
       throw APIError(error)
     }
   }

@@ -16,13 +16,14 @@ extension EndpointResponse {
   }
 }
 
-/// `/readyz`: questions can be answered, as far as is known.
+/// `/readyz`: queries can be answered, as far as is known.
 ///
-/// It does not wait for a worker thread, so that a server full of slow questions stays ready. One probe runs at a
+/// It does not wait for a worker thread, so that a server full of slow queries stays ready. One probe runs at a
 /// time, and its result answers all requests that wait for it. A slow probe delays no response: after `limit` the
 /// response says that PostgreSQL does not answer, until the probe has ended.
 final class ReadinessEndpoint: Sendable {
-  typealias After = TopItemsAPI.Timer
+  /// Has work done later, on any thread; the work does not wait.
+  typealias After = @Sendable (Duration, @escaping @Sendable () -> Void) -> Void
 
   /// Orchestrators ask with a time limit of seconds.
   static let limit = Duration.milliseconds(1500)

@@ -78,18 +78,18 @@ extension RequestContext {
     }
   }
 
-  /// As `blocking`, but all requests of the same question share the response, from memory or when it is computed.
+  /// As `blocking`, but all requests of the same query share the response, from memory or when it is computed.
   func shared(
-    _ key: Question.Key,
+    _ key: SharedQuery.Key,
     _ work: @escaping @Sendable () throws(APIError) -> EndpointResponse
   ) -> Reply {
     guard let shared else { return blocking(work) }
-    return shared.cache.reply(Self.question(key, work), to: request, scope: scope, problem: problem)
+    return shared.cache.reply(Self.query(key, work), to: request, scope: scope, problem: problem)
   }
 
-  /// A stream of the response to a question: at once, and whenever it changes.
+  /// A stream of the response to a query: at once, and whenever it changes.
   func followed(
-    _ key: Question.Key,
+    _ key: SharedQuery.Key,
     _ work: @escaping @Sendable () throws(APIError) -> EndpointResponse
   ) -> Reply {
     guard let shared else { return blocking(work) }
@@ -97,7 +97,7 @@ extension RequestContext {
     // Begun, though nothing follows: a length would have to be that of GET (RFC 9110 §8.6), which has none.
     guard request.method == .get else { return .push { $0.begin(head) } }
     return shared.live.follow(
-      Self.question(key, work),
+      Self.query(key, work),
       head: head,
       lastEventID: request.fields["Last-Event-ID"].flatMap(EventID.init(text:)),
       problem: problem
@@ -109,11 +109,11 @@ extension RequestContext {
   }
 
   /// For all clients: without anything of this request.
-  private static func question(
-    _ key: Question.Key,
+  private static func query(
+    _ key: SharedQuery.Key,
     _ work: @escaping @Sendable () throws(APIError) -> EndpointResponse
-  ) -> Question {
-    Question(key: key) { () throws(APIError) in
+  ) -> SharedQuery {
+    SharedQuery(key: key) { () throws(APIError) in
       let frame = Frame()
       let answer = try work()
       return (frame.response(answer), answer.dependency)

@@ -15,7 +15,7 @@ struct SeriesEndpoint: Sendable {
     _ parameters: inout ParameterReader,
     _ context: RequestContext,
     _ address: AddressFormat
-  ) -> Route.Answer {
+  ) -> Route.Handler {
     let format = address.format(&parameters, accept: context.accept)
     let topItems = TopItemsParameters.selection(&parameters, maximumRows: maximumRows)
     let words = Bucket.allCases.map(\.rawValue).joined(separator: ", ")

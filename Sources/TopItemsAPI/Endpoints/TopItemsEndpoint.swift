@@ -15,7 +15,7 @@ struct TopItemsEndpoint: Sendable {
     _ parameters: inout ParameterReader,
     _ context: RequestContext,
     _ address: AddressFormat
-  ) -> Route.Answer {
+  ) -> Route.Handler {
     let format = address.format(&parameters, accept: context.accept)
     // What leaves as it is read takes no memory, and so has no limit.
     let maximumRows = format == .page ? maximumRows : .max

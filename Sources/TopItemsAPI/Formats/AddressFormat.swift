@@ -40,7 +40,7 @@ enum AddressFormat: Sendable {
     }
   }
 
-  /// The path whose question is answered: a stream follows the response at another address.
+  /// The path whose query is answered: a stream follows the response at another address.
   func questionPath(_ path: String) -> String {
     switch self {
     case .negotiated, .suffix: path

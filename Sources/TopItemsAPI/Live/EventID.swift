@@ -1,8 +1,8 @@
 import CountStore
 import Counting
 
-/// Names what a subscriber has seen: the revision, and the state of the workers where it is known, which changes without
-/// one. The same on every server.
+/// Names what a subscriber has seen: the revision, and the state of the workers where it is known, which changes
+/// without one. The same on every server.
 struct EventID: Equatable {
   var revision: Int64
   /// As in `text`; nil where the state was not known.

@@ -1,7 +1,7 @@
 import APICore
 import HTTP
 
-/// One question whose response is pushed to all its subscribers.
+/// One query whose response is pushed to all its subscribers.
 final class LiveTopic {
   /// A subscriber.
   struct Subscriber {
@@ -34,13 +34,13 @@ final class LiveTopic {
     }
   }
 
-  /// The least time between two answers.
+  /// The least time between two responses.
   static let pace = Duration.milliseconds(100)
   /// The least time between two attempts while the database, or the news of changes, is away.
   static let retryPause = Duration.seconds(1)
   static let heartbeat = PushChannel.Heartbeat(interval: .seconds(15), bytes: ServerSentEvent.heartbeat)
 
-  let question: Question
+  let query: SharedQuery
   let number: UInt64
   private(set) var subscribers: [UInt64: Subscriber] = [:]
   /// Those whose stream has not begun: never all are looked at when one comes.
@@ -52,8 +52,8 @@ final class LiveTopic {
   private var isUnavailable = false
   private var context: ContinuousClock.Instant?
 
-  init(_ question: Question, number: UInt64) {
-    self.question = question
+  init(_ query: SharedQuery, number: UInt64) {
+    self.query = query
     self.number = number
   }
 

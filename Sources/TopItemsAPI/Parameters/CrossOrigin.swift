@@ -1,9 +1,9 @@
 import HTTP
 
-/// Which pages of other origins may read answers (Fetch standard, "CORS protocol"); none unless configured. Credentials
-/// that browsers add by themselves are never allowed.
+/// Which pages of other origins may read responses (Fetch standard, "CORS protocol"); none unless configured.
+/// Credentials that browsers add by themselves are never allowed.
 ///
-/// It is put around whole replies, as answers from memory are the same for every origin.
+/// It is put around whole replies, as responses from memory are the same for every origin.
 public struct CrossOrigin: Sendable {
   private let origins: Set<String>
 

@@ -2,7 +2,7 @@ import APICore
 import Counting
 
 /// Reads the parameters of one request. To read a parameter is to declare it: from what was read follow the parameters
-/// that the address takes, and the key of the question for cache and cursors. So none of the three can be forgotten.
+/// that the address takes, and the key of the query for cache and cursors. So none of the three can be forgotten.
 ///
 /// Reading never fails, so that all declarations are reached whatever the request says; `check` throws what was wrong.
 struct ParameterReader {
@@ -11,9 +11,9 @@ struct ParameterReader {
   private(set) var names: [String] = []
   /// Those that may be given more than once.
   private var repeatable: Set<String> = []
-  /// Name and meaning of each parameter that is a part of the question and has another value than its default. A NUL, which no decoded parameter has, ends
-  /// each. Bytes, as two differently composed strings are equal as `String`s.
-  private(set) var question: [UInt8] = []
+  /// Name and meaning of each parameter that is a part of the query and has another value than its default. A NUL,
+  /// which no decoded parameter has, ends each. Bytes, as two differently composed strings are equal as `String`s.
+  private(set) var query: [UInt8] = []
   private var failure: APIError?
 
   /// - Parameter items: decoded, in the order of the request.
@@ -44,7 +44,7 @@ struct ParameterReader {
     items.contains { $0.name == name }
   }
 
-  // MARK: Parameters of the question
+  // MARK: Parameters of the query
 
   /// The value of a parameter; nil if it is not given, or not what is expected.
   mutating func one<Value: ParameterValue>(
@@ -72,7 +72,7 @@ struct ParameterReader {
     _ read: (String) -> Value?
   ) -> Value? {
     let value = values(name, expected: expected, read).first ?? absent
-    // Given or not, the default is the same question.
+    // Given or not, the default is the same query.
     if let value, value != absent { add(name, value.canonicalText) }
     return value
   }
@@ -96,9 +96,9 @@ struct ParameterReader {
     return sorted
   }
 
-  // MARK: Parameters beside the question
+  // MARK: Parameters beside the query
 
-  /// A parameter that asks for a part of the response: it is the same question with any value.
+  /// A parameter that asks for a part of the response: it is the same query with any value.
   mutating func position<Value>(_ name: String, expected: String, _ read: (String) -> Value?) -> Value? {
     values(name, expected: expected, read).first
   }
@@ -117,14 +117,14 @@ struct ParameterReader {
   }
 
   private mutating func add(_ name: String, _ value: String) {
-    question += name.utf8
-    question.append(0)
-    question += value.utf8
-    question.append(0)
+    query += name.utf8
+    query.append(0)
+    query += value.utf8
+    query.append(0)
   }
 }
 
-/// A value with one spelling for each meaning, by which questions are compared.
+/// A value with one spelling for each meaning, by which queries are compared.
 protocol ParameterValue: Equatable {
   /// Without a NUL.
   var canonicalText: String { get }

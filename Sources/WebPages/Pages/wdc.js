@@ -74,7 +74,7 @@
   async function newest(settings, table) {
     const window = settings.unit === "day" ? "P1D" : "PT1H";
     const rows = [];
-    await eachPage(Object.assign(question(settings), { window }), (page) => {
+    await eachPage(Object.assign(apiQuery(settings), { window }), (page) => {
       for (const row of page.data) rows.push(Object.assign(record(row), { state: page.meta.state }));
     });
     append(table, rows);
@@ -94,7 +94,7 @@
     for (let isFinal = true; isFinal && start <= Date.now(); start += length) {
       const from = rfc3339(start);
       const ofWindow = [];
-      await eachPage(Object.assign(question(settings), { from, to: rfc3339(start + length) }), (page) => {
+      await eachPage(Object.assign(apiQuery(settings), { from, to: rfc3339(start + length) }), (page) => {
         isFinal = page.meta.state === "final";
         if (page.data.length > 0 && Date.parse(page.meta.from) !== start) {
           throw new Error(`the server no longer keeps ${settings.unit}s for ${from}; connect again with fewer days or longer windows`);
@@ -139,7 +139,7 @@
 
   // The server
 
-  function question(settings) {
+  function apiQuery(settings) {
     return { n: settings.n, group: settings.group, location: settings.locations, int64: "string" };
   }
 
@@ -186,7 +186,7 @@
 
   function showForm() {
     const isForKeyOnly = tableau.phase === tableau.phaseEnum.authPhase;
-    if (isForKeyOnly) document.querySelectorAll(".question").forEach((field) => (field.hidden = true));
+    if (isForKeyOnly) document.querySelectorAll(".field").forEach((field) => (field.hidden = true));
     restore();
     byId("connect").disabled = false;
     byId("form").addEventListener("submit", (event) => {

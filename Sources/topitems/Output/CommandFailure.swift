@@ -5,7 +5,7 @@ import Postgres
 
 /// The message of a failed command, and its exit status.
 struct CommandFailure {
-  /// nil for what is no failure, such as a question for help.
+  /// nil for what is no failure, such as a request for help.
   private(set) var message: String?
   private(set) var status: ExitCode
 

@@ -5,18 +5,18 @@ import Postgres
 import TopItemsAPI
 
 extension Backend {
-  /// Questions answered by PostgreSQL.
+  /// Queries answered by PostgreSQL.
   ///
   /// - Parameters:
   ///   - streams: connections without a `statement_timeout`, for rows that are read at a client's pace.
   ///   - zones: for what is asked while a connection of another pool is held, which must not wait for one of its own;
-  ///     and for readiness while questions hold all connections.
-  ///   - outcomes: receives how each question ended.
+  ///     and for readiness while queries hold all connections.
+  ///   - outcomes: receives how each query ended.
   init(
     pool: ConnectionPool,
     streams: ConnectionPool,
     zones: ConnectionPool,
-    outcomes: QuestionOutcomes = QuestionOutcomes()
+    outcomes: QueryOutcomes = QueryOutcomes()
   ) {
     let probes = DispatchQueue(label: "readiness")
     @Sendable func paced(_ pace: Pace) -> ConnectionPool { pace == .client ? streams : pool }
@@ -55,7 +55,7 @@ extension Backend {
   }
 
   /// Rows of the views, one after another.
-  static func rows(_ pool: ConnectionPool, _ outcomes: QuestionOutcomes = QuestionOutcomes())
+  static func rows(_ pool: ConnectionPool, _ outcomes: QueryOutcomes = QueryOutcomes())
     -> ODataService.Read
   {
     { query, body throws(CountStoreError) in
@@ -63,12 +63,12 @@ extension Backend {
     }
   }
 
-  /// Looks by the connection that the next question would get, so that what keeps questions from being answered (a role
+  /// Looks by the connection that the next query would get, so that what keeps queries from being answered (a role
   /// that is out of connections) keeps the server from being ready. Where all of them are busy, they are there.
   private static func readiness(
     _ pool: ConnectionPool,
     _ zones: ConnectionPool,
-    _ outcomes: QuestionOutcomes
+    _ outcomes: QueryOutcomes
   ) -> Result<Readiness, CountStoreError> {
     Result { () throws(CountStoreError) in
       if let failure = outcomes.verdict { throw failure }
@@ -94,7 +94,7 @@ extension Backend {
 
   private static func answer<Value: Sendable>(
     _ pool: ConnectionPool,
-    _ outcomes: QuestionOutcomes? = nil,
+    _ outcomes: QueryOutcomes? = nil,
     _ body: (CountStore) throws(CountStoreError) -> Value
   ) throws(CountStoreError) -> Value {
     let result: Result<Value, CountStoreError>
@@ -117,7 +117,7 @@ extension Backend {
   /// As above, for bodies that throw more than the store does.
   private static func hand(
     _ pool: ConnectionPool,
-    _ outcomes: QuestionOutcomes,
+    _ outcomes: QueryOutcomes,
     _ body: (CountStore) throws -> Void
   ) throws {
     let result: Result<Void, any Error>

@@ -9,10 +9,10 @@ import Sockets
 import TopItemsAPI
 
 extension SharedResponses {
-  /// How well answers from memory do, for Prometheus.
+  /// How well responses from memory do, for Prometheus.
   func write(to page: inout Exposition) {
     let statistics = statistics
-    page.gauge("topitems_answers", "Answers in memory.", [.init(Double(statistics.answers))])
+    page.gauge("topitems_answers", "Cached responses.", [.init(Double(statistics.answers))])
     page.gauge(
       "topitems_answers_bytes",
       "Roughly the memory that they take.",
@@ -28,7 +28,7 @@ extension SharedResponses {
       "How often one was computed.",
       [.init(Double(statistics.computations))]
     )
-    page.gauge("topitems_streams", "Clients that follow an answer.", [.init(Double(streams))])
+    page.gauge("topitems_streams", "Subscribers of live streams.", [.init(Double(streams))])
   }
 
   /// Whether workers run and keep up, for Prometheus. What is not known is not there.
@@ -78,7 +78,7 @@ extension SharedResponses {
   }
 }
 
-/// The server's answers in memory, computed on its worker threads, and kept true by a listener on a connection of its
+/// The server's responses in memory, computed on its worker threads, and kept true by a listener on a connection of its
 /// own.
 final class CachedResponses: Sendable {
   let shared: SharedResponses
@@ -92,7 +92,7 @@ final class CachedResponses: Sendable {
   init(mebibytes: Int, maximumStreams: Int, workers: Int) {
     var limits = LiveLimits()
     limits.streams = maximumStreams
-    limits.streamsPerQuestion = maximumStreams
+    limits.streamsPerQuery = maximumStreams
     limits.computations = workers
     let box = Box()
     server = box
@@ -107,7 +107,7 @@ final class CachedResponses: Sendable {
     )
   }
 
-  /// Begins to keep answers. The listener's thread ends with the process.
+  /// Begins to cache responses. The listener's thread ends with the process.
   ///
   /// - Parameter options: the server's own; the listener takes one connection more.
   func start(

@@ -5,8 +5,8 @@ import Postgres
 struct DatabasePools {
   /// The session of every connection.
   let options: ConnectionOptions
-  /// For responses that are made in memory. A request waits in the server's queue for a worker; a worker never waits for
-  /// a connection of this pool.
+  /// For responses that are made in memory. A request waits in the server's queue for a worker; a worker never waits
+  /// for a connection of this pool.
   let queries: ConnectionPool
   /// For responses that are read at a client's pace.
   let streams: ConnectionPool

@@ -2,21 +2,21 @@ import CountStore
 import Threading
 import Postgres
 
-/// Whether questions fail although PostgreSQL can be reached: a right that is missing, a table that is not there, a
+/// Whether queries fail although PostgreSQL can be reached: a right that is missing, a table that is not there, a
 /// full or broken disk. A probe that only looks at the schema would not find it.
 ///
-/// Failures of the connection are left out, as the probe meets them itself; so are those that a single question may
+/// Failures of the connection are left out, as the probe meets them itself; so are those that a single query may
 /// be to blame for, as its time limit.
 struct RecentFailures {
   /// After so many in a row.
   static let limit = 3
-  /// For so long after the last one. Then it is tried whether questions are answered again.
+  /// For so long after the last one. Then it is tried whether queries are answered again.
   static let memory = Duration.seconds(10)
 
   private var count = 0
   private var last: (error: CountStoreError, at: ContinuousClock.Instant)?
 
-  /// - Parameter error: nil for a question that was answered.
+  /// - Parameter error: nil for a query that was answered.
   mutating func note(_ error: CountStoreError?, at now: ContinuousClock.Instant) {
     guard let error else {
       count = 0
@@ -28,7 +28,7 @@ struct RecentFailures {
     last = (error, now)
   }
 
-  /// What the last questions have failed with; nil while some are answered.
+  /// What the last queries have failed with; nil while some are answered.
   func verdict(at now: ContinuousClock.Instant) -> CountStoreError? {
     guard let last, count >= Self.limit, now - last.at <= Self.memory else { return nil }
     return last.error
@@ -44,7 +44,7 @@ struct RecentFailures {
 }
 
 /// `RecentFailures` for the threads that answer.
-final class QuestionOutcomes: Sendable {
+final class QueryOutcomes: Sendable {
   private let failures = Lock(RecentFailures())
 
   func note(_ error: CountStoreError?) { failures.withLock { $0.note(error, at: .now) } }

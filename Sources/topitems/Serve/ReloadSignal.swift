@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// SIGHUP as a question to be asked now and then: read again what may have changed. It ends no process that listens.
+/// SIGHUP as a query to be asked now and then: read again what may have changed. It ends no process that listens.
 enum ReloadSignal {
   private static let requested = Atomic<Bool>(false)
 

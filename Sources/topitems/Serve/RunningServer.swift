@@ -80,7 +80,7 @@ struct RunningServer {
     _ answers: CachedResponses,
     _ log: ServerLog
   ) -> TopItemsAPI {
-    let outcomes = QuestionOutcomes()
+    let outcomes = QueryOutcomes()
     return TopItemsAPI(
       backend: Backend(pool: pools.queries, streams: pools.streams, zones: pools.zones, outcomes: outcomes),
       settings: settings.api,

@@ -44,7 +44,7 @@ struct Serve: ParsableCommand {
   @Option(
     help: .option(
       "max-rows",
-      "Rows of a JSON answer with its envelope, and of a series; a longer one is refused.",
+      "Rows of a JSON response with its envelope, and of a series; a longer one is refused.",
       default: "100000"
     )
   )
@@ -60,7 +60,7 @@ struct Serve: ParsableCommand {
   @Option(
     help: .option(
       "cors-origin",
-      "Origins whose pages may read answers in browsers, such as https://dashboards.example, with commas; or *.",
+      "Origins whose pages may read responses in browsers, such as https://dashboards.example, with commas; or *.",
       default: "none"
     )
   )
@@ -68,7 +68,7 @@ struct Serve: ParsableCommand {
   @Option(
     help: .option(
       "public-url",
-      "Where clients reach this server, such as https://example.com/topitems, for links in answers.",
+      "Where clients reach this server, such as https://example.com/topitems, for links in responses.",
       default: "the host that a request names"
     )
   )
@@ -84,12 +84,12 @@ struct Serve: ParsableCommand {
   @Option(
     help: .option(
       "answer-memory",
-      "MiB for answers that are kept until they change; 0 keeps none.",
+      "MiB for cached responses; 0 caches none.",
       default: "64"
     )
   )
   var answerMemory: Int?
-  @Option(help: .option("max-streams", "Clients at one time that follow answers live.", default: "10000"))
+  @Option(help: .option("max-streams", "Subscribers of live streams at one time.", default: "10000"))
   var maxStreams: Int?
   @OptionGroup var logging: LogOptions
 

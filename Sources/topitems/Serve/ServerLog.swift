@@ -38,7 +38,7 @@ final class ServerLog: Sendable {
       logger.error("the changed certificate cannot be used, the old one stays in use: \(error)")
     case .acceptPaused(let error): logger.warning("cannot accept connections for the moment: \(error)")
     case .spoolFailed(let error):
-      logger.error("the file of --spool-folder failed; streamed answers wait for their clients: \(error)")
+      logger.error("the file of --spool-folder failed; streamed responses wait for their clients: \(error)")
     case .loopFailed(let error): logger.critical("an event loop has failed: \(error)")
     case .stopped(let cut):
       logger.info(cut == 0 ? "stopped" : "stopped; \(cut) requests were not done in time")
@@ -49,8 +49,8 @@ final class ServerLog: Sendable {
     guard let suppressed = admit() else { return }
     let metadata = Self.metadata(suppressed)
     switch observation {
-    case .questionFailed(let path, let error):
-      logger.warning("a question to \(path) was not answered: \(error)", metadata: metadata)
+    case .queryFailed(let path, let error):
+      logger.warning("a query to \(path) was not answered: \(error)", metadata: metadata)
     case .tableFailed(let error): logger.warning("a table was not read: \(error)", metadata: metadata)
     case .statusFailed(let error): logger.warning("the status is not known: \(error)", metadata: metadata)
     case .readinessFailed(let error): logger.warning("not ready: \(error)", metadata: metadata)

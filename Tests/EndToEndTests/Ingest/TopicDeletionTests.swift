@@ -107,7 +107,7 @@ extension EndToEnd {
   }
 }
 
-/// Lowers the newest version of Fetch (API key 1) in a broker's answer to ApiVersions, version 3 or 4: length,
+/// Lowers the newest version of Fetch (API key 1) in a broker's response to ApiVersions, version 3 or 4: length,
 /// correlation id, error code, and a compact array of (key, oldest, newest, no tags).
 private func limitFetchVersion(in bytes: inout [UInt8], to newest: UInt8) {
   let (header, entry) = (11, 7)

@@ -34,7 +34,7 @@ struct APIServer: Sendable {
     try process.waitUntil(within: limit, "/readyz is 200") { try client.get("/readyz").status == 200 }
   }
 
-  /// The rows of an answer, in their order; asked for again while the server says that it cannot answer now.
+  /// The rows of a response, in their order; asked for again while the server says that it cannot answer now.
   func rows(_ query: String) throws -> [TopRow] {
     var answer = try client.get("/v1/top-items?\(query)")
     let deadline = ContinuousClock.now + .seconds(60)
@@ -50,7 +50,7 @@ struct APIServer: Sendable {
     return envelope.data
   }
 
-  /// Where the answers differ from the truth: over the whole time, and in each window; every location, every item.
+  /// Where the responses differ from the truth: over the whole time, and in each window; every location, every item.
   func differences(from truth: TruthFile) throws -> [String] {
     let format = ISO8601DateFormatter()
     func time(_ microseconds: Int64) -> String {
@@ -76,7 +76,7 @@ struct APIServer: Sendable {
   }
 }
 
-/// One row of an answer.
+/// One row of a response.
 struct TopRow: Decodable, Equatable, CustomStringConvertible {
   var geographical_location_oid: String?
   var geographical_location: String?

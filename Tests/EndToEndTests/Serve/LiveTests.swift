@@ -5,9 +5,9 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-  @Suite("Answers from memory, and live")
+  @Suite("Responses from memory, and live")
   struct LiveTests {
-    @Test("a change is in the next answer and on the stream, a repeat comes from memory or is a 304")
+    @Test("a change is in the next response and on the stream, a repeat comes from memory or is a 304")
     func changes() throws {
       try Deployment.with { deployment in
         let worker = try deployment.worker()
@@ -51,7 +51,7 @@ extension EndToEnd {
       }
     }
 
-    @Test("no answer stays behind when the listener's session is ended again and again")
+    @Test("no response stays behind when the listener's session is ended again and again")
     func lostListener() throws {
       try Deployment.with { deployment in
         let worker = try deployment.worker()
@@ -92,7 +92,7 @@ extension EndToEnd {
       )
     }
 
-    /// What curl decodes is the same; the answer is only compressed where that is worth it.
+    /// What curl decodes is the same; the response is only compressed where that is worth it.
     private func compressed(_ server: APIServer, _ path: String, is text: String) throws {
       for _ in 1...2 {
         let answer = try CurlAnswer(["--compressed", "http://127.0.0.1:\(server.client.port)\(path)"])

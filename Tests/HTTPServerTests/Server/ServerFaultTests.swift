@@ -51,7 +51,7 @@ struct ServerFaultTests {
   }
 
   @Test(
-    "a client that does not read its answer, or too slowly, is cut at the deadline, and its memory is given back",
+    "a client that does not read its response, or too slowly, is cut at the deadline, and its memory is given back",
     arguments: [("/big", 0), ("/stream?100000x65536", 0), ("/stream?100000x65536", 64 * 1024)]
   )
   func slowReader(_ path: String, _ readBytes: Int) throws {
@@ -70,7 +70,7 @@ struct ServerFaultTests {
     #expect(eventually { openSockets(localPort: server.address.port) == 0 })
   }
 
-  @Test("a client that has finished sending still gets its answers")
+  @Test("a client that has finished sending still gets its responses")
   func halfClose() throws {
     let server = try TestServer()
     for path in ["/a", "/block?b", "/big"] {
@@ -101,7 +101,7 @@ struct ServerFaultTests {
       ("POST /shout HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nab", false),
       ("GET /slow HTTP/1.1\r\nHost: test\r\n\r\n", false),
       ("GET /numbers HTTP/1.1\r\nHost: test\r\n\r\n", false),
-      // In the middle of an answer that the kernel has no room for.
+      // In the middle of a response that the kernel has no room for.
       ("GET /numbers HTTP/1.1\r\nHost: test\r\n\r\n", true),
     ] {
       for resets in [false, true] {

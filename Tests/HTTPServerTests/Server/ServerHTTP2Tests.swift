@@ -11,7 +11,7 @@ struct ServerHTTP2Tests {
   /// curl as a client of HTTP/2 in plain text.
   static let prior = ["--http2-prior-knowledge"]
 
-  @Test("with curl, and every kind of answer")
+  @Test("with curl, and every kind of response")
   func answers() throws {
     let server = try TestServer()
     for (path, options, status, bytes) in [
@@ -34,13 +34,13 @@ struct ServerHTTP2Tests {
   func unreadContent() throws {
     let server = try TestServer()
     let url = "http://127.0.0.1:\(server.address.port)/no-content"
-    // Not curl: 7.88 waits for ever after a whole answer to content that it has not sent to its end.
+    // Not curl: 7.88 waits for ever after a whole response to content that it has not sent to its end.
     let tool = try Tool(["sh", "-c", "head -c 100000 /dev/zero | timeout 20 nghttp -d - \(url)"])
     try #require(tool.status != 127, "apt-get install nghttp2-client")
     #expect(tool.status == 0 && tool.output == "/no-content", "\(tool.output)")
   }
 
-  @Test("so that an answer that fails does not look whole")
+  @Test("so that a response that fails does not look whole")
   func failure() throws {
     let server = try TestServer()
     let curl = try Curl(server.address, "/stream-fails", Self.prior)

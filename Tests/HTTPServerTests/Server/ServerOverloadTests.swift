@@ -71,7 +71,7 @@ struct ServerOverloadTests {
     #expect(refused == 100)
   }
 
-  @Test("a slow answer holds only its own client up, and 503 says when to try again")
+  @Test("a slow response holds only its own client up, and 503 says when to try again")
   func slowWork() throws {
     let server = try TestServer(workers: 1) { $0.waitingForWorker = 3 }
     let clients = try (0..<4).map { _ in try server.client() }

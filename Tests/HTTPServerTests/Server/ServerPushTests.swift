@@ -5,7 +5,7 @@ import Threading
 import Sockets
 import Testing
 
-@Suite("answers that go on")
+@Suite("responses that go on")
 struct ServerPushTests {
   private func subscribe(_ server: TestServer, _ client: TestClient, _ path: String = "/push") throws {
     let count = server.record.channels.count
@@ -93,7 +93,7 @@ struct ServerPushTests {
     #expect(server.record.closedChannels == 1)
   }
 
-  @Test("can be a whole answer instead")
+  @Test("can be a whole response instead")
   func wholeAnswer() throws {
     let server = try TestServer()
     let client = try server.client()
@@ -107,7 +107,7 @@ struct ServerPushTests {
     #expect(try client.answer().body == "/next")
   }
 
-  @Test("can be a whole answer also for a client that has finished sending")
+  @Test("can be a whole response also for a client that has finished sending")
   func halfClosed() throws {
     let server = try TestServer()
     let client = try server.client()
@@ -192,7 +192,7 @@ struct ServerPushTests {
     server.server.stop(deadline: .seconds(20))
     #expect(try client.chunk() == nil)
     #expect(try client.isClosed())
-    // A whole answer is sent; a stream would have no end, and so ends where it begins.
+    // A whole response is sent; a stream would have no end, and so ends where it begins.
     server.record.channels[1].answer(Response(status: .ok, text: "in time"))
     #expect(try waiting.answer().body == "in time")
     server.record.channels[2].begin(Response(status: .ok))

@@ -29,7 +29,7 @@ struct ServerResponseTests {
     #expect(server.record.handled == paths)
   }
 
-  @Test("pipelined requests whose answers do not fit in the kernel's buffers")
+  @Test("pipelined requests whose responses do not fit in the kernel's buffers")
   func pipelinedLarge() throws {
     let server = try TestServer()
     let client = try server.client(receiveBuffer: 8192)
@@ -92,7 +92,7 @@ struct ServerResponseTests {
     #expect(try client.answer().status == 413)
   }
 
-  @Test("413 to a client that sends on regardless: the answer is not lost to a reset")
+  @Test("413 to a client that sends on regardless: the response is not lost to a reset")
   func bodyLimitWhileSending() throws {
     let server = try TestServer { $0.request.bodyBytes = 1000 }
     let client = try server.client()
@@ -116,7 +116,7 @@ struct ServerResponseTests {
     #expect(try client.answer().status == 417)
   }
 
-  @Test("HTTP/1.0: closed after the answer, or kept alive when asked")
+  @Test("HTTP/1.0: closed after the response, or kept alive when asked")
   func http10() throws {
     let server = try TestServer()
     let client = try server.client()

@@ -9,7 +9,7 @@ import TLS
 
 /// Readers that stand still have addresses of their own, 127.0.0.2 and on; the client that must not suffer has
 /// 127.0.0.9.
-@Suite("clients that do not read a long answer")
+@Suite("clients that do not read a long response")
 struct ServerSlowReaderTests {
   enum Manner: CaseIterable { case http1, http2, tls }
 
@@ -111,7 +111,7 @@ struct ServerSlowReaderTests {
       String(repeating: String(UnicodeScalar(UInt8(ascii: "a") + UInt8($0 % 26))), count: 70_001)
     }
     #expect(try client.answer().body == expected.joined())
-    // The connection lives on, and the next answer is as good.
+    // The connection lives on, and the next response is as good.
     try client.get("/stream?3x5")
     #expect(try client.answer().body == "aaaaabbbbbccccc")
     client.close()

@@ -5,7 +5,7 @@ import HTTPServer
 import Sockets
 import Testing
 
-@Suite("large answers that clients are slow to read")
+@Suite("large responses that clients are slow to read")
 struct ServerUnsentTests {
   private static let mebibyte = 1 << 20
 

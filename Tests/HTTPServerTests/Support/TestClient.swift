@@ -81,7 +81,7 @@ final class TestClient {
     try send("GET \(path) HTTP/1.1\r\nHost: test\r\n\(fields)\r\n")
   }
 
-  /// The next answer. Throws at the end of the connection.
+  /// The next response. Throws at the end of the connection.
   func answer(toHead: Bool = false) throws -> Answer {
     var answer = try head()
     if toHead { return answer }
@@ -93,7 +93,7 @@ final class TestClient {
     return answer
   }
 
-  /// The next answer's head alone.
+  /// The next response's head alone.
   func head() throws -> Answer {
     while true {
       if let end = buffer.firstRange(of: Array("\r\n\r\n".utf8)) {
@@ -112,7 +112,7 @@ final class TestClient {
     }
   }
 
-  /// The next chunk of an answer; nil: it was the last one.
+  /// The next chunk of a response; nil: it was the last one.
   func chunk() throws -> String? {
     while true {
       if let end = buffer.firstRange(of: Array("\r\n".utf8)) {

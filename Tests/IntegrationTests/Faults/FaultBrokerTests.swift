@@ -8,7 +8,7 @@ import Testing
 extension Faults {
   /// Cases 12 to 14 and 20 on the broker's side, with librdkafka's mock cluster and the proxy.
   @Suite("Brokers") struct BrokerTests {
-    @Test("leaders and coordinators that move, slow answers and failing requests lose and repeat nothing")
+    @Test("leaders and coordinators that move, slow responses and failing requests lose and repeat nothing")
     func moving() async throws {
       try await onOwnThread { findings in
         try FaultFixture.withMock(brokers: 3, partitions: 2) { fixture, cluster in

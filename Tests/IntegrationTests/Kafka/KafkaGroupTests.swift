@@ -217,7 +217,7 @@ private final class Member {
     #expect(try consumer.committed(partitions, timeout: 5000) == [partitions[0]: 42])
   }
 
-  @Test("a member that leaves answers no assignment that comes meanwhile: the answer could wait for ever")
+  @Test("a member that leaves answers no assignment that comes meanwhile: the response could wait for ever")
   func assignedWhileLeaving() throws {
     let cluster = try MockCluster(brokers: 1)
     let topic = Broker.uniqueTopic()

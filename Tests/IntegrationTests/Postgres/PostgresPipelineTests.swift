@@ -149,7 +149,7 @@ struct PostgresPipelineTests {
     }
   }
 
-  @Test("a connection that is cut before COMMIT arrives, or before its answer does, leaves it unknown")
+  @Test("a connection that is cut before COMMIT arrives, or before its response does, leaves it unknown")
   func cut() throws {
     try withTable { connection, url throws in
       let proxy = try FaultProxy(to: url)

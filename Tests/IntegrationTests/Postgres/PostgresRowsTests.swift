@@ -106,7 +106,7 @@ struct PostgresRowsTests {
     }
   }
 
-  @Test("a time limit counts for each piece of the answer, not for what the reader takes")
+  @Test("a time limit counts for each piece of the response, not for what the reader takes")
   func answerTimeout() throws {
     try TestDatabase.withDatabase { url in
       var options = ConnectionOptions(url: url)

@@ -76,7 +76,9 @@ struct FloorTests {
     }
   }
 
-  @Test("after a clock that was 40 days ahead, new events count at once, and every answer equals the recount")
+  @Test(
+    "after a clock that was 40 days ahead, new events count at once, and every response equals the recount"
+  )
   func afterFastClock() throws {
     try F.with(horizonDays: 7) { fixture throws in
       try fill(fixture)
@@ -234,7 +236,7 @@ struct FloorTests {
   }
 
   @Test(
-    "whatever order clocks, folds, floors and batches come in, every answer equals the recount",
+    "whatever order clocks, folds, floors and batches come in, every response equals the recount",
     arguments: [1, 2, 3]
   )
   func randomly(seed: UInt64) throws {

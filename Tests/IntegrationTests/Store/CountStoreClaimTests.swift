@@ -34,7 +34,7 @@ struct CountStoreClaimTests {
     }
   }
 
-  @Test("several partitions are claimed at once, and the refused one is missing from the answer")
+  @Test("several partitions are claimed at once, and the refused one is missing from the response")
   func several() throws {
     try CountStoreFixture.with { fixture throws in
       _ = try fixture.claim(1)

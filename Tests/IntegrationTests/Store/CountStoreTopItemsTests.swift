@@ -98,7 +98,7 @@ struct CountStoreTopItemsTests {
   }
 
   @Test(
-    "an answer equals a naive recount, for random data, ranges, groupings and limits",
+    "a response equals a naive recount, for random data, ranges, groupings and limits",
     arguments: [1, 2] as [UInt64]
   )
   func property(seed: UInt64) throws {
@@ -295,7 +295,7 @@ struct CountStoreTopItemsTests {
     }
   }
 
-  @Test("an answer is of one revision, while batches are committed under it")
+  @Test("a response is of one revision, while batches are committed under it")
   func consistent() throws {
     try CountStoreFixture.with { fixture throws in
       var claim = try #require(try fixture.claim())

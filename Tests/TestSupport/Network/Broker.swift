@@ -133,7 +133,7 @@ public final class Broker: Sendable {
 }
 
 extension Broker {
-  /// What explains that it does not do its work: whether it answers at all, its process, and the end of its log.
+  /// What explains that it does not do its work: whether it responses at all, its process, and the end of its log.
   public func state() -> String {
     var parts = [address, answer()]
     if let pid = processID

@@ -26,7 +26,7 @@ public final class FaultProxy: Sendable {
   public enum Reaction: Sendable {
     /// Cut both sides: the other side never sees the pattern.
     case cutBefore
-    /// Pass it on, and cut once the other side answers, without passing the answer on.
+    /// Pass it on, and cut once the other side answers, without passing the response on.
     case cutAfter
   }
 

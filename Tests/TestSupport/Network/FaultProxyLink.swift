@@ -60,7 +60,7 @@ final class FaultProxyListener: Sendable {
 final class FaultProxyLink: Sendable {
   enum Passage {
     case pass
-    /// Pass it on, and nothing of the answer.
+    /// Pass it on, and nothing of the response.
     case last
     case lose
     case cut

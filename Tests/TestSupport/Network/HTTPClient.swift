@@ -97,7 +97,7 @@ public struct HTTPClient: Sendable {
     return descriptor
   }
 
-  /// The whole of one answer, whose length must be what it says.
+  /// The whole of one response, whose length must be what it says.
   static func parse(_ bytes: [UInt8]) throws -> Answer {
     let end = Array("\r\n\r\n".utf8)
     guard let head = bytes.firstRange(of: end) else {

@@ -102,7 +102,7 @@ public final class MockCluster {
     try check(rd_kafka_mock_broker_set_up(cluster, broker ?? -1), "set up")
   }
 
-  /// Delays each answer of a broker (nil: of all) by so many milliseconds.
+  /// Delays each response of a broker (nil: of all) by so many milliseconds.
   public func setRoundTrip(_ broker: Int32? = nil, milliseconds: Int32) throws {
     try check(rd_kafka_mock_broker_set_rtt(cluster, broker ?? -1, milliseconds), "set the round trip")
   }

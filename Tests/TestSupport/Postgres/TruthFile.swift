@@ -2,7 +2,7 @@ public import Counting
 import Foundation
 import Postgres
 
-/// What `topitems simulate --truth` wrote: the exact answer to everything.
+/// What `topitems simulate --truth` wrote: the exact response to everything.
 public struct TruthFile: Sendable {
   /// One count's key; the item by its bytes, as `String` equates composed and decomposed characters.
   public struct Key: Hashable, Sendable, CustomStringConvertible {

@@ -7,7 +7,7 @@ import Testing
 @Suite("Entity tags, HEAD and OPTIONS")
 struct ConditionalTests {
   @Test(
-    "an answer that the client has is a 304 without a body",
+    "a response that the client has is a 304 without a body",
     arguments: ["/v1/top-items.json", "/openapi.json"]
   )
   func notModified(path: String) throws {
@@ -27,7 +27,7 @@ struct ConditionalTests {
     #expect(try TestAPI().response(path, fields: inOneOfTwoLines).status == .notModified)
   }
 
-  @Test("any other tag gets the whole answer")
+  @Test("any other tag gets the whole response")
   func modified() throws {
     let tag = try #require(try TestAPI().response("/v1/top-items").fields["ETag"])
     let inner = tag.dropFirst(3).dropLast()
@@ -82,7 +82,7 @@ struct ConditionalTests {
     #expect(response.status == .noContent)
     #expect(response.fields["Allow"] == "GET, HEAD, OPTIONS")
     #expect(response.body.isEmpty)
-    #expect(asking.questions.all.isEmpty)
+    #expect(asking.queries.all.isEmpty)
     #expect(try asking.response("/nowhere", method: .options).status == .notFound)
   }
 }

@@ -6,18 +6,18 @@ import Testing
 
 @testable import TopItemsAPI
 
-@Suite("Answers that are pushed")
+@Suite("Responses that are pushed")
 struct LiveStreamsTests {
   private let fixture = ResponseCacheFixture()
 
   private func follow(
     _ live: LiveStreams,
-    _ question: Question,
+    _ query: SharedQuery,
     _ given: Given,
     lastEventID: String? = nil
   ) throws -> () -> Void {
     let reply = live.follow(
-      question,
+      query,
       head: Response(status: .ok),
       lastEventID: lastEventID.flatMap(EventID.init(text:)),
       problem: { Frame().response($0) }
@@ -28,7 +28,7 @@ struct LiveStreamsTests {
 
   private func event(_ id: Int, _ data: String) -> String { "id: \(id)\nevent: top-items\ndata: \(data)\n\n" }
 
-  @Test("the answer at once, then each change of it, and nothing for what leaves it as it is")
+  @Test("the response at once, then each change of it, and nothing for what leaves it as it is")
   func changes() throws {
     let cache = fixture.cache()
     let live = fixture.live(cache)
@@ -39,7 +39,7 @@ struct LiveStreamsTests {
     }
     receive(.attached(.listening))
     let given = Given()
-    _ = try follow(live, fixture.question([1]), given)
+    _ = try follow(live, fixture.query([1]), given)
     fixture.runAll()
     #expect(given.all == ["begin", event(0, "0")])
     fixture.pass(.milliseconds(200))
@@ -58,7 +58,7 @@ struct LiveStreamsTests {
     let live = fixture.live(cache)
     cache.receive(.attached(.listening))
     let given = Given()
-    _ = try follow(live, fixture.question([1]), given)
+    _ = try follow(live, fixture.query([1]), given)
     fixture.runAll()
     for _ in 0..<40 {
       fixture.commit(1)
@@ -74,14 +74,14 @@ struct LiveStreamsTests {
     #expect(fixture.waitingTimers <= 3, "those that others have overtaken are forgotten")
   }
 
-  @Test("ten thousand subscribers of one question cost one query for each change")
+  @Test("ten thousand subscribers of one query cost one query for each change")
   func sharing() throws {
     let cache = fixture.cache()
     let live = fixture.live(cache)
     cache.receive(.attached(.listening))
     let all = (0..<10_000).map { _ in Given() }
     var closings: [() -> Void] = []
-    for given in all { closings.append(try follow(live, fixture.question([1]), given)) }
+    for given in all { closings.append(try follow(live, fixture.query([1]), given)) }
     fixture.runAll()
     #expect(fixture.queries == 1)
     fixture.pass(.milliseconds(200))
@@ -103,10 +103,10 @@ struct LiveStreamsTests {
     cache.receive(.attached(.listening))
     fixture.commit(1)
     let (knows, missed, other) = (Given(), Given(), Given())
-    _ = try follow(live, fixture.question([1]), knows, lastEventID: "1")
-    _ = try follow(live, fixture.question([1]), missed, lastEventID: "0")
+    _ = try follow(live, fixture.query([1]), knows, lastEventID: "1")
+    _ = try follow(live, fixture.query([1]), missed, lastEventID: "0")
     fixture.runAll()
-    _ = try follow(live, fixture.question([1]), other, lastEventID: "7")
+    _ = try follow(live, fixture.query([1]), other, lastEventID: "7")
     #expect(knows.all == ["begin"])
     #expect(missed.all == ["begin", event(1, "1")])
     #expect(other.all == ["begin", event(1, "1")])
@@ -122,15 +122,15 @@ struct LiveStreamsTests {
     fixture.commit(1)
     fixture.setFreshness(FreshnessLabel(name: "live", since: nil))
     let (stays, back, again) = (Given(), Given(), Given())
-    _ = try follow(live, fixture.question([1]), stays)
+    _ = try follow(live, fixture.query([1]), stays)
     fixture.runAll()
     fixture.setFreshness(FreshnessLabel(name: "quiet", since: Timestamp(microseconds: 7_500_000)))
     cache.receive(.workers(nil))
     live.noteNews()
     fixture.pass(.milliseconds(200))
     #expect(stays.all.last == "id: 1-quiet7\nevent: top-items\ndata: 1\n\n" && stays.all.count == 3)
-    _ = try follow(live, fixture.question([1]), back, lastEventID: "1-live")
-    _ = try follow(live, fixture.question([1]), again, lastEventID: "1-quiet7")
+    _ = try follow(live, fixture.query([1]), back, lastEventID: "1-live")
+    _ = try follow(live, fixture.query([1]), again, lastEventID: "1-quiet7")
     fixture.runAll()
     #expect(back.all == ["begin", "id: 1-quiet7\nevent: top-items\ndata: 1\n\n"])
     #expect(again.all == ["begin"])
@@ -145,7 +145,7 @@ struct LiveStreamsTests {
     cache.receive(.attached(.listening))
     fixture.commit(1)
     let knows = Given()
-    _ = try follow(live, fixture.question([1], end: .fixed), knows, lastEventID: "1")
+    _ = try follow(live, fixture.query([1], end: .fixed), knows, lastEventID: "1")
     fixture.runAll()
     #expect(knows.all == ["begin", event(1, "1")])
   }
@@ -161,12 +161,12 @@ struct LiveStreamsTests {
     }
     receive(.attached(.listening))
     let (early, late, back) = (Given(), Given(), Given())
-    _ = try follow(live, fixture.question([1]), early)
+    _ = try follow(live, fixture.query([1]), early)
     fixture.runAll()
     fixture.pass(.seconds(2))
     fixture.setAway(true)
     receive(.lost)
-    _ = try follow(live, fixture.question([1]), late)
+    _ = try follow(live, fixture.query([1]), late)
     fixture.pass(.seconds(5))
     #expect(early.all.count == 3)
     #expect(
@@ -176,18 +176,18 @@ struct LiveStreamsTests {
     #expect(late.all == ["answer 503"], "before the stream has begun it is an ordinary error")
     #expect(fixture.queries <= 9, "about one attempt a second")
     fixture.setAway(false)
-    _ = try follow(live, fixture.question([1]), back)
+    _ = try follow(live, fixture.query([1]), back)
     fixture.pass(.seconds(2))
     #expect(early.all.last == event(0, "0"), "although nothing has changed")
     #expect(back.all == ["begin", event(0, "0")])
     #expect(live.count == 2)
-    // No news yet, but the answer is looked at all the same.
+    // No news yet, but the response is looked at all the same.
     fixture.commit(1)
     fixture.pass(.seconds(2))
     #expect(early.all.last == event(1, "1"))
   }
 
-  @Test("few questions are asked at one time, in turn, and those without subscribers not at all")
+  @Test("few queries are asked at one time, in turn, and those without subscribers not at all")
   func turns() throws {
     var limits = LiveLimits()
     limits.computations = 3
@@ -197,7 +197,7 @@ struct LiveStreamsTests {
     let all = (0..<20).map { _ in Given() }
     var closings: [() -> Void] = []
     for (location, given) in all.enumerated() {
-      closings.append(try follow(live, fixture.question([Int64(location)]), given))
+      closings.append(try follow(live, fixture.query([Int64(location)]), given))
     }
     #expect(fixture.waitingWork == 3)
     // One that had its turn, and one that waits for it.
@@ -228,20 +228,20 @@ struct LiveStreamsTests {
   @Test("beyond the limits there is a 503 that says when to come again")
   func limits() throws {
     var limits = LiveLimits()
-    (limits.streams, limits.streamsPerQuestion, limits.questions) = (4, 2, 2)
+    (limits.streams, limits.streamsPerQuery, limits.queries) = (4, 2, 2)
     let cache = fixture.cache()
     let live = fixture.live(cache, limits: limits)
     cache.receive(.attached(.listening))
     let all = (0..<6).map { _ in Given() }
     var closings: [() -> Void] = []
     for (given, location) in zip(all, [1, 1, 1, 2, 3, 2] as [Int64]) {
-      closings.append(try follow(live, fixture.question([location]), given))
+      closings.append(try follow(live, fixture.query([location]), given))
     }
     fixture.runAll()
     #expect(all.map { $0.all.first } == ["begin", "begin", "answer 503", "begin", "answer 503", "begin"])
     closings[0]()
     let next = Given()
-    _ = try follow(live, fixture.question([1]), next)
+    _ = try follow(live, fixture.query([1]), next)
     #expect(next.all.first == "begin")
   }
 }

@@ -37,7 +37,7 @@ struct PagingTests {
   }
 
   @Test(
-    "followed from link to link they are the whole, of one question to the store",
+    "followed from link to link they are the whole, of one query to the store",
     arguments: [1, 5, 22, 23, 24]
   )
   func whole(limit: Int) throws {
@@ -53,12 +53,12 @@ struct PagingTests {
       pages.dropLast().allSatisfy { $0["rows"]?.integer == Int64(limit) && $0["next_cursor"]?.string != nil }
     )
     #expect(pages.last?["next"] == .null && pages.last?["next_cursor"] == .null)
-    #expect(asking.questions.all.count == 2)
-    #expect(asking.questions.all.last?.itemPrefix == "a &+é")
+    #expect(asking.queries.all.count == 2)
+    #expect(asking.queries.all.last?.itemPrefix == "a &+é")
   }
 
-  @Test("a cursor goes with the question that it came from, whatever the spelling, and with any limit")
-  func question() throws {
+  @Test("a cursor goes with the query that it came from, whatever the spelling, and with any limit")
+  func query() throws {
     let asking = asking()
     let cursor = try #require(try asking.json("/v1/top-items?n=7&limit=5")["next_cursor"]?.string)
     for query in ["n=7&limit=3", "limit=3&n=7&group=location&window=PT60M", "n=7"] {

@@ -75,12 +75,12 @@ final class ResponseCacheFixture: Sendable {
   func version(_ location: Int64) -> Int { state.withLock { $0.versions[location] ?? 0 } }
 
   /// Asks for the versions of some locations, padded to a size: `3,0,…` in the order of the locations.
-  func question(
+  func query(
     _ locations: [Int64],
     size: Int = 0,
     end: CacheDependency.End = .newest(Timestamp(microseconds: 60))
-  ) -> Question {
-    Question(key: .init("/v", ["location": locations.map(String.init).joined(separator: ",")])) {
+  ) -> SharedQuery {
+    SharedQuery(key: .init("/v", ["location": locations.map(String.init).joined(separator: ",")])) {
       [self] () throws(APIError) in
       let versions = state.withLock { state -> [Int]? in
         state.queries += 1
@@ -160,8 +160,8 @@ final class Given: Sendable {
   }
 }
 
-extension Question.Key {
-  /// The key of a question with these parameters.
+extension SharedQuery.Key {
+  /// The key of a query with these parameters.
   init(_ path: String, _ items: KeyValuePairs<String, String>, scope: LocationScope = .all) {
     var parameters = ParameterReader(items.map { (name: $0.key, value: $0.value) })
     for item in items { _ = parameters.one(item.key, expected: "text") { $0 } }

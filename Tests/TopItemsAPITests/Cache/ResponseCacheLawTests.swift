@@ -9,7 +9,7 @@ import Testing
 @testable import TopItemsAPI
 
 /// The laws of the cache, against a model.
-@Suite("Answers from memory, whatever happens")
+@Suite("Responses from memory, whatever happens")
 final class ResponseCacheLawTests: Sendable {
   /// What was committed, by location.
   private struct Model {
@@ -20,7 +20,7 @@ final class ResponseCacheLawTests: Sendable {
   private let fixture = ResponseCacheFixture()
   private let delivered = Lock(0)
 
-  /// Whatever the order of commits, news, questions, queries and pauses.
+  /// Whatever the order of commits, news, queries, queries and pauses.
   @Test(
     "no response misses a change that was received before its request, and no more is kept than may be",
     arguments: 0..<40
@@ -52,7 +52,7 @@ final class ResponseCacheLawTests: Sendable {
         let least = locations.map { model.received[$0] ?? 0 }
         requests += 1
         if Bool.random(using: &random) {
-          cache.ask(fixture.question(locations), acceptsGzip: Bool.random(using: &random)) { [self] outcome in
+          cache.ask(fixture.query(locations), acceptsGzip: Bool.random(using: &random)) { [self] outcome in
             check((try? outcome.get())?.body, least)
           }
         } else {
@@ -78,7 +78,7 @@ final class ResponseCacheLawTests: Sendable {
     let request = Request(target: try Target("/v?\(query)\(String(repeating: "&", count: 100 * spelling))"))
     if let hit = cache.hit(request, scope: .all) { return check(hit.body, least) }
     switch cache.reply(
-      fixture.question(locations),
+      fixture.query(locations),
       to: request,
       scope: .all,
       problem: { Frame().response($0) }

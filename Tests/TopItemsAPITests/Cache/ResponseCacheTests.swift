@@ -7,37 +7,37 @@ import Testing
 
 @testable import TopItemsAPI
 
-@Suite("Answers from memory")
+@Suite("Responses from memory")
 struct ResponseCacheTests {
   private let fixture = ResponseCacheFixture()
   private let given = Given()
 
-  @Test("a question is asked once for all that ask meanwhile, and then answered from memory")
+  @Test("a query is asked once for all that ask meanwhile, and then answered from memory")
   func sharing() {
     let cache = fixture.cache()
     cache.receive(.attached(.listening))
-    for _ in 1...3 { cache.ask(fixture.question([1]), deliver: given.deliver) }
+    for _ in 1...3 { cache.ask(fixture.query([1]), deliver: given.deliver) }
     #expect(given.all.isEmpty)
     fixture.runAll()
     #expect(given.all == ["0", "0", "0"])
-    cache.ask(fixture.question([1]), deliver: given.deliver)
+    cache.ask(fixture.query([1]), deliver: given.deliver)
     #expect(given.all.count == 4 && fixture.waitingWork == 0)
     #expect(fixture.queries == 1)
     #expect(cache.statistics.hits == 1 && cache.statistics.computations == 1)
   }
 
-  @Test("a change takes away exactly the answers that it touches")
+  @Test("a change takes away exactly the responses that it touches")
   func invalidation() {
     let cache = fixture.cache()
     cache.receive(.attached(.listening))
     for locations: [Int64] in [[1], [2], [1, 2]] {
-      cache.ask(fixture.question(locations), deliver: given.deliver)
+      cache.ask(fixture.query(locations), deliver: given.deliver)
     }
     fixture.runAll()
     fixture.commit(1)
     cache.receive(.locationsChanged(1))
     for locations: [Int64] in [[1], [2], [1, 2]] {
-      cache.ask(fixture.question(locations), deliver: given.deliver)
+      cache.ask(fixture.query(locations), deliver: given.deliver)
     }
     #expect(fixture.waitingWork == 2)
     fixture.runAll()
@@ -48,9 +48,9 @@ struct ResponseCacheTests {
   func race() {
     let cache = fixture.cache()
     let (early, late) = (Given(), Given())
-    let context = fixture.question([1])
+    let context = fixture.query([1])
     // The change is committed, reported, and asked for while the query has its snapshot already.
-    let racing = Question(key: context.key) { [fixture] () throws(APIError) in
+    let racing = SharedQuery(key: context.key) { [fixture] () throws(APIError) in
       let answer = try context.answer()
       if fixture.version(1) == 0 {
         fixture.commit(1)
@@ -73,7 +73,7 @@ struct ResponseCacheTests {
     let cache = fixture.cache()
     func ask() -> Int {
       let before = fixture.queries
-      cache.ask(fixture.question([1]), deliver: given.deliver)
+      cache.ask(fixture.query([1]), deliver: given.deliver)
       fixture.runAll()
       return fixture.queries - before
     }
@@ -87,14 +87,14 @@ struct ResponseCacheTests {
     #expect([ask(), ask()] == [1, 0])
   }
 
-  @Test("a question whose waiters have all gone before it was begun is not asked, and can be asked again")
+  @Test("a query whose waiters have all gone before it was begun is not asked, and can be asked again")
   func gone() throws {
     let cache = fixture.cache()
     cache.receive(.attached(.listening))
     let target = try Target("/v?location=1")
     func client() throws -> Client {
       try Client(
-        cache.reply(fixture.question([1]), to: Request(target: target), scope: .all) { Frame().response($0) }
+        cache.reply(fixture.query([1]), to: Request(target: target), scope: .all) { Frame().response($0) }
       )
     }
     let gone = try (0..<3).map { _ in try client() }
@@ -114,7 +114,7 @@ struct ResponseCacheTests {
     let cache = fixture.cache()
     for second in 0..<130 {
       cache.receive(second == 0 ? .attached(.listening) : .changed(CommittedChanges()))
-      cache.ask(fixture.question([1]), deliver: given.deliver)
+      cache.ask(fixture.query([1]), deliver: given.deliver)
       fixture.runAll()
       fixture.pass(.seconds(1))
     }
@@ -126,15 +126,15 @@ struct ResponseCacheTests {
     let cache = fixture.cache()
     cache.receive(.attached(.listening))
     fixture.setAway(true)
-    for _ in 1...2 { cache.ask(fixture.question([1]), deliver: given.deliver) }
+    for _ in 1...2 { cache.ask(fixture.query([1]), deliver: given.deliver) }
     fixture.runAll()
     fixture.setAway(false)
-    cache.ask(fixture.question([1]), deliver: given.deliver)
+    cache.ask(fixture.query([1]), deliver: given.deliver)
     fixture.runAll()
     #expect(given.all == ["databaseAway", "databaseAway", "0"])
     #expect(cache.statistics.answers == 1)
     fixture.setFull(true)
-    cache.ask(fixture.question([2]), deliver: given.deliver)
+    cache.ask(fixture.query([2]), deliver: given.deliver)
     #expect(given.all.last == "databaseBusy")
     #expect(cache.statistics.answers == 1)
   }
@@ -145,13 +145,13 @@ struct ResponseCacheTests {
     cache.receive(.attached(.listening))
     for location: Int64 in 1...100 {
       for context in [location, 1] {
-        cache.ask(fixture.question([context], size: 5000), deliver: given.deliver)
+        cache.ask(fixture.query([context], size: 5000), deliver: given.deliver)
         fixture.runAll()
         #expect(cache.statistics.bytes <= 100_000)
       }
     }
     #expect(fixture.queries == 100, "the most used one was never dropped")
-    cache.ask(fixture.question([7], size: 50_000), deliver: given.deliver)
+    cache.ask(fixture.query([7], size: 50_000), deliver: given.deliver)
     fixture.runAll()
     #expect(cache.statistics.bytes <= 100_000, "one that would take the place of many is not kept")
   }

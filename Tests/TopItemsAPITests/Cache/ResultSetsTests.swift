@@ -8,23 +8,23 @@ import Testing
 
 @Suite("Results that are read page by page")
 struct ResultSetsTests {
-  @Test("a result comes back as it was, with its question, for as long as there is room")
+  @Test("a result comes back as it was, with its query, for as long as there is room")
   func contents() {
     let kept = ResultSets<EncodedResult>(capacity: 5000)
     let result = EncodedResult(meta: [1], records: Array(repeating: 2, count: 1500), ends: [700, 1500])
     let (first, second) = (
-      kept.keep(result, question: Array("a".utf8)), kept.keep(result, question: Array("b".utf8))
+      kept.keep(result, query: Array("a".utf8)), kept.keep(result, query: Array("b".utf8))
     )
-    #expect(kept.find(first)?.question == Array("a".utf8))
-    let third = kept.keep(result, question: Array("c".utf8))
+    #expect(kept.find(first)?.query == Array("a".utf8))
+    let third = kept.keep(result, query: Array("c".utf8))
     #expect(kept.find(second) == nil)
     let held = kept.find(third)
     #expect(
-      held?.question == Array("c".utf8) && held?.result.meta == [1] && held?.result.ends == [700, 1500]
+      held?.query == Array("c".utf8) && held?.result.meta == [1] && held?.result.ends == [700, 1500]
     )
     #expect(held?.result.records == result.records)
     let large = EncodedResult(meta: [], records: Array(repeating: 0, count: 5000), ends: [])
-    #expect(kept.find(kept.keep(large, question: Array("d".utf8))) == nil)
+    #expect(kept.find(kept.keep(large, query: Array("d".utf8))) == nil)
     #expect(kept.find(first) != nil, "one that is larger than all that may be kept makes no room for itself")
   }
 
@@ -40,9 +40,9 @@ struct ResultSetsTests {
         for location: Int64 in 1...2 { try writer.add(LocationRecord(oid: location, name: "Gate")) }
         var meta = JSONWriter()
         meta.string(String(repeating: "m", count: 600))
-        var question = "/v1/top-items?"
-        for location in 0..<(number % 200) { question += "location=\(location)&" }
-        _ = kept.keep(writer.result(meta: meta.bytes), question: Array(question.utf8))
+        var query = "/v1/top-items?"
+        for location in 0..<(number % 200) { query += "location=\(location)&" }
+        _ = kept.keep(writer.result(meta: meta.bytes), query: Array(query.utf8))
       }
       // A sanitizer (deploy/dev/sanitize) has a heap of its own kind.
       guard ProcessInfo.processInfo.environment["ASAN_OPTIONS"] == nil else { return }

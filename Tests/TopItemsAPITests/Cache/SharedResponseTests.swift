@@ -5,7 +5,7 @@ import Testing
 
 @testable import TopItemsAPI
 
-@Suite("Answers that are shared, as clients get them")
+@Suite("Responses that are shared, as clients get them")
 struct SharedResponseTests {
   private func asking() -> TestAPI {
     let asking = TestAPI(.success(.with((1...20).map(Self.row))), memory: 1 << 20)
@@ -17,7 +17,7 @@ struct SharedResponseTests {
     TopItems.Row(locationOid: 42, locationName: "Gate A", rank: rank, itemName: "item \(rank)", count: 7)
   }
 
-  @Test("a repeat is the same answer, from memory, however its parameters are spelled")
+  @Test("a repeat is the same response, from memory, however its parameters are spelled")
   func spelling() throws {
     let asking = asking()
     let first = try asking.response("/v1/top-items?n=20&location=42")
@@ -29,24 +29,26 @@ struct SharedResponseTests {
       #expect(again.body == first.body && again.fields["ETag"] == first.fields["ETag"])
       #expect(again.fields["Server-Timing"]?.contains("cache;dur=0.000") == true, "\(target)")
     }
-    #expect(asking.questions.all.count == 1)
+    #expect(asking.queries.all.count == 1)
     for other in [
       "/v1/top-items?n=19&location=42", "/v1/top-items.json?n=20&location=42", "/v1/top-items?n=20",
     ] {
       #expect(try asking.response(other).fields["Server-Timing"]?.contains("cache;") == false, "\(other)")
     }
-    #expect(asking.questions.all.count == 4)
+    #expect(asking.queries.all.count == 4)
   }
 
-  @Test("items whose names only look the same are different questions")
+  @Test("items whose names only look the same are different queries")
   func bytes() {
     let (composed, decomposed) = ("\u{e9}", "e\u{301}")
     #expect(composed == decomposed, "to Swift they are equal")
-    let keys = [composed, decomposed].map { Question.Key("/p", ["item": $0]) }
+    let keys = [composed, decomposed].map { SharedQuery.Key("/p", ["item": $0]) }
     #expect(keys[0] != keys[1])
-    #expect(Question.Key("/p", [:]) != Question.Key("/p", [:], scope: .only([])))
-    #expect(Question.Key("/p", [:], scope: .only([1])) != Question.Key("/p", [:], scope: .only([1, 2])))
-    #expect(Question.Key("/p", ["a": "b\u{1}c"]) != Question.Key("/p", ["a": "b", "c": ""]))
+    #expect(SharedQuery.Key("/p", [:]) != SharedQuery.Key("/p", [:], scope: .only([])))
+    #expect(
+      SharedQuery.Key("/p", [:], scope: .only([1])) != SharedQuery.Key("/p", [:], scope: .only([1, 2]))
+    )
+    #expect(SharedQuery.Key("/p", ["a": "b\u{1}c"]) != SharedQuery.Key("/p", ["a": "b", "c": ""]))
   }
 
   @Test("each client gets the form that suits it: gzip, plain, 304")
@@ -72,13 +74,13 @@ struct SharedResponseTests {
       #expect(try asking.response(target, fields: ["If-None-Match": "W/\"x\""]).status == .ok)
       #expect(try asking.response(target, method: .head).body.count == plain.body.count)
     }
-    #expect(asking.questions.all.count == 2, "once more for the first that takes gzip")
+    #expect(asking.queries.all.count == 2, "once more for the first that takes gzip")
     #expect(try asking.response(target, fields: ["Accept": "image/png"]).status == .notAcceptable)
     #expect(try asking.response(target, fields: ["Accept": "application/json"]).status == .ok)
     #expect(try asking.response(target, method: .post).status == .methodNotAllowed)
   }
 
-  @Test("formats that are negotiated at one address are different questions")
+  @Test("formats that are negotiated at one address are different queries")
   func formats() throws {
     let asking = asking()
     let target = "/v1/top-items?location=42&n=20"
@@ -91,7 +93,7 @@ struct SharedResponseTests {
         #expect(try asking.response(target, fields: ["Accept": accept]).fields["Content-Type"] == type)
       }
     }
-    #expect(asking.questions.all.count == 3)
+    #expect(asking.queries.all.count == 3)
   }
 
   @Test(
@@ -118,11 +120,11 @@ struct SharedResponseTests {
     asking.api.shared?.receive(.attached(.listening))
     for round in 1...3 {
       #expect(try asking.response("/v1/top-items?location=1").status == .notFound)
-      #expect(asking.questions.all.count == round)
+      #expect(asking.queries.all.count == round)
     }
   }
 
-  @Test("a stream begins with the page's answer, and refuses what the page refuses")
+  @Test("a stream begins with the page's response, and refuses what the page refuses")
   func stream() throws {
     let asking = asking()
     let page = try asking.response("/v1/top-items?n=20")
@@ -131,11 +133,11 @@ struct SharedResponseTests {
     let event =
       "retry: 1000\n\nid: 88121\nevent: top-items\ndata: \(String(decoding: page.body, as: UTF8.self))\n\n"
     #expect(String(decoding: stream.body, as: UTF8.self) == event)
-    #expect(asking.questions.all.count == 1, "they share one query")
+    #expect(asking.queries.all.count == 1, "they share one query")
     let known = try asking.response("/v1/top-items/stream?n=20", fields: ["Last-Event-ID": "88121"])
     #expect(String(decoding: known.body, as: UTF8.self) == "retry: 1000\n\n")
     #expect(try asking.response("/v1/top-items/stream?n=0").status == .badRequest)
-    // No whole answer, which would have the length 0.
+    // No whole response, which would have the length 0.
     let head = Request(method: .head, target: try Target("/v1/top-items/stream"))
     let client = try Client(asking.api.handle(head))
     #expect(client.given.all == ["begin"])

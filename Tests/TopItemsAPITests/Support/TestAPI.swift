@@ -11,10 +11,10 @@ import Testing
 /// The API over a store in memory, asked like a client asks.
 struct TestAPI {
   var api: TopItemsAPI
-  let questions = Questions()
+  let queries = Queries()
 
-  /// Every question that reached the store, in order.
-  final class Questions: Sendable {
+  /// Every query that reached the store, in order.
+  final class Queries: Sendable {
     private let list = Lock<[TopItemsQuery]>([])
     private let series = Lock<[SeriesQuery]>([])
     func append(_ query: TopItemsQuery) { list.withLock { $0.append(query) } }
@@ -40,15 +40,15 @@ struct TestAPI {
     memory: Int = 0,
     observe: @escaping @Sendable (APIObservation) -> Void = { _ in }
   ) {
-    let questions = questions
+    let queries = queries
     api = TopItemsAPI(
       backend: Backend(
         topItems: { (query) throws(CountStoreError) in
-          questions.append(query)
+          queries.append(query)
           return try result.get()
         },
         eachTopItem: { query, pace, begin, row throws in
-          questions.append(query)
+          queries.append(query)
           let answer = try result.get()
           if rows == 0 { throw failure }
           try begin(answer)
@@ -64,7 +64,7 @@ struct TestAPI {
           throw failure
         },
         series: { (query) throws(CountStoreError) in
-          questions.append(query)
+          queries.append(query)
           return try series.get()
         },
         eachLocation: { maximumRows, pace, begin, row throws in
@@ -111,7 +111,7 @@ struct TestAPI {
     }
   }
 
-  /// What came of an answer in pieces.
+  /// What came of a response in pieces.
   final class Received: Sendable {
     private let parts = Lock<(head: Response?, pieces: [[UInt8]])>((nil, []))
 
@@ -137,7 +137,7 @@ struct TestAPI {
     }
   }
 
-  /// What a client gets at once: a whole answer, or the beginning of a stream.
+  /// What a client gets at once: a whole response, or the beginning of a stream.
   private func pushed(_ subscribe: (PushChannel) -> Void) -> Response {
     let response = Lock(Response(status: .internalServerError))
     subscribe(
@@ -158,16 +158,16 @@ struct TestAPI {
     return response.withLock { $0 }
   }
 
-  /// The answer's JSON.
+  /// The response's JSON.
   func json(_ target: String, method: Method = .get, fields: Fields = [:]) throws -> JSON {
     try JSON(parsing: try response(target, method: method, fields: fields).body)
   }
 
-  /// The question that a target asks the store.
+  /// The query that a target asks the store.
   func query(_ target: String) throws -> TopItemsQuery {
     let response = try response(target)
     try #require(response.status == .ok, "\(String(decoding: response.body, as: UTF8.self))")
-    return try #require(questions.all.last)
+    return try #require(queries.all.last)
   }
 }
 
@@ -264,5 +264,5 @@ extension TopItems {
   static let nothing = TopItems(from: nil, to: nil, revision: 0, watermark: nil, state: .open, rows: [])
 }
 
-/// The answer comes in pieces where a whole one was asked for.
+/// The response comes in pieces where a whole one was asked for.
 struct UnexpectedReply: Error {}

@@ -1,7 +1,7 @@
 // Queries for other tools that show the view of the page: pure functions of the view and the server's address. A
 // value may come from a link that another person made, so each is escaped for its language.
 
-import { question } from "./view.js";
+import { apiQuery } from "./view.js";
 
 /** A text literal of Power Query's M. */
 export function mText(text) {
@@ -50,7 +50,7 @@ export function windowSet(view) {
 /** Power Query: the exact list of the page, in pages. It also refreshes in the Power BI service. */
 export function restQuery(view, root) {
   const fields = new Map();
-  for (const [name, value] of question(view)) fields.set(name, [...(fields.get(name) ?? []), value]);
+  for (const [name, value] of apiQuery(view)) fields.set(name, [...(fields.get(name) ?? []), value]);
   const query = [...fields].map(([name, values]) =>
     `        ${name} = ${values.length === 1 ? mText(values[0]) : `{${values.map(mText).join(", ")}}`}`);
   return `let
@@ -149,11 +149,11 @@ export function importData(view, root) {
 }
 
 export function csvAddress(view, root) {
-  return `${new URL("v1/top-items.csv", root)}?${question(view)}`;
+  return `${new URL("v1/top-items.csv", root)}?${apiQuery(view)}`;
 }
 
 export function curl(view, root) {
-  const parts = [...question(view)].map(([name, value]) => `  --data-urlencode ${shellWord(`${name}=${value}`)}`);
+  const parts = [...apiQuery(view)].map(([name, value]) => `  --data-urlencode ${shellWord(`${name}=${value}`)}`);
   return [`curl --fail-with-body --get ${shellWord(String(new URL("v1/top-items.csv", root)))}`, ...parts].join(" \\\n");
 }
 

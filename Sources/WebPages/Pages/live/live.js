@@ -9,7 +9,7 @@ import { address, ask } from "./server.js";
 import { bucket, Sparklines } from "./sparklines.js";
 import { Table } from "./table.js";
 import { count, perTime, range, setText, visible } from "./text.js";
-import { liveQuestion, parse, question, search } from "./view.js";
+import { liveQuery, parse, apiQuery, search } from "./view.js";
 
 const byId = (id) => document.getElementById(id);
 const quietFor = 20_000;
@@ -62,11 +62,11 @@ function follow() {
   announcement.at = -quietFor; // the user changed the view: announce at once
   byId("board").setAttribute("aria-busy", "true");
   link();
-  feed.follow(liveQuestion(view));
+  feed.follow(liveQuery(view));
 }
 
 function link() {
-  const query = question(view);
+  const query = apiQuery(view);
   byId("link-csv").href = address("v1/top-items.csv", query);
   byId("link-json").href = address("v1/top-items.json", query);
   byId("link-bi").href = address("bi/", query);
@@ -126,7 +126,7 @@ function announce() {
 
 function wantSparklines() {
   if (!answer?.from || view.view !== "bars") return;
-  const query = question(view);
+  const query = apiQuery(view);
   query.set("bucket", bucket(answer.to - answer.from));
   sparklines.want(query, bars.seen);
 }

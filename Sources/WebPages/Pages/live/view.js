@@ -27,11 +27,11 @@ export function search(view) {
 }
 
 /** The full parameters of the API, for links and other programs. */
-export const question = (view) => shared(view, false);
+export const apiQuery = (view) => shared(view, false);
 
 /** The parameters of this page: the list with `others` and the ranks in the previous range. */
-export function liveQuestion(view) {
-  const query = question(view);
+export function liveQuery(view) {
+  const query = apiQuery(view);
   query.set("others", "true");
   query.set("compare", "previous");
   return query;

@@ -10,7 +10,7 @@ struct LimitOptions: ParsableArguments {
   @Option(
     help: .option(
       "unsent-memory",
-      "MiB of large answers that wait for their clients to read them; beyond it 503.",
+      "MiB of large responses that wait for their clients to read them; beyond it 503.",
       default: "256"
     )
   )

@@ -7,7 +7,7 @@ struct SpoolOptions: ParsableArguments {
   @Option(
     help: .option(
       "spool-memory",
-      "MiB of streamed answers that wait in memory for their clients to read them.",
+      "MiB of streamed responses that wait in memory for their clients to read them.",
       default: "64"
     )
   )

@@ -2,12 +2,12 @@ import APICore
 import Counting
 import HTTP
 
-/// A question that many may ask at once, and that is answered once for all of them.
-struct Question: Sendable {
-  /// What makes two questions the same, for the cache and for cursors.
+/// A query that many may ask at once, and that is answered once for all of them.
+struct SharedQuery: Sendable {
+  /// What makes two queries the same, for the cache and for cursors.
   struct Key: Hashable, Sendable {
-    /// The parts, each ended by a NUL: path, format, parameters, and what the caller may see. A response for one scope is
-    /// never used for another.
+    /// The parts, each ended by a NUL: path, format, parameters, and what the caller may see. A response for one scope
+    /// is never used for another.
     let bytes: [UInt8]
 
     /// How much memory it takes, in bytes.
@@ -18,7 +18,7 @@ struct Question: Sendable {
     ///   - format: what was negotiated, where the route has several.
     ///   - parameters: as they were read.
     init(path: String, format: Format, parameters: ParameterReader, scope: LocationScope) {
-      var bytes = Array("\(path)\0\(format.rawValue)\0".utf8) + parameters.question
+      var bytes = Array("\(path)\0\(format.rawValue)\0".utf8) + parameters.query
       switch scope {
       case .all: break
       case .only(let locations):
