@@ -1,6 +1,10 @@
 """What the figures are, and whether they keep the promises."""
 
+from __future__ import annotations
+
 import statistics
+from collections.abc import Iterator
+from typing import Any
 
 # What a server of ours must be worth of another one, by the beginning of the protocol's name; and its p99 at most.
 RATES = {
@@ -14,12 +18,12 @@ RATES = {
 SLOWEST = {"nginx": 1.5}
 
 
-def ratio(mine, its, field):
+def ratio(mine: list[Any], its: list[Any], field: str) -> float:
     """The median of the rounds' ratios: noise hits neighbours alike."""
     return statistics.median(a[field] / b[field] for a, b in zip(mine, its, strict=False))
 
 
-def rows(results):
+def rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """A row for each scenario and server."""
     for scenario, servers in results.items():
         mine = servers["topitems"]
@@ -35,7 +39,7 @@ def rows(results):
             }
 
 
-def bounds(results):
+def bounds(results: dict[str, Any]) -> Iterator[tuple[str, str, float, str, bool]]:
     """(scenario, what, ratio, its bound, whether it is kept)"""
     for scenario, servers in results.items():
         for name, rounds in servers.items():
@@ -48,7 +52,7 @@ def bounds(results):
                 yield scenario, f"p99 / {name}", value, f"<= {SLOWEST[name]}", value <= SLOWEST[name]
 
 
-def show(results):
+def show(results: dict[str, Any]) -> None:
     print(f"{'':34}{'server':14}{'requests/s':>12}{'p99 ms':>10}{'CPU µs':>9}{'ours / it':>12}{'p99 ours / it':>15}")
     last = None
     for row in rows(results):

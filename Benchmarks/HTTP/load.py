@@ -1,25 +1,28 @@
-"""Clients that load a server: each returns requests a second, the 99th percentile of the latency in seconds, and how many
-requests there were."""
+"""Clients that load a server: each returns requests a second, the 99th percentile of the latency in seconds, and how
+many requests there were."""
+
+from __future__ import annotations
 
 import os
 import re
 import subprocess
 import sys
+from typing import Any
 
 
-def _seconds(text):
+def _seconds(text: str) -> float:
     number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()
     return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60}[unit]
 
 
-def _output(command, environment=None):
+def _output(command: list[str], environment: dict[str, str] | None = None) -> str:
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **(environment or {})})
     if done.returncode != 0:
         sys.exit(f"bench-http: {command[0]} has failed:\n{done.stdout}{done.stderr}")
     return done.stdout
 
 
-def wrk(url, connections, duration, script=None):
+def wrk(url: str, connections: int, duration: int, script: str | None = None) -> tuple[float, float, int]:
     """HTTP/1.1, a request at a time on each connection."""
     command = [
         "wrk",
@@ -38,7 +41,7 @@ def wrk(url, connections, duration, script=None):
     return rate, _seconds(re.search(r"(?m)^\s+99%\s+(\S+)", output).group(1)), count
 
 
-def h2load(url, connections, duration, folder, streams=10):
+def h2load(url: str, connections: int, duration: int, folder: str, streams: int = 10) -> tuple[float, float, int]:
     """HTTP/2, so many requests at a time on each connection; the percentile is from its log of each request."""
     log = os.path.join(folder, "h2load.log")
     if os.path.exists(log):
@@ -65,7 +68,15 @@ def h2load(url, connections, duration, folder, streams=10):
     return rate, times[int(len(times) * 0.99)] / 1e6, round(len(times) * (duration + 1) / duration)
 
 
-def pgbench(url, connections, duration, script, variables, settings, folder):
+def pgbench(
+    url: str,
+    connections: int,
+    duration: int,
+    script: str,
+    variables: dict[str, Any],
+    settings: dict[str, Any],
+    folder: str,
+) -> tuple[float, float, int]:
     """A statement that each session prepares once; the percentile is from its log of each transaction."""
     log = os.path.join(folder, "pgbench")
     for name in os.listdir(folder):

@@ -1,11 +1,17 @@
 """The servers that are measured beside each other: processes, and which of their ports speaks what."""
 
+from __future__ import annotations
+
 import os
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # What is asked for, about 1.4 KB.
@@ -42,14 +48,16 @@ http {{
 class Server:
     """A process that listens, and on which ports it speaks what."""
 
-    def __init__(self, name, command, ports, log, environment=None):
+    def __init__(
+        self, name: str, command: list[str], ports: dict[str, int], log: Any, environment: dict[str, str] | None = None
+    ) -> None:
         self.name = name
         self.ports = ports
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **(environment or {})}
         )
 
-    def wait(self):
+    def wait(self) -> None:
         """Until every port answers."""
         for port in self.ports.values():
             deadline = time.monotonic() + 20
@@ -62,7 +70,7 @@ class Server:
                         sys.exit(f"bench-http: {self.name} does not listen on {port}")
                     time.sleep(0.05)
 
-    def cpu_seconds(self):
+    def cpu_seconds(self) -> float:
         """Of the process and its children, which some have."""
         total = 0
         for entry in os.listdir("/proc"):
@@ -77,7 +85,7 @@ class Server:
                 total += int(fields[11]) + int(fields[12])
         return total / os.sysconf("SC_CLK_TCK")
 
-    def stop(self):
+    def stop(self) -> None:
         self.process.terminate()
         try:
             self.process.wait(15)
@@ -86,7 +94,7 @@ class Server:
             self.process.wait()
 
 
-def free_ports(count):
+def free_ports(count: int) -> list[int]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
@@ -94,13 +102,13 @@ def free_ports(count):
     return ports
 
 
-def serve(arguments, log, ports, *options):
+def serve(arguments: argparse.Namespace, log: Any, ports: dict[str, int], *options: str) -> Server:
     return Server(
         "topitems", [arguments.binary, "serve", "--listen", f"127.0.0.1:{min(ports.values())}", *options], ports, log
     )
 
 
-def start(arguments, folder, log, servers):
+def start(arguments: argparse.Namespace, folder: str, log: Any, servers: list[Server]) -> int:
     """Appends the servers to a list as they come; all serve the bytes that ours answers. Returns how many."""
     certificate, key, answer = f"{folder}/certificate.pem", f"{folder}/key.pem", f"{folder}/answer.json"
     subprocess.run(
@@ -128,7 +136,7 @@ def start(arguments, folder, log, servers):
     )
     plain, tls, *others = free_ports(11)
 
-    def add(server):
+    def add(server: Server) -> None:
         if server.name in arguments.servers:
             servers.append(server)
             server.wait()
@@ -146,8 +154,8 @@ def start(arguments, folder, log, servers):
     os.chmod(folder, 0o755)
     if "nginx" in arguments.servers:
         ports = dict(zip(["plain", "tls", "h2", "h2tls"], others[:4], strict=False))
-        with open(f"{folder}/nginx.conf", "w") as file:
-            file.write(NGINX.format(folder=folder, cores=os.cpu_count(), **ports))
+        with open(f"{folder}/nginx.conf", "w") as configuration:
+            configuration.write(NGINX.format(folder=folder, cores=os.cpu_count(), **ports))
         add(
             Server(
                 "nginx",

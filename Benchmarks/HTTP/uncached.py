@@ -1,8 +1,12 @@
-"""A question that is not in memory, and the same for pgbench: the statement that the server sends, with its settings."""
+"""A question that is not in memory, and the same for pgbench: the statement that the server sends, with its
+settings."""
+
+from __future__ import annotations
 
 import os
 import re
 import urllib.request
+from typing import Any
 
 # Each request asks something else, or the server would ask once for all clients that wait for the same response.
 WRK = """
@@ -43,14 +47,14 @@ SETTINGS = {
 }
 
 
-def wrk_script(folder):
+def wrk_script(folder: str) -> str:
     path = f"{folder}/questions.lua"
     with open(path, "w") as file:
         file.write(WRK)
     return path
 
 
-def pgbench_script(serve, log_path, folder):
+def pgbench_script(serve: Any, log_path: str, folder: str) -> tuple[str, dict[str, Any]]:
     """(the script, its variables), from what PostgreSQL logs of one question."""
     start = os.path.getsize(log_path)
     server = serve({"PGOPTIONS": "-c log_min_duration_statement=0"})
@@ -69,7 +73,7 @@ def pgbench_script(serve, log_path, folder):
     values = dict(re.findall(r"\$(\d+) = (NULL|'[^']*')", found.group(2)))
     variables = {}
 
-    def placed(match):
+    def placed(match: re.Match[str]) -> str:
         value = values[match.group(1)]
         if value == "NULL":
             # pgbench cannot send it, and a constant would be planned for. Of this question, only times are NULL.

@@ -1,5 +1,7 @@
 """The clients of the mixed load: each kind is a coroutine that does one thing once, and returns the outcome."""
 
+from __future__ import annotations
+
 import asyncio
 import collections
 import json
@@ -7,8 +9,13 @@ import random
 import re
 import ssl
 import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 from http1 import Closed
+
+if TYPE_CHECKING:
+    from http1 import Answer, Target
 
 LOCATIONS = 20
 
@@ -16,26 +23,26 @@ LOCATIONS = 20
 class Tally:
     """What was answered, by kind of client, and what ought not to have happened."""
 
-    def __init__(self):
-        self.answers = collections.defaultdict(collections.Counter)
-        self.failures = collections.Counter()
-        self.examples = []
+    def __init__(self) -> None:
+        self.answers: collections.defaultdict[Any, Any] = collections.defaultdict(collections.Counter)
+        self.failures: collections.Counter[Any] = collections.Counter()
+        self.examples: list[Any] = []
 
-    def note(self, kind, outcome):
+    def note(self, kind: str, outcome: object) -> None:
         self.answers[kind][str(outcome)] += 1
 
-    def fail(self, kind, what):
+    def fail(self, kind: str, what: str) -> None:
         self.failures[kind] += 1
         if len(self.examples) < 40:
             self.examples.append(f"{time.strftime('%H:%M:%S')} {kind}: {what}")
 
-    def expect(self, kind, path, answer, *statuses):
+    def expect(self, kind: str, path: str, answer: Answer, *statuses: int) -> None:
         self.note(kind, answer.status)
         if answer.status not in statuses:
             self.fail(kind, f"{answer.status} for {path}: {answer.body[:200]!r}")
 
 
-def time_range():
+def time_range() -> str:
     """Some minutes, all of which there is something in once it has warmed up: answers must not grow by themselves."""
     end = int(time.time()) // 60 * 60 - 60 * random.randrange(4)
     texts = [
@@ -44,7 +51,7 @@ def time_range():
     return "from={}&to={}".format(*texts)
 
 
-async def hot(target, tally):
+async def hot(target: Target, tally: Tally) -> None:
     async with target.connected() as connection:
         for _ in range(random.randint(1, 50)):
             path = f"/v1/top-items?n=10&location={random.randint(1, 3)}"
@@ -53,7 +60,7 @@ async def hot(target, tally):
             await asyncio.sleep(0.01)
 
 
-async def uncached(target, tally):
+async def uncached(target: Target, tally: Tally) -> None:
     async with target.connected() as connection:
         for _ in range(random.randint(1, 10)):
             locations = "".join(f"&location={random.randint(1, LOCATIONS)}" for _ in range(random.randint(0, 4)))
@@ -62,7 +69,7 @@ async def uncached(target, tally):
             await asyncio.sleep(0.05)
 
 
-async def conditional(target, tally):
+async def conditional(target: Target, tally: Tally) -> None:
     path = f"/v1/top-items?n=20&location={random.randint(1, 5)}"
     tag = "*nothing*"
     async with target.connected() as connection:
@@ -95,14 +102,14 @@ FORMATS = [
 ]
 
 
-async def formats(target, tally):
+async def formats(target: Target, tally: Tally) -> None:
     async with target.connected() as connection:
         for path in random.sample(FORMATS, 6):
             fields = [("Accept-Encoding", "gzip")] if random.random() < 0.5 else []
             tally.expect("formats", path, await connection.get(path, fields), 200)
 
 
-async def pages(target, tally):
+async def pages(target: Target, tally: Tally) -> None:
     """Reads a result page by page, and gives some of them up half-way: the server keeps their rest for five minutes."""
     path = "/odata/v4/TopItems?$top=100"
     async with target.connected() as connection:
@@ -117,7 +124,7 @@ async def pages(target, tally):
             path = following.removeprefix(target.origin)
 
 
-async def stream(target, tally):
+async def stream(target: Target, tally: Tally) -> None:
     """Follows an answer for some seconds, and leaves: in order, or by a reset."""
     path = f"/v1/top-items/stream?n=5&location={random.randint(1, LOCATIONS)}"
     async with target.connected(resets=random.random() < 0.5) as connection:
@@ -140,9 +147,9 @@ async def stream(target, tally):
             tally.fail("stream", f"no event for {path}")
 
 
-async def slow_reader(target, tally):
-    """Asks for much and hardly reads: the server must end it, after 30 s and one more for each 16 KB that were taken, also
-    by the buffers of this client: half a megabyte with TLS."""
+async def slow_reader(target: Target, tally: Tally) -> None:
+    """Asks for much and hardly reads: the server must end it, after 30 s and one more for each 16 KB that were taken,
+    also by the buffers of this client: half a megabyte with TLS."""
     async with target.connected(receive_buffer=4096) as connection:
         connection.writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 300)
         try:
@@ -159,13 +166,13 @@ async def slow_reader(target, tally):
         tally.note("slow reader", "ended by the server")
 
 
-async def slow_sender(target, tally):
+async def slow_sender(target: Target, tally: Tally) -> None:
     """Never ends its head."""
     async with target.connected() as connection:
         try:
             async with asyncio.timeout(25):
                 connection.writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
-                while not connection.reader.at_eof() and not connection.reader._buffer:
+                while not connection.reader.at_eof() and not connection.reader._buffer:  # type: ignore[attr-defined]
                     connection.writer.write(b"x")
                     await asyncio.sleep(0.5)
         except (ConnectionError, ssl.SSLError):
@@ -175,7 +182,7 @@ async def slow_sender(target, tally):
         tally.note("slow sender", "ended by the server")
 
 
-async def aborted(target, tally):
+async def aborted(target: Target, tally: Tally) -> None:
     """Leaves in the middle of something."""
     way = random.choice(["head", "question", "answer", "handshake"])
     async with target.connected(resets=random.random() < 0.7, encrypts=way != "handshake") as connection:
@@ -210,20 +217,20 @@ BAD = [
 ]
 
 
-async def bad(target, tally):
+async def bad(target: Target, tally: Tally) -> None:
     request, status = random.choice(BAD)
     async with target.connected() as connection:
         connection.writer.write(request)
         try:
             async with asyncio.timeout(15):
-                tally.expect("bad", request[:60], await connection.answer(), status)
+                tally.expect("bad", repr(request[:60]), await connection.answer(), status)
         except Closed:
             tally.note("bad", "closed")
         except TimeoutError:
             tally.fail("bad", f"neither answered nor closed: {request[:60]!r}")
 
 
-async def run(*command):
+async def run(*command: str) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
@@ -236,7 +243,7 @@ async def run(*command):
         raise
 
 
-async def http2(target, tally):
+async def http2(target: Target, tally: Tally) -> None:
     """Connections of h2load, with several streams each: hot and uncached questions, conditional ones."""
     paths = [
         f"/v1/top-items?n=10&location={random.randint(1, 3)}",
@@ -253,7 +260,7 @@ async def http2(target, tally):
     tally.answers["HTTP/2"]["200"] += 60
 
 
-async def http2_stream(target, tally):
+async def http2_stream(target: Target, tally: Tally) -> None:
     """Follows an answer over HTTP/2, and leaves."""
     version = "--http2" if target.context else "--http2-prior-knowledge"
     seconds = f"{random.uniform(10, 20):.1f}"
@@ -291,7 +298,7 @@ KINDS = [
 ]
 
 
-async def repeat(kind, pause, target, tally):
+async def repeat(kind: Callable[[Target, Tally], Awaitable[None]], pause: float, target: Target, tally: Tally) -> None:
     while True:
         try:
             await kind(target, tally)
@@ -300,7 +307,7 @@ async def repeat(kind, pause, target, tally):
         await asyncio.sleep(random.uniform(0, 2 * pause))
 
 
-async def load(targets, tally, seconds):
+async def load(targets: list[Target], tally: Tally, seconds: float) -> None:
     """All of them, for so long."""
     clients = [
         asyncio.create_task(repeat(kind, pause, target, tally))
@@ -317,4 +324,5 @@ async def load(targets, tally, seconds):
         while clients:
             for client in clients:
                 client.cancel()
-            _, clients = await asyncio.wait(clients, timeout=1)
+            _, pending = await asyncio.wait(clients, timeout=1)
+            clients = list(pending)

@@ -1,11 +1,14 @@
 """As much of an HTTP/1.1 client as the mixed load needs: one that can also misbehave."""
 
+from __future__ import annotations
+
 import asyncio
 import collections
 import contextlib
 import socket
 import ssl
 import struct
+from collections.abc import AsyncIterator, Iterable
 
 Answer = collections.namedtuple("Answer", "status fields body")
 
@@ -17,7 +20,7 @@ class Closed(Exception):
 class Target:
     """A server: where it is, and whether it speaks TLS."""
 
-    def __init__(self, port, is_encrypted):
+    def __init__(self, port: int, is_encrypted: bool) -> None:
         self.port = port
         self.name = "TLS" if is_encrypted else "plain"
         self.context = None
@@ -28,11 +31,13 @@ class Target:
             self.context.verify_mode = ssl.CERT_NONE
 
     @property
-    def origin(self):
+    def origin(self) -> str:
         return f"{'https' if self.context else 'http'}://127.0.0.1:{self.port}"
 
     @contextlib.asynccontextmanager
-    async def connected(self, *, encrypts=True, receive_buffer=None, resets=False):
+    async def connected(
+        self, *, encrypts: bool = True, receive_buffer: int | None = None, resets: bool = False
+    ) -> AsyncIterator[Connection]:
         """A connection, closed at the end whatever happens; with `resets` by a reset."""
         client = socket.socket()
         client.setblocking(False)
@@ -62,18 +67,18 @@ class Target:
 class Connection:
     """One connection of a client."""
 
-    def __init__(self, reader, writer):
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
 
-    async def get(self, path, fields=()):
-        fields = {"Host": "127.0.0.1", **dict(fields)}
-        lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+    async def get(self, path: str, fields: Iterable[tuple[str, str]] = ()) -> Answer:
+        all_fields = {"Host": "127.0.0.1", **dict(fields)}
+        lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in all_fields.items())]
         self.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
         async with asyncio.timeout(30):
             return await self.answer()
 
-    async def answer(self):
+    async def answer(self) -> Answer:
         try:
             status, fields = await self.head()
             if status in (204, 304):
@@ -84,12 +89,12 @@ class Connection:
         except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError) as error:
             raise Closed(str(error)) from error
 
-    async def head(self):
+    async def head(self) -> tuple[int, dict[str, str]]:
         lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         fields = dict(line.split(": ", 1) for line in lines[1:] if line)
         return int(lines[0].split()[1]), {name.lower(): value for name, value in fields.items()}
 
-    async def chunks(self):
+    async def chunks(self) -> AsyncIterator[bytes]:
         while size := int(await self.reader.readuntil(b"\r\n"), 16):
             chunk = await self.reader.readexactly(size + 2)
             yield chunk[:-2]

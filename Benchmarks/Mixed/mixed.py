@@ -2,12 +2,14 @@
 
 A fifth of the time is for warming up: caches fill, pools connect. Then all clients leave, and what each process uses in
 this calm is noted. In the rest of the time, samples are taken; at its end all clients leave again. Flat is: resident
-memory does not grow by more than 2 MB (about 8 bytes a request), as fitted by a line through the samples (Theil and Sen), of
-all of them and of the second half, as a leak does not stop; and in the second calm there are no more descriptors and
-threads than in the first one, but for what pools may still have opened. A server keeps the rests of results for five
-minutes: where the warming up is shorter, growth is not judged. Every answer is looked at, too. Ends with 1 if anything is
-not as it should be.
+memory does not grow by more than 2 MB (about 8 bytes a request), as fitted by a line through the samples (Theil and
+Sen), of all of them and of the second half, as a leak does not stop; and in the second calm there are no more
+descriptors and threads than in the first one, but for what pools may still have opened. A server keeps the rests of
+results for five minutes: where the warming up is shorter, growth is not judged. Every answer is looked at, too. Ends
+with 1 if anything is not as it should be.
 """
+
+from __future__ import annotations
 
 import argparse
 import asyncio
@@ -23,6 +25,7 @@ import signal
 import ssl
 import sys
 import time
+from typing import Any
 
 import clients
 from http1 import Target
@@ -36,14 +39,14 @@ FILLED = 300
 LATER = {"descriptors": 9, "threads": 2}
 
 
-async def sample(processes, began, interval):
+async def sample(processes: list[Process], began: float, interval: float) -> None:
     while True:
         for process in processes:
             process.look(time.monotonic() - began)
         await asyncio.sleep(interval)
 
 
-async def reloads(server, target, folder, tally):
+async def reloads(server: Any, target: Target, folder: pathlib.Path, tally: clients.Tally) -> None:
     """Changes the certificate; now and then to a file that is none, with which the old one must stay in use."""
     used = None
     for number in itertools.count(1):
@@ -64,7 +67,7 @@ async def reloads(server, target, folder, tally):
             tally.fail("reload", "the certificate shown is not the last good one")
 
 
-async def calm(processes):
+async def calm(processes: list[Process]) -> dict[str, dict[str, Any]]:
     """Waits until connections are gone, and returns what is in use then."""
     await asyncio.sleep(3)
     before = None
@@ -81,14 +84,14 @@ async def calm(processes):
     return levels
 
 
-async def play(processes, targets, options):
+async def play(processes: list[Process], targets: list[Target], options: argparse.Namespace) -> Any:
     warmup, rest = options.seconds * 0.2, options.seconds * 0.8
     warming, tally = clients.Tally(), clients.Tally()
     _plain, encrypted = targets
     certificate = pathlib.Path(options.certificates)
     server = processes[1]
 
-    async def phase(seconds, tally):
+    async def phase(seconds: float, tally: clients.Tally) -> None:
         reloading = asyncio.create_task(reloads(server, encrypted, certificate, tally))
         try:
             await clients.load(targets, tally, seconds)
@@ -109,7 +112,9 @@ async def play(processes, targets, options):
     return warming, tally, first, await calm(processes), time.monotonic() - began
 
 
-def judge(process, first, last, seconds, is_filled):
+def judge(
+    process: Process, first: dict[str, Any], last: dict[str, Any], seconds: float, is_filled: bool
+) -> tuple[dict[str, Any], list[str]]:
     """A row of the table, and what is wrong."""
     # The first samples are of the time in which the clients come back.
     points = [(each["seconds"], each["resident_mb"]) for each in process.samples[len(process.samples) // 20 :]]
@@ -134,15 +139,17 @@ def judge(process, first, last, seconds, is_filled):
     return row, problems
 
 
-def show(rows, tally):
+def show(rows: list[dict[str, Any]], tally: clients.Tally) -> None:
     print(
-        f"{'':12} {'resident MB: begin, most, end':>30} {'growth, late':>13} {'descriptors: calm, most, calm':>30} {'threads':>8} {'cores':>6}"
+        f"{'':12} {'resident MB: begin, most, end':>30} {'growth, late':>13} "
+        f"{'descriptors: calm, most, calm':>30} {'threads':>8} {'cores':>6}"
     )
     for row in rows:
         begin, most, end = row["resident_mb"]
         one, two = row["calm"]
         print(
-            f"{row['process']:12} {begin:>12.1f} {most:>8.1f} {end:>8.1f} {row['growth_mb']:>6.2f} {row['growth_mb_second_half']:>6.2f} "
+            f"{row['process']:12} {begin:>12.1f} {most:>8.1f} {end:>8.1f} "
+            f"{row['growth_mb']:>6.2f} {row['growth_mb_second_half']:>6.2f} "
             f"{one['descriptors']:>14} {row['peak_descriptors']:>7} {two['descriptors']:>7} "
             f"{one['threads']:>4} {two['threads']:>3} {row['cores']:>6.2f}"
         )
@@ -150,7 +157,7 @@ def show(rows, tally):
         print(f"{kind:14} " + ", ".join(f"{outcome}: {count}" for outcome, count in sorted(outcomes.items())))
 
 
-def main():
+def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--seconds", type=float, required=True)
     arguments.add_argument("--plain", required=True, help="port:pid of a server without TLS")

@@ -1,19 +1,22 @@
 """Looks at processes from outside, and judges whether what they use grows."""
 
+from __future__ import annotations
+
 import os
 import re
 import statistics
+from typing import Any
 
 
 class Process:
     """One that is watched."""
 
-    def __init__(self, name, pid):
+    def __init__(self, name: str, pid: int) -> None:
         self.name = name
         self.pid = pid
-        self.samples = []
+        self.samples: list[Any] = []
 
-    def look(self, moment):
+    def look(self, moment: float) -> dict[str, Any]:
         """Adds a sample."""
         with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as file:
             status = file.read()
@@ -30,7 +33,7 @@ class Process:
         return sample
 
 
-def slope(points):
+def slope(points: list[tuple[float, float]]) -> float:
     """The median of the slopes between all pairs (Theil and Sen): single peaks do not move it."""
     pairs = [
         (y2 - y1) / (x2 - x1) for index, (x1, y1) in enumerate(points) for x2, y2 in points[index + 1 :] if x2 > x1

@@ -1,7 +1,10 @@
 """Measures the live page in Chromium; see bench-page."""
 
+from __future__ import annotations
+
 import argparse
 import datetime
+import functools
 import json
 import os
 import pathlib
@@ -10,6 +13,10 @@ import statistics
 import sys
 import tempfile
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "Tests" / "Clients"))
 
@@ -34,7 +41,8 @@ WATCH = f"""() => {{
     window.painted[found] = null;
     window.painted[found] = await {AFTER_PAINT};
   }};
-  new MutationObserver(look).observe(document.getElementById('lists'), {{subtree: true, childList: true, characterData: true}});
+  new MutationObserver(look).observe(document.getElementById('lists'), {{subtree: true, childList: true, characterData:
+  true}});
 }}"""
 
 FIRST = f"""async () => {{
@@ -45,11 +53,11 @@ FIRST = f"""async () => {{
 }}"""
 
 
-def percentile(values, share):
+def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
-def first_paints(browser, base_url, tries):
+def first_paints(browser: Browser, base_url: str, tries: int) -> list[dict[str, float]]:
     """Milliseconds from navigation until anything, and until all 50 lists, were painted; each in a fresh profile."""
     found = []
     for _ in range(tries):
@@ -61,7 +69,7 @@ def first_paints(browser, base_url, tries):
     return found
 
 
-def latencies(browser, deployment, tries):
+def latencies(browser: Browser, deployment: Deployment, tries: int) -> list[float]:
     """Milliseconds from produce() until the page has painted the count."""
     page = browser.new_page()
     now = datetime.datetime.now(datetime.UTC)
@@ -76,14 +84,14 @@ def latencies(browser, deployment, tries):
         deployment.producer.produce(deployment.topic, event.payload(), partition=0)
         deployment.producer.poll(0)
         painted = f"window.painted['{number:,}'] ?? null"
-        shown = wait_until(lambda painted=painted: page.evaluate(painted), f"count {number} is painted")
+        shown = wait_until(functools.partial(page.evaluate, painted), f"count {number} is painted")
         found.append(shown - sent)
         time.sleep(0.05)
     page.close()
     return found
 
 
-def main():
+def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--tries", type=int, default=100)
     arguments.add_argument("--json")

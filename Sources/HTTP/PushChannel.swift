@@ -1,4 +1,4 @@
-/// The way to one client that waits for news, such as a stream of Server-Sent Events. Any thread may use it.
+/// The way to one client that waits for messages, such as a stream of Server-Sent Events. Any thread may use it.
 ///
 /// At most one message waits for a client that reads slowly: a newer one takes its place, so that the client then skips
 /// to the newest state, and memory is bounded. A message that has begun to be sent is sent whole.

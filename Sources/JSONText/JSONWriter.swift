@@ -3,30 +3,36 @@
 /// Beyond what RFC 8259 §7 demands (quotation mark, reverse solidus, U+0000…U+001F) it escapes `<`, `>`, `&`,
 /// U+2028 and U+2029, which end a script or a line where JSON is pasted into a page, and U+007F…U+009F,
 /// which steer terminals. A reader gets the same string back; every other character stands for itself.
-package struct JSONWriter {
-  package private(set) var bytes: [UInt8] = []
+///
+/// Public and inlinable where it is generic, so that it is specialized in other modules.
+public struct JSONWriter {
+  /// What was written so far.
+  public private(set) var bytes: [UInt8] = []
   private var needsComma = false
 
-  package init(capacity: Int = 512) {
+  /// A writer of nothing yet.
+  public init(capacity: Int = 512) {
     bytes.reserveCapacity(capacity)
   }
 
+  /// Writes an object, whose members the closure writes.
   @inlinable
-  package mutating func object<E>(_ members: (inout JSONWriter) throws(E) -> Void) throws(E) {
+  public mutating func object<E>(_ members: (inout JSONWriter) throws(E) -> Void) throws(E) {
     open(UInt8(ascii: "{"))
     try members(&self)
     close(UInt8(ascii: "}"))
   }
 
+  /// Writes an array, whose elements the closure writes.
   @inlinable
-  package mutating func array<E>(_ elements: (inout JSONWriter) throws(E) -> Void) throws(E) {
+  public mutating func array<E>(_ elements: (inout JSONWriter) throws(E) -> Void) throws(E) {
     open(UInt8(ascii: "["))
     try elements(&self)
     close(UInt8(ascii: "]"))
   }
 
   /// A member's name that is known to need no escape; the value has to follow.
-  package mutating func name(_ name: StaticString) {
+  public mutating func name(_ name: StaticString) {
     separate()
     bytes.append(UInt8(ascii: "\""))
     appendLiteral(name)
@@ -35,37 +41,42 @@ package struct JSONWriter {
     needsComma = false
   }
 
-  package mutating func name(_ name: String) {
+  /// A member's name; the value has to follow.
+  public mutating func name(_ name: String) {
     string(name)
     bytes.append(UInt8(ascii: ":"))
     needsComma = false
   }
 
-  package mutating func null() {
+  /// Writes `null`.
+  public mutating func null() {
     separate()
     appendLiteral("null")
   }
 
-  package mutating func bool(_ value: Bool) {
+  /// Writes `true` or `false`.
+  public mutating func bool(_ value: Bool) {
     separate()
     appendLiteral(value ? "true" : "false")
   }
 
+  /// Writes a number.
   @inlinable
-  package mutating func integer(_ value: some FixedWidthInteger) {
+  public mutating func integer(_ value: some FixedWidthInteger) {
     separate()
     appendDigits(Int64(value))
   }
 
   /// An integer as text: JavaScript and its kin lose the last digits of numbers beyond 2^53.
-  package mutating func quotedInteger(_ value: Int64) {
+  public mutating func quotedInteger(_ value: Int64) {
     separate()
     bytes.append(UInt8(ascii: "\""))
     appendDigits(value)
     bytes.append(UInt8(ascii: "\""))
   }
 
-  package mutating func string(_ value: String) {
+  /// Writes a string.
+  public mutating func string(_ value: String) {
     separate()
     bytes.append(UInt8(ascii: "\""))
     let contiguous: Void? = value.utf8.withContiguousStorageIfAvailable { appendEscaped($0) }
@@ -76,12 +87,13 @@ package struct JSONWriter {
   }
 
   /// A value that is JSON already.
-  package mutating func value(_ json: [UInt8]) {
+  public mutating func value(_ json: [UInt8]) {
     separate()
     bytes.append(contentsOf: json)
   }
 
-  package mutating func string(_ value: StaticString) {
+  /// Writes a string that is known to need no escape.
+  public mutating func string(_ value: StaticString) {
     separate()
     bytes.append(UInt8(ascii: "\""))
     appendLiteral(value)
@@ -89,7 +101,7 @@ package struct JSONWriter {
   }
 
   /// A string of bytes that need no escape.
-  package mutating func quoted(_ ascii: [UInt8]) {
+  public mutating func quoted(_ ascii: [UInt8]) {
     separate()
     bytes.append(UInt8(ascii: "\""))
     bytes.append(contentsOf: ascii)
@@ -97,20 +109,20 @@ package struct JSONWriter {
   }
 
   /// The inside of an array or an object that is JSON already; empty is fine.
-  package mutating func members(_ json: ArraySlice<UInt8>) {
+  public mutating func members(_ json: ArraySlice<UInt8>) {
     guard !json.isEmpty else { return }
     separate()
     bytes.append(contentsOf: json)
   }
 
   /// Punctuation, for callers that balance brackets and set commas themselves: no comma follows it.
-  package mutating func raw(_ text: StaticString) {
+  public mutating func raw(_ text: StaticString) {
     appendLiteral(text)
     needsComma = false
   }
 
   /// Gives away what was written so far.
-  package mutating func take() -> [UInt8] {
+  public mutating func take() -> [UInt8] {
     var taken: [UInt8] = []
     swap(&taken, &bytes)
     return taken

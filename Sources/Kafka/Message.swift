@@ -53,7 +53,7 @@ public struct Message: ~Copyable {
     return UnsafeRawBufferPointer(start: start, count: pointer.pointee.key_len)
   }
 
-  /// Not a message but news: `isPartitionEnd` or `error`.
+  /// Not a message but an event of the consumer: `isPartitionEnd` or `error`.
   public var isError: Bool { pointer.pointee.err != RD_KAFKA_RESP_ERR_NO_ERROR }
 
   /// Everything that the partition held has been delivered (needs `enable.partition.eof=true`); reported once per

@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// SIGINT and SIGTERM as a question to be asked now and then: the first one asks the command to stop in good
+/// SIGINT and SIGTERM as a flag that a command polls: the first one asks the command to stop in good
 /// order, a second one of either ends the process at once.
 enum StopSignal {
   private static let requested = Atomic<Bool>(false)

@@ -1,20 +1,28 @@
 """What the tests of this folder share: one deployment with known events, and one browser."""
 
+from __future__ import annotations
+
 import datetime
 import itertools
 import os
 import shutil
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import events
 import pytest
 from deployment import Deployment
+
+if TYPE_CHECKING:
+    from deployment import Counts
+    from playwright.sync_api import Browser, Page
 
 # Above the oids of the known events, which begin at 2^53 + 2.
 fresh_oids = itertools.count(events.BEYOND_DOUBLE + 1_000_000)
 
 
 @pytest.fixture(scope="session")
-def deployment(tmp_path_factory):
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Services, worker and server with `events.known` counted; `deployment.known` has them."""
     deployment = Deployment(tmp_path_factory.mktemp("deployment"))
     try:
@@ -27,15 +35,15 @@ def deployment(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def base_url(deployment):
+def base_url(deployment: Deployment) -> str:
     return deployment.base_url
 
 
 @pytest.fixture
-def publish(deployment):
+def publish(deployment: Deployment) -> Callable[..., None]:
     """publish(item, location=1, count=1, at=now): sends new events and waits until they are counted."""
 
-    def publish(item, location=1, count=1, at=None):
+    def publish(item: str, location: int = 1, count: int = 1, at: datetime.datetime | None = None) -> None:
         at = at or datetime.datetime.now(datetime.UTC)
         deployment.publish([events.Event(location, item, at, next(fresh_oids)) for _ in range(count)])
 
@@ -43,13 +51,13 @@ def publish(deployment):
 
 
 @pytest.fixture
-def recount(deployment):
+def recount(deployment: Deployment) -> Callable[..., Counts]:
     """recount(start=None, end=None, locations=None): {location: {item: count}} from SQL."""
     return deployment.recount
 
 
 @pytest.fixture(scope="session")
-def chromium():
+def chromium() -> Iterator[Browser]:
     """Debian's Chromium, driven by Playwright."""
     from playwright.sync_api import sync_playwright
 
@@ -65,7 +73,7 @@ def chromium():
 
 
 @pytest.fixture
-def page(chromium):
+def page(chromium: Browser) -> Iterator[Page]:
     """A fresh browser page, whose errors on the console fail the test (those in `page.expected_errors` do not)."""
     context = chromium.new_context(locale="en-GB", timezone_id="Europe/Berlin")
     page = context.new_page()

@@ -1,8 +1,11 @@
 """A whole topitems of the tests' own: services, one worker, one server, and a producer."""
 
+from __future__ import annotations
+
 import collections
 import contextlib
 import csv
+import datetime
 import os
 import pathlib
 import shlex
@@ -12,6 +15,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import confluent_kafka
 import events
@@ -20,8 +25,11 @@ import psycopg
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 SCRIPTS = CHECKOUT / "deploy" / "dev"
 
+# By location: how often each item was counted.
+Counts = dict[int, dict[str, int]]
 
-def wait_until(condition, what, seconds=30):
+
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
     """Repeats `condition` until it is true; its last value is the result."""
     deadline = time.monotonic() + seconds
     while True:
@@ -33,13 +41,13 @@ def wait_until(condition, what, seconds=30):
         time.sleep(0.02)
 
 
-def free_port():
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def answers(address):
+def answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=5):
             return True
@@ -50,12 +58,16 @@ def answers(address):
 class Deployment:
     """`base_url`, `database_url`, `publish()`, `recount()`; everything is ended by `close()`."""
 
-    def __init__(self, folder, name="clients"):
+    def __init__(self, folder: pathlib.Path, name: str = "clients") -> None:
         binary = os.environ.get("TOPITEMS_BINARY", "")
         if not os.access(binary, os.X_OK):
             raise AssertionError(f"TOPITEMS_BINARY ({binary or 'unset'}) is no program: run `make test-clients`")
         self.binary, self.folder, self.name = binary, folder, name
-        self.processes, self.topic = {}, "raw_camera_events"
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.topic = "raw_camera_events"
+        # Set by the fixture that publishes them: the known events, and the moment before which they are.
+        self.known: list[events.Event] = []
+        self.now = datetime.datetime.now(datetime.UTC)
         subprocess.run([SCRIPTS / "stop", name], check=True)
         exports = subprocess.run([SCRIPTS / "services", name], check=True, stdout=subprocess.PIPE, text=True).stdout
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("TOPITEMS_")}
@@ -89,29 +101,29 @@ class Deployment:
 
     # Processes
 
-    def run(self, *arguments):
+    def run(self, *arguments: str) -> str:
         return subprocess.run(
             [self.binary, *arguments], check=True, env=self.environment, stdout=subprocess.PIPE, text=True
         ).stdout
 
-    def start(self, *arguments):
+    def start(self, *arguments: str) -> None:
         with open(self.folder / f"{arguments[0]}.log", "ab") as log:
             self.processes[arguments[0]] = subprocess.Popen(
                 [self.binary, *arguments], env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
-    def serve(self, *options):
+    def serve(self, *options: str) -> None:
         """Starts the server, at the same address again after `end("serve")`."""
         self.start("serve", "--listen", f"127.0.0.1:{self.port}", *options)
         wait_until(self.is_ready, f"the server is ready, see {self.folder}/serve.log")
 
-    def is_ready(self):
+    def is_ready(self) -> bool:
         if self.processes["serve"].poll() is not None:
             raise AssertionError(f"the server ended: {(self.folder / 'serve.log').read_text()[-2000:]}")
         return answers(f"{self.base_url}/readyz")
 
     @contextlib.contextmanager
-    def another_server(self, *options):
+    def another_server(self, *options: str) -> Iterator[str]:
         """A second server on the same database for as long as the context lasts; its base URL."""
         base_url = f"http://127.0.0.1:{free_port()}"
         with open(self.folder / "another.log", "ab") as log:
@@ -129,7 +141,7 @@ class Deployment:
             process.terminate()
             process.wait(15)
 
-    def end(self, command, how=signal.SIGTERM):
+    def end(self, command: str, how: int = signal.SIGTERM) -> None:
         process = self.processes.pop(command, None)
         if process is None:
             return
@@ -140,7 +152,7 @@ class Deployment:
             process.kill()
             process.wait()
 
-    def close(self):
+    def close(self) -> None:
         for command in list(self.processes):
             self.end(command, signal.SIGKILL)  # there is nothing left to finish
         del self.producer  # before its broker
@@ -148,7 +160,7 @@ class Deployment:
 
     # Events
 
-    def import_locations(self, locations):
+    def import_locations(self, locations: dict[int, str]) -> None:
         file = self.folder / "locations.csv"
         with open(file, "w", encoding="utf-8", newline="") as output:
             writer = csv.writer(output)
@@ -156,7 +168,7 @@ class Deployment:
             writer.writerows(locations.items())
         self.run("locations", "import", str(file))
 
-    def publish(self, batch, again=()):
+    def publish(self, batch: list[events.Event], again: Iterable[events.Event] = ()) -> None:
         """Sends the events, and those of `again` a second time, and waits until PostgreSQL has counted them."""
         before = self.counted()
         for number, event in enumerate([*batch, *again]):
@@ -165,14 +177,19 @@ class Deployment:
         assert self.producer.flush(30) == 0, "the broker did not take the events"
         wait_until(lambda: self.counted() - before >= len(batch), f"{len(batch)} events are counted", 60)
 
-    def counted(self):
+    def counted(self) -> int:
         return self.query("SELECT coalesce(sum(counted), 0)::bigint FROM ingest_offset")[0][0]
 
-    def query(self, statement, values=None):
+    def query(self, statement: str, values: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database_url) as connection:
             return connection.execute(statement, values).fetchall()
 
-    def recount(self, start=None, end=None, locations=None):
+    def recount(
+        self,
+        start: datetime.datetime | None = None,
+        end: datetime.datetime | None = None,
+        locations: list[int] | None = None,
+    ) -> Counts:
         """What the counts add up to in [start, end), from the minutes: {location: {item: count}}."""
         rows = self.query(
             """
@@ -188,14 +205,14 @@ class Deployment:
         return tabulate(rows)
 
 
-def tabulate(rows):
-    counts = collections.defaultdict(dict)
+def tabulate(rows: Iterable[Any]) -> Counts:
+    counts: collections.defaultdict[Any, Any] = collections.defaultdict(dict)
     for location, item, count in rows:
         counts[location][item] = count
     return dict(counts)
 
 
-def ranking(counts, n):
+def ranking(counts: dict[str, int], n: int) -> list[tuple[int, str, int]]:
     """[(rank, item, count)] of one location: by count downwards, then by the name's bytes."""
     order = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0].encode()))
     return [(rank, item, count) for rank, (item, count) in enumerate(order[:n], start=1)]

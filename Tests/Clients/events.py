@@ -1,5 +1,7 @@
 """The events that every test of this folder finds counted, and the hostile texts among them."""
 
+from __future__ import annotations
+
 import dataclasses
 import datetime
 import json
@@ -61,7 +63,7 @@ class Event:
     oid: int
     camera: int = 1
 
-    def payload(self):
+    def payload(self) -> bytes:
         return json.dumps(
             {
                 "geographical_location_oid": self.location,
@@ -73,7 +75,7 @@ class Event:
         ).encode()
 
 
-def known(now, seed=5):
+def known(now: datetime.datetime, seed: int = 5) -> tuple[list[Event], list[Event]]:
     """Some 3,000 events of the five hours before `now`, in an order and with repeats that must not matter.
 
     The counts of an item differ between locations and hours; ties are among them.
@@ -83,7 +85,7 @@ def known(now, seed=5):
     events, oid = [], BEYOND_DOUBLE
     places = [*LOCATIONS, UNNAMED_LOCATION]
 
-    def add(location, item, at):
+    def add(location: int, item: str, at: datetime.datetime) -> None:
         nonlocal oid
         oid += 1
         events.append(Event(location, item, at, oid, camera=chance.randint(1, 4)))

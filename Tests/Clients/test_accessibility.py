@@ -1,7 +1,14 @@
 """axe-core's rules on every page: names, roles, contrast, order, landmarks."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 PAGES = {
     "bars": "",
@@ -15,7 +22,7 @@ PAGES = {
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing(page, base_url, name):
+def test_axe_finds_nothing(page: Page, base_url: str, name: str) -> None:
     page.expected_errors += ["400", "Failed to load resource", "net::ERR"]
     page.route("https://connectors.tableau.com/**", lambda route: route.abort())
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
@@ -30,7 +37,7 @@ def test_axe_finds_nothing(page, base_url, name):
     assert violations(page, runOnly=["color-contrast"]) == []
 
 
-def violations(page, **options):
+def violations(page: Page, **options: Any) -> list[str]:
     results = Axe().run(page, options={"resultTypes": ["violations"], **options}).response
     return [
         f"{rule['id']}: {rule['help']}: {[node['html'][:120] for node in rule['nodes'][:3]]}"

@@ -1,24 +1,35 @@
 """What the other tests rely on: the database holds what was sent, each event once."""
 
+from __future__ import annotations
+
 import collections
 import json
 import subprocess
 import urllib.request
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import events
 from deployment import ranking, tabulate
 
+if TYPE_CHECKING:
+    from deployment import Counts, Deployment
 
-def truth(deployment):
+
+def truth(deployment: Deployment) -> Counts:
     counts = collections.Counter((event.location, event.item) for event in deployment.known)
     return tabulate((location, item, count) for (location, item), count in counts.items())
 
 
-def test_every_event_is_counted_once_whatever_was_sent_twice(deployment, recount):
+def test_every_event_is_counted_once_whatever_was_sent_twice(
+    deployment: Deployment, recount: Callable[..., Counts]
+) -> None:
     assert recount(end=deployment.now) == truth(deployment)
 
 
-def test_curl_reads_every_location_as_it_was_counted(deployment, base_url, recount):
+def test_curl_reads_every_location_as_it_was_counted(
+    deployment: Deployment, base_url: str, recount: Callable[..., Counts]
+) -> None:
     answer = subprocess.run(
         ["curl", "--silent", "--show-error", "--fail", f"{base_url}/v1/top-items?n=1000&window=P1D"],
         check=True,
@@ -34,7 +45,7 @@ def test_curl_reads_every_location_as_it_was_counted(deployment, base_url, recou
     assert page["next"] is None
 
 
-def test_an_oid_beyond_the_doubles_is_exact(base_url):
+def test_an_oid_beyond_the_doubles_is_exact(base_url: str) -> None:
     address = f"{base_url}/v1/top-items.json?n=1&location={events.BEYOND_DOUBLE}"
     with urllib.request.urlopen(address, timeout=10) as response:
         assert json.load(response)[0]["geographical_location_oid"] == "9007199254740993"

@@ -1,13 +1,21 @@
 """The live page, in Chromium: it shows what SQL counts, follows it, and says when it cannot."""
 
+from __future__ import annotations
+
 import datetime
 import signal
 import subprocess
 import urllib.parse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import events
 import pytest
 from deployment import SCRIPTS, ranking, wait_until
+
+if TYPE_CHECKING:
+    from deployment import Counts, Deployment
+    from playwright.sync_api import Page, Route
 
 READ_BOARD = """() => Object.fromEntries([...document.querySelectorAll('#lists section.card')].map(card => [
   card.id?.length ? card.id : card.querySelector('h2').id,
@@ -22,11 +30,11 @@ CONTROLS = (
 )
 
 
-def visible(name):
+def visible(name: str) -> str:
     return name.translate(CONTROLS)
 
 
-def board(page):
+def board(page: Page) -> dict[str, list[tuple[Any, ...]]]:
     """Return {location or "all": [(rank, item, count)]} as the page shows it."""
     return {
         card.removeprefix("ranking-"): [tuple(line) for line in lines]
@@ -34,24 +42,24 @@ def board(page):
     }
 
 
-def expected(counts, n):
+def expected(counts: dict[Any, dict[str, int]], n: int) -> dict[str, list[tuple[Any, ...]]]:
     return {
         str(oid): [(rank, visible(item), count) for rank, item, count in ranking(items, n)]
         for oid, items in counts.items()
     }
 
 
-def open_page(page, base_url, query="", state="live"):
+def open_page(page: Page, base_url: str, query: str = "", state: str = "live") -> None:
     page.goto(f"{base_url}/{query}")
     page.locator(f'#connection[data-state="{state}"]').wait_for()
 
 
-def state(page):
+def state(page: Page) -> str | None:
     return page.locator("#connection").get_attribute("data-state")
 
 
 @pytest.fixture
-def whole_day(deployment):
+def whole_day(deployment: Deployment) -> tuple[str, datetime.datetime, datetime.datetime]:
     """A range that holds every event, in the address's words and for SQL."""
     start = deployment.now.replace(minute=0, second=0, microsecond=0) - datetime.timedelta(hours=6)
     end = start + datetime.timedelta(hours=9)
@@ -61,7 +69,12 @@ def whole_day(deployment):
     return query, start, end
 
 
-def test_bars_show_every_location_as_sql_counts_it(page, base_url, recount, whole_day):
+def test_bars_show_every_location_as_sql_counts_it(
+    page: Page,
+    base_url: str,
+    recount: Callable[..., Counts],
+    whole_day: tuple[str, datetime.datetime, datetime.datetime],
+) -> None:
     query, start, end = whole_day
     open_page(page, base_url, f"?{query}&n=1000")
     wait_until(lambda: board(page) == expected(recount(start, end), 1000), "the page shows the counts", 10)
@@ -73,24 +86,39 @@ def test_bars_show_every_location_as_sql_counts_it(page, base_url, recount, whol
     assert page.locator("#total").inner_text().replace(",", "") == str(total)
 
 
-def test_the_total_counts_also_what_the_list_does_not_show(page, base_url, recount, whole_day):
+def test_the_total_counts_also_what_the_list_does_not_show(
+    page: Page,
+    base_url: str,
+    recount: Callable[..., Counts],
+    whole_day: tuple[str, datetime.datetime, datetime.datetime],
+) -> None:
     query, start, end = whole_day
     open_page(page, base_url, f"?{query}&n=2&location=3")
     total = sum(recount(start, end, [3])[3].values())
     wait_until(lambda: page.locator("#total").inner_text().replace(",", "") == str(total), "the total is right", 10)
 
 
-def test_all_together_is_one_ranking(page, base_url, recount, whole_day):
+def test_all_together_is_one_ranking(
+    page: Page,
+    base_url: str,
+    recount: Callable[..., Counts],
+    whole_day: tuple[str, datetime.datetime, datetime.datetime],
+) -> None:
     query, start, end = whole_day
     open_page(page, base_url, f"?{query}&n=25&group=all")
-    together = {}
+    together: dict[Any, Any] = {}
     for items in recount(start, end).values():
         for item, count in items.items():
             together[item] = together.get(item, 0) + count
     wait_until(lambda: board(page) == expected({"all": together}, 25), "one ranking", 10)
 
 
-def test_the_table_has_the_same_rows(page, base_url, recount, whole_day):
+def test_the_table_has_the_same_rows(
+    page: Page,
+    base_url: str,
+    recount: Callable[..., Counts],
+    whole_day: tuple[str, datetime.datetime, datetime.datetime],
+) -> None:
     query, start, end = whole_day
     open_page(page, base_url, f"?{query}&n=5&view=table&location=1&location={events.BEYOND_DOUBLE}")
     page.locator("tbody tr").first.wait_for()
@@ -105,7 +133,7 @@ def test_the_table_has_the_same_rows(page, base_url, recount, whole_day):
     ]
 
 
-def test_a_new_event_moves_the_bars_without_a_reload(page, base_url, publish):
+def test_a_new_event_moves_the_bars_without_a_reload(page: Page, base_url: str, publish: Callable[..., None]) -> None:
     publish("quiet item", location=901, count=3)
     publish("loud item", location=901, count=2)
     open_page(page, base_url, "?location=901")
@@ -116,7 +144,9 @@ def test_a_new_event_moves_the_bars_without_a_reload(page, base_url, publish):
     assert page.evaluate("window.isSamePage")
 
 
-def test_hostile_names_are_shown_and_do_nothing(page, base_url, whole_day):
+def test_hostile_names_are_shown_and_do_nothing(
+    page: Page, base_url: str, whole_day: tuple[str, datetime.datetime, datetime.datetime]
+) -> None:
     page.on("dialog", lambda dialog: pytest.fail(f"a dialog: {dialog.message}"))
     for view in ("bars", "table"):
         open_page(page, base_url, f"?{whole_day[0]}&n=1000&location=3&view={view}")
@@ -130,7 +160,7 @@ def test_hostile_names_are_shown_and_do_nothing(page, base_url, whole_day):
         assert page.title() == "topitems"
 
 
-def test_the_page_asks_nobody_else(page, base_url):
+def test_the_page_asks_nobody_else(page: Page, base_url: str) -> None:
     addresses = []
     page.on("request", lambda request: addresses.append(request.url))
     open_page(page, base_url)
@@ -138,7 +168,7 @@ def test_the_page_asks_nobody_else(page, base_url):
     assert addresses and all(address.startswith((f"{base_url}/", "data:")) for address in addresses)
 
 
-def test_every_choice_is_in_the_address_and_the_address_is_every_choice(page, base_url):
+def test_every_choice_is_in_the_address_and_the_address_is_every_choice(page: Page, base_url: str) -> None:
     open_page(page, base_url)
     page.get_by_role("radio", name="15 minutes").check(force=True)
     page.get_by_role("combobox", name="Top").select_option("5")
@@ -165,7 +195,7 @@ def test_every_choice_is_in_the_address_and_the_address_is_every_choice(page, ba
     wait_until(lambda: page.get_by_role("radio", name="Bars").is_checked(), "back is the choice before", 5)
 
 
-def test_dates_of_ones_own_are_sent_in_utc(page, base_url):
+def test_dates_of_ones_own_are_sent_in_utc(page: Page, base_url: str) -> None:
     open_page(page, base_url)
     page.get_by_role("radio", name="Dates…").check(force=True)
     page.get_by_label("from").fill("2026-07-01T14:00")  # Berlin, two hours ahead of UTC in summer
@@ -174,7 +204,7 @@ def test_dates_of_ones_own_are_sent_in_utc(page, base_url):
     assert query == {"from": ["2026-07-01T12:00:00.000Z"], "to": ["2026-12-01T13:00:00.000Z"]}
 
 
-def test_an_oid_beyond_the_doubles_stays_itself(page, base_url):
+def test_an_oid_beyond_the_doubles_stays_itself(page: Page, base_url: str) -> None:
     open_page(page, base_url)
     page.locator("#places summary").click()
     page.get_by_role("checkbox", name=events.LOCATIONS[events.BEYOND_DOUBLE]).check()
@@ -182,7 +212,7 @@ def test_an_oid_beyond_the_doubles_stays_itself(page, base_url):
     wait_until(lambda: list(board(page)) == [str(events.BEYOND_DOUBLE)], "that location alone", 10)
 
 
-def test_a_location_without_counts_says_so(page, base_url):
+def test_a_location_without_counts_says_so(page: Page, base_url: str) -> None:
     open_page(page, base_url, f"?location={events.EMPTY_LOCATION}")
     wait_until(lambda: "No detections in this time range" in page.locator("#empty").inner_text(), "the empty state", 10)
     assert page.locator("#total").inner_text() == "0"
@@ -192,7 +222,9 @@ def test_a_location_without_counts_says_so(page, base_url):
     ("query", "words"),
     [("?n=0", "n must be"), ("?window=yesterday", "window must be"), ("?location=abc", "location must be")],
 )
-def test_a_question_that_the_server_refuses_is_explained_and_can_be_changed(page, base_url, query, words):
+def test_a_question_that_the_server_refuses_is_explained_and_can_be_changed(
+    page: Page, base_url: str, query: str, words: str
+) -> None:
     page.expected_errors.append("400")
     open_page(page, base_url, query, state="refused")
     assert words in page.locator("#trouble-text").inner_text()
@@ -201,10 +233,10 @@ def test_a_question_that_the_server_refuses_is_explained_and_can_be_changed(page
     assert page.locator("#trouble").is_hidden()
 
 
-def test_a_key_is_asked_for_kept_in_the_tab_and_sent(page, base_url):
+def test_a_key_is_asked_for_kept_in_the_tab_and_sent(page: Page, base_url: str) -> None:
     page.expected_errors.append("401")
 
-    def guard(route):
+    def guard(route: Route) -> None:
         if route.request.headers.get("authorization") == "Bearer s3cret":
             return route.continue_()
         route.fulfill(status=401, json={"type": "unauthorized", "title": "A key is needed"})
@@ -217,7 +249,9 @@ def test_a_key_is_asked_for_kept_in_the_tab_and_sent(page, base_url):
     assert "s3cret" not in page.url and "s3cret" not in page.content()
 
 
-def test_a_server_that_is_away_is_announced_and_the_page_recovers_by_itself(page, deployment, publish):
+def test_a_server_that_is_away_is_announced_and_the_page_recovers_by_itself(
+    page: Page, deployment: Deployment, publish: Callable[..., None]
+) -> None:
     page.expected_errors += [
         "ERR_CONNECTION_REFUSED",
         "ERR_INCOMPLETE_CHUNKED_ENCODING",
@@ -238,7 +272,9 @@ def test_a_server_that_is_away_is_announced_and_the_page_recovers_by_itself(page
     wait_until(lambda: board(page)["902"] == [(1, "survivor", 2)], "it goes on", 10)
 
 
-def test_a_database_that_is_away_is_announced_and_the_page_recovers_by_itself(page, deployment, publish):
+def test_a_database_that_is_away_is_announced_and_the_page_recovers_by_itself(
+    page: Page, deployment: Deployment, publish: Callable[..., None]
+) -> None:
     page.expected_errors += ["503", "504"]
     publish("survivor", location=903)
     open_page(page, deployment.base_url, "?location=903")
@@ -252,7 +288,9 @@ def test_a_database_that_is_away_is_announced_and_the_page_recovers_by_itself(pa
     wait_until(lambda: board(page)["903"] == [(1, "survivor", 2)], "it goes on", 30)
 
 
-def test_without_a_stream_the_page_asks_again_and_again(page, base_url, publish):
+def test_without_a_stream_the_page_asks_again_and_again(
+    page: Page, base_url: str, publish: Callable[..., None]
+) -> None:
     page.expected_errors.append("404")
     missing = {"type": "https://example.org/unknown-path", "title": "There is nothing at this address"}
     page.route("**/v1/top-items/stream*", lambda route: route.fulfill(status=404, json=missing))
@@ -262,7 +300,9 @@ def test_without_a_stream_the_page_asks_again_and_again(page, base_url, publish)
     wait_until(lambda: board(page)["904"] == [(1, "polled", 2)], "the polled answer", 10)
 
 
-def test_behind_a_proxy_that_keeps_the_stream_back_the_page_asks_again_and_again(page, base_url, publish):
+def test_behind_a_proxy_that_keeps_the_stream_back_the_page_asks_again_and_again(
+    page: Page, base_url: str, publish: Callable[..., None]
+) -> None:
     kept_back = []
     page.route("**/v1/top-items/stream*", lambda route: kept_back.append(route))
     publish("kept back", location=915)
@@ -274,7 +314,7 @@ def test_behind_a_proxy_that_keeps_the_stream_back_the_page_asks_again_and_again
     assert len(kept_back) == 1
 
 
-def test_everything_can_be_reached_and_changed_with_the_keyboard(page, base_url):
+def test_everything_can_be_reached_and_changed_with_the_keyboard(page: Page, base_url: str) -> None:
     open_page(page, base_url)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the top lists"
@@ -299,7 +339,7 @@ def test_everything_can_be_reached_and_changed_with_the_keyboard(page, base_url)
     assert not page.locator("#places .panel").is_visible()
 
 
-def test_the_colours_follow_the_system_until_the_reader_chooses(page, base_url):
+def test_the_colours_follow_the_system_until_the_reader_chooses(page: Page, base_url: str) -> None:
     paper = "getComputedStyle(document.documentElement).backgroundColor"
     open_page(page, base_url)
     page.emulate_media(color_scheme="dark")
@@ -313,7 +353,7 @@ def test_the_colours_follow_the_system_until_the_reader_chooses(page, base_url):
     assert page.evaluate(paper) == dark
 
 
-def test_nothing_moves_for_those_who_want_it_still(page, base_url, publish):
+def test_nothing_moves_for_those_who_want_it_still(page: Page, base_url: str, publish: Callable[..., None]) -> None:
     publish("first", location=905, count=2)
     publish("second", location=905)
     page.emulate_media(reduced_motion="reduce")
@@ -324,7 +364,9 @@ def test_nothing_moves_for_those_who_want_it_still(page, base_url, publish):
     assert page.evaluate("document.getAnimations().length") == 0
 
 
-def test_listeners_are_announced_who_leads_but_not_of_every_count(page, base_url, publish):
+def test_listeners_are_announced_who_leads_but_not_of_every_count(
+    page: Page, base_url: str, publish: Callable[..., None]
+) -> None:
     publish("leader", location=906, count=5)
     open_page(page, base_url, "?location=906")
     reported = page.locator("#announcer")
@@ -335,7 +377,7 @@ def test_listeners_are_announced_who_leads_but_not_of_every_count(page, base_url
 
 
 @pytest.mark.parametrize("width", [320, 390, 768])
-def test_no_width_makes_the_page_scroll_sideways(page, base_url, width):
+def test_no_width_makes_the_page_scroll_sideways(page: Page, base_url: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     for query in ("", "?group=all", "?view=table"):
         open_page(page, base_url, query)

@@ -1,10 +1,14 @@
 """OData, read by two clients that know nothing of us: python-odata (on requests) and odatapy (modelled on Olingo)."""
 
+from __future__ import annotations
+
 import collections
 import datetime
 import pathlib
 import subprocess
 import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import events
 import pytest
@@ -16,6 +20,9 @@ from odatapy.client import ODataClient
 from odatapy.client.responses import ClientResponse
 from odatapy.edm.json_csdl import parse_metadata_json
 from odatapy.edm.xml_io import parse_metadata
+
+if TYPE_CHECKING:
+    from deployment import Counts, Deployment
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
@@ -32,53 +39,54 @@ POWER_QUERY = {
 class Requests:
     """odatapy's transport over requests."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.session = requests.Session()
 
-    def send(self, method, url, headers, body):
+    def send(self, method: str, url: str, headers: dict[str, str], body: Any) -> ClientResponse:
         answer = self.session.request(method, url, headers=headers, data=body or None, timeout=60)
         return ClientResponse(answer.status_code, dict(answer.headers), answer.content)
 
 
 @pytest.fixture(scope="module")
-def root(base_url):
+def root(base_url: str) -> str:
     return f"{base_url}/odata/v4"
 
 
 @pytest.fixture(scope="module")
-def olingo(root):
+def olingo(root: str) -> ODataClient:
     return ODataClient(root, Requests())
 
 
 @pytest.fixture(scope="module")
-def reflected(root):
+def reflected(root: str) -> ODataService:
     return ODataService(root, reflect_entities=True, quiet_progress=True)
 
 
-def get(url, **options):
+def get(url: str, **options: Any) -> requests.Response:
     answer = requests.get(url, timeout=60, **options)
     assert answer.headers["OData-Version"] == "4.0", "once, and this one"
     return answer
 
 
-def hours(deployment):
+def hours(deployment: Deployment) -> dict[Any, Any]:
     """{(location, hour): [(rank, item, count), …]} from the minutes, by Python alone."""
-    counts = collections.defaultdict(collections.Counter)
+    counts: collections.defaultdict[Any, Any] = collections.defaultdict(collections.Counter)
     for location, start, item, count in deployment.query(
-        "SELECT geographical_location_oid, window_start, item_name, item_count FROM window_count JOIN item USING (item_id)"
+        "SELECT geographical_location_oid, window_start, item_name, item_count "
+        "FROM window_count JOIN item USING (item_id)"
     ):
         hour = start.astimezone(datetime.UTC).replace(minute=0, second=0, microsecond=0)
         counts[location, hour][item] += count
     return {key: ranking(items, 10**6) for key, items in counts.items()}
 
 
-def instant(value):
+def instant(value: datetime.datetime) -> datetime.datetime:
     if isinstance(value, str):
         value = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
     return value if value.tzinfo else value.replace(tzinfo=datetime.UTC)
 
 
-def tops(rows):
+def tops(rows: Iterable[Any]) -> dict[Any, Any]:
     found = collections.defaultdict(list)
     for row in rows:
         place = (int(row["geographical_location_oid"]), instant(row["window_start"]))
@@ -86,7 +94,7 @@ def tops(rows):
     return dict(found)
 
 
-def test_odatapy_reads_every_hour_through_pages(deployment, olingo):
+def test_odatapy_reads_every_hour_through_pages(deployment: Deployment, olingo: Any) -> None:
     pages = list(olingo.iter_pages(f"{olingo.service_root}/TopItemsByHour?$count=true", max_page_size=50))
     rows = [{p.name: p.value for p in entity.properties} for page in pages for entity in page.entities]
     assert len(pages) > 5
@@ -97,7 +105,7 @@ def test_odatapy_reads_every_hour_through_pages(deployment, olingo):
     assert events.UNNAMED_LOCATION in names and events.BEYOND_DOUBLE in names and events.LARGEST in names
 
 
-def test_python_odata_reads_every_hour_through_pages(deployment, root):
+def test_python_odata_reads_every_hour_through_pages(deployment: Deployment, root: str) -> None:
     paged = requests.Session()
     paged.headers["Prefer"] = "odata.maxpagesize=50"
     sizes = []
@@ -117,7 +125,7 @@ def test_python_odata_reads_every_hour_through_pages(deployment, root):
     assert len(sizes) > 5 and max(sizes) == 50
 
 
-def test_python_odata_filters_sorts_and_counts(deployment, reflected):
+def test_python_odata_filters_sorts_and_counts(deployment: Deployment, reflected: Any) -> None:
     entity = reflected.entities["TopItemsByHour"]
     query = reflected.query(entity).filter(entity.item_rank <= 3).filter(entity.geographical_location_oid == 3)
     rows = list(query.order_by(entity.item_count.desc()))
@@ -132,7 +140,7 @@ def test_python_odata_filters_sorts_and_counts(deployment, reflected):
     assert len(list(query.limit(2))) == 2
 
 
-def test_odatapy_reads_entities_properties_and_counts(deployment, olingo):
+def test_odatapy_reads_entities_properties_and_counts(deployment: Deployment, olingo: Any) -> None:
     (location, hour), ranked = sorted(hours(deployment).items())[0]
     key = f"geographical_location_oid={location},window_start={hour:%Y-%m-%dT%H:%M:%SZ},item_rank=1"
     address = f"{olingo.service_root}/TopItemsByHour({key})"
@@ -146,7 +154,7 @@ def test_odatapy_reads_entities_properties_and_counts(deployment, olingo):
     assert olingo.get_entity(full.id).get_property("item_name").value == ranked[0][1]
 
 
-def test_every_hostile_text_can_be_asked_for_and_comes_back_as_it_is(root, recount):
+def test_every_hostile_text_can_be_asked_for_and_comes_back_as_it_is(root: str, recount: Callable[..., Counts]) -> None:
     counts = recount()[3]
     for item in events.HOSTILE_ITEMS:
         literal = "'" + item.replace("'", "''") + "'"
@@ -160,7 +168,7 @@ def test_every_hostile_text_can_be_asked_for_and_comes_back_as_it_is(root, recou
         assert "<script" not in get(f"{root}/WindowCounts", params={"$top": "1000"}).text
 
 
-def test_int64_is_exact_as_number_and_as_string(root):
+def test_int64_is_exact_as_number_and_as_string(root: str) -> None:
     numbers = get(f"{root}/Locations").json()["value"]
     strings = get(f"{root}/Locations", headers={"Accept": "application/json;IEEE754Compatible=true"}).json()["value"]
     assert [str(row["geographical_location_oid"]) for row in numbers] == [
@@ -169,7 +177,7 @@ def test_int64_is_exact_as_number_and_as_string(root):
     assert {events.BEYOND_DOUBLE, events.LARGEST} <= {row["geographical_location_oid"] for row in numbers}
 
 
-def test_power_query_s_own_fields_and_an_incremental_refresh(deployment, root):
+def test_power_query_s_own_fields_and_an_incremental_refresh(deployment: Deployment, root: str) -> None:
     assert get(f"{root}/", headers=POWER_QUERY).status_code == 200
     assert get(f"{root}/$metadata", headers=POWER_QUERY).headers["Content-Type"] == "application/xml"
     ranked = hours(deployment)
@@ -187,7 +195,7 @@ def test_power_query_s_own_fields_and_an_incremental_refresh(deployment, root):
     assert empty["value"] == [] and empty["@odata.context"].endswith("$metadata#TopItemsByHour")
 
 
-def test_apply_adds_up_what_a_recount_adds_up(root, recount):
+def test_apply_adds_up_what_a_recount_adds_up(root: str, recount: Callable[..., Counts]) -> None:
     counts = recount()
     answer = get(
         f"{root}/TopItemsByHour?$apply=groupby((geographical_location_oid,item_name),"
@@ -200,12 +208,12 @@ def test_apply_adds_up_what_a_recount_adds_up(root, recount):
     assert found == expected
 
 
-def test_metadata_is_one_model_in_both_notations_and_for_both_clients(root, olingo, reflected):
+def test_metadata_is_one_model_in_both_notations_and_for_both_clients(root: str, olingo: Any, reflected: Any) -> None:
     xml = parse_metadata(olingo.get_metadata_document())
     text = get(f"{root}/$metadata", params={"$format": "application/json"}).text
     json = parse_metadata_json(text)
 
-    def model(schemas):
+    def model(schemas: Any) -> Any:
         (schema,) = schemas
         types = {
             kind.name: ([ref.name for ref in kind.key], [(p.name, str(p.type), p.nullable) for p in kind.properties])
@@ -218,7 +226,7 @@ def test_metadata_is_one_model_in_both_notations_and_for_both_clients(root, olin
     assert sorted(reflected.entities) == sorted(SETS)
 
 
-def test_metadata_is_valid_by_the_schemas_of_oasis_and_means_something(root):
+def test_metadata_is_valid_by_the_schemas_of_oasis_and_means_something(root: str) -> None:
     folder = subprocess.run(
         [REPOSITORY / "deploy/dev/odata-schemas"], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
@@ -246,12 +254,14 @@ def test_metadata_is_valid_by_the_schemas_of_oasis_and_means_something(root):
         assert entity_set.get("EntityType").removeprefix("topitems.") in types
 
 
-def test_pages_never_repeat_skip_or_mix_while_counts_go_on(deployment, root, publish):
+def test_pages_never_repeat_skip_or_mix_while_counts_go_on(
+    deployment: Deployment, root: str, publish: Callable[..., None]
+) -> None:
     """Ranks change places all the time; each page must be of the one state that the first page was."""
     stop = threading.Event()
     failures = []
 
-    def ingest():
+    def ingest() -> None:
         try:
             while not stop.is_set():
                 publish("person", location=1, count=20)

@@ -1,5 +1,7 @@
 """openapi.yaml against the running server: every check of schemathesis, on what it makes up from the document."""
 
+from __future__ import annotations
+
 import os
 import pathlib
 import subprocess
@@ -8,7 +10,7 @@ import sys
 FOLDER = pathlib.Path(__file__).resolve().parent
 
 
-def test_the_server_keeps_its_contract(base_url, tmp_path):
+def test_the_server_keeps_its_contract(base_url: str, tmp_path: pathlib.Path) -> None:
     program = pathlib.Path(sys.executable).with_name("schemathesis")
     run = subprocess.run(
         [

@@ -1,45 +1,55 @@
 """The web data connector, driven by a host that speaks Tableau's protocol."""
 
+from __future__ import annotations
+
 import datetime
 import itertools
 import json
 import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import events
 import pytest
 from deployment import ranking
 from wdc.tableau_host import Origin, TableauHost
 
+if TYPE_CHECKING:
+    from deployment import Counts, Deployment
+    from playwright.sync_api import Page, Route
+
 HOUR = datetime.timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
-def connector(deployment):
+def connector(deployment: Deployment) -> Iterator[tuple[str, str]]:
     """The addresses of a connector that loads the host's script, and of the host."""
     with Origin() as origin, deployment.another_server("--tableau-script", f"{origin.address}/tableau.js") as base_url:
         yield f"{base_url}/wdc/", origin.address
 
 
 @pytest.fixture
-def host(page, connector):
+def host(page: Page, connector: tuple[str, str]) -> TableauHost:
     address, origin = connector
     return TableauHost(page, origin, address)
 
 
-def start_of(row):
+def start_of(row: dict[str, Any]) -> datetime.datetime:
     return datetime.datetime.strptime(row["window_start"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=datetime.UTC)
 
 
-def lists(rows):
+def lists(rows: Iterable[dict[str, Any]]) -> dict[Any, Any]:
     """{window: {location: [(rank, item, count)]}}"""
-    result = {}
+    result: dict[Any, Any] = {}
     for row in rows:
         line = (row["item_rank"], row["item_name"], row["item_count"])
         result.setdefault(start_of(row), {}).setdefault(int(row["geographical_location_oid"]), []).append(line)
     return result
 
 
-def test_a_full_refresh_brings_each_final_window_as_sql_counts_it(host, deployment, recount):
+def test_a_full_refresh_brings_each_final_window_as_sql_counts_it(
+    host: TableauHost, deployment: Deployment, recount: Callable[..., Counts]
+) -> None:
     props = host.interact(n=1000, unit="hour", days=1)
     rows = host.refresh(props, "top_items_by_window")
     windows = lists(rows)
@@ -52,7 +62,7 @@ def test_a_full_refresh_brings_each_final_window_as_sql_counts_it(host, deployme
     assert len(host.messages("_dataDoneCallback")) == 1 and host.messages("abortWithError") == []
 
 
-def test_values_have_the_types_that_the_schema_says(host):
+def test_values_have_the_types_that_the_schema_says(host: TableauHost) -> None:
     props = host.interact(n=1000, unit="hour", days=1)
     assert host.begin_gathering(props)["msgName"] == "initCallback"
     schema = host.schema()
@@ -61,7 +71,7 @@ def test_values_have_the_types_that_the_schema_says(host):
     for table in schema.values():
         for name in [table["id"], *(column["id"] for column in table["columns"])]:
             assert re.fullmatch(r"[a-zA-Z0-9_]*", name)
-    kinds = {"string": (str, type(None)), "datetime": str, "int": int}
+    kinds: dict[str, Any] = {"string": (str, type(None)), "datetime": str, "int": int}
     table = schema["top_items_by_window"]
     rows = host.gather(table)
     for row in rows:
@@ -77,7 +87,7 @@ def test_values_have_the_types_that_the_schema_says(host):
     assert names[events.UNNAMED_LOCATION] is None
 
 
-def test_incremental_refreshes_add_up_to_a_full_one(host):
+def test_incremental_refreshes_add_up_to_a_full_one(host: TableauHost) -> None:
     props = host.interact(n=5, unit="hour", days=1)
     full = host.refresh(props, "top_items_by_window")
     starts = sorted({row["window_start"] for row in full})
@@ -86,18 +96,20 @@ def test_incremental_refreshes_add_up_to_a_full_one(host):
         assert rows == [row for row in full if row["window_start"] > last]
 
 
-def test_an_incremental_value_that_is_no_time_asks_for_a_full_refresh(host):
+def test_an_incremental_value_that_is_no_time_asks_for_a_full_refresh(host: TableauHost) -> None:
     props = host.interact(n=5)
     assert host.refresh(props, "top_items_by_window", increment="yesterday") == []
     assert "full refresh" in host.wait_for("abortWithError")["msgData"]["errorMsg"]
     assert host.messages("_dataDoneCallback") == []
 
 
-def test_the_newest_list_is_that_of_the_api(host, recount, deployment):
+def test_the_newest_list_is_that_of_the_api(
+    host: TableauHost, recount: Callable[..., Counts], deployment: Deployment
+) -> None:
     props = host.interact(n=3, unit="day", group="all")
     rows = host.refresh(props, "top_items_newest")
     end = datetime.datetime.strptime(rows[0]["window_end"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=datetime.UTC)
-    total = {}
+    total: dict[Any, Any] = {}
     for items in recount(end - 24 * HOUR, end).values():
         for item, count in items.items():
             total[item] = total.get(item, 0) + count
@@ -106,13 +118,13 @@ def test_the_newest_list_is_that_of_the_api(host, recount, deployment):
     assert {row["state"] for row in rows} <= {"open", "settling", "final"}
 
 
-def test_chosen_locations_are_the_only_ones(host):
+def test_chosen_locations_are_the_only_ones(host: TableauHost) -> None:
     props = host.interact(n=1000, unit="hour", days=1, locations=f"1, {events.BEYOND_DOUBLE}")
     rows = host.refresh(props, "top_items_by_window")
     assert {row["geographical_location_oid"] for row in rows} == {"1", str(events.BEYOND_DOUBLE)}
 
 
-def test_nothing_can_be_submitted_before_init(host):
+def test_nothing_can_be_submitted_before_init(host: TableauHost) -> None:
     host.open()
     assert host.frame.locator("#connect").is_disabled()
     host.send("init", {"phase": "interactive"})
@@ -121,7 +133,7 @@ def test_nothing_can_be_submitted_before_init(host):
     assert host.messages("submit") == []
 
 
-def test_a_location_that_is_no_number_is_refused_in_the_form(host):
+def test_a_location_that_is_no_number_is_refused_in_the_form(host: TableauHost) -> None:
     host.open()
     host.send("init", {"phase": "interactive"})
     host.wait_for("initCallback")
@@ -131,7 +143,7 @@ def test_a_location_that_is_no_number_is_refused_in_the_form(host):
     assert host.messages("submit") == []
 
 
-def test_the_key_is_in_the_password_only_and_goes_out_as_a_bearer_token(host, page):
+def test_the_key_is_in_the_password_only_and_goes_out_as_a_bearer_token(host: TableauHost, page: Page) -> None:
     props = host.interact(n=2, key="s3cret")
     assert props["password"] == "s3cret" and props["authType"] == "custom"
     assert "s3cret" not in json.dumps({**props, "password": ""})
@@ -142,11 +154,11 @@ def test_the_key_is_in_the_password_only_and_goes_out_as_a_bearer_token(host, pa
     assert not any("s3cret" in request.url for request in sent)
 
 
-def test_a_refused_key_is_asked_for_again_but_only_from_init(host, page):
+def test_a_refused_key_is_asked_for_again_but_only_from_init(host: TableauHost, page: Page) -> None:
     props = host.interact(n=2, key="old")
     page.expected_errors.append("401")
 
-    def refuse(route):
+    def refuse(route: Route) -> None:
         return route.fulfill(status=401, json={"type": "unauthorized", "detail": "No such key."})
 
     page.route("**/v1/**", refuse)
@@ -177,7 +189,9 @@ def test_a_refused_key_is_asked_for_again_but_only_from_init(host, page):
     ],
     ids=["unavailable", "a proxy's page", "a cut answer", "no answer"],
 )
-def test_a_failure_in_the_middle_aborts_once_and_is_never_the_end(host, page, failure):
+def test_a_failure_in_the_middle_aborts_once_and_is_never_the_end(
+    host: TableauHost, page: Page, failure: Callable[[Route], None]
+) -> None:
     props = host.interact(n=1000, unit="hour", days=1)
     assert host.begin_gathering(props)["msgName"] == "initCallback"
     asked = itertools.count()
@@ -188,7 +202,7 @@ def test_a_failure_in_the_middle_aborts_once_and_is_never_the_end(host, page, fa
     assert host.messages("_dataDoneCallback") == []
 
 
-def test_many_rows_come_in_pages_and_go_on_in_chunks(host, page):
+def test_many_rows_come_in_pages_and_go_on_in_chunks(host: TableauHost, page: Page) -> None:
     props = host.interact(n=1000, unit="day")
     row = {
         "geographical_location_oid": "1",
@@ -200,7 +214,7 @@ def test_many_rows_come_in_pages_and_go_on_in_chunks(host, page):
     }
     cursors = []
 
-    def answer(route):
+    def answer(route: Route) -> None:
         cursor = re.search(r"cursor=(\d+)", route.request.url)
         number = int(cursor.group(1)) if cursor else 0
         cursors.append(number)
@@ -216,7 +230,7 @@ def test_many_rows_come_in_pages_and_go_on_in_chunks(host, page):
     assert [len(m["msgData"]["data"]) for m in host.messages("_tableDataCallback")] == [5000, 4000]
 
 
-def test_without_tableaus_script_the_page_says_so(page, deployment):
+def test_without_tableaus_script_the_page_says_so(page: Page, deployment: Deployment) -> None:
     page.expected_errors += ["Failed to load resource", "net::ERR"]
     page.route("https://connectors.tableau.com/**", lambda route: route.abort())
     page.goto(f"{deployment.base_url}/wdc/")

@@ -115,7 +115,7 @@ extension Backend {
           quarantined: 0,
           camerasKnown: 0,
           cameraProblems: [],
-          otherCameras: CameraTally(),
+          otherCameras: CameraCounters(),
           workers: WorkerReading(now: Timestamp(microseconds: 0), lastMessageAt: nil, workers: [])
         )
       }

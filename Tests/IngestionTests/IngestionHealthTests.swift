@@ -187,28 +187,36 @@ struct IngestionHealthTests {
   // MARK: The heartbeat
 
   @Test("the heartbeat is as old as its figures")
-  func beat() {
+  func heartbeat() {
     var health = health(until: 10) { _, turn in
       turn.partitions[0].lag?.end = 25
       turn.partitions[0].lag?.unreadSince = at(4)
     }
     health.note(report(), now: at(3))
     health.note(.retrying(failure, afterMilliseconds: 1), now: at(9))
-    var beat = health.beat(at: at(10))
-    #expect(beat.age == 10_000_000 && beat.partitions == [key] && beat.lags == [20] && beat.lag == 20)
-    #expect(beat.isBrokerReachable && beat.behindFor == 6_000_000 && beat.sinceCommit == 7_000_000)
-    #expect(beat.lastError?.text == "\(failure)" && beat.lastError?.age == 1_000_000)
-    beat = health.beat(at: at(30))
-    #expect(beat.lags == [nil] && beat.lag == nil && !beat.isBrokerReachable && beat.behindFor == 26_000_000)
+    var heartbeat = health.heartbeat(at: at(10))
+    #expect(
+      heartbeat.age == 10_000_000 && heartbeat.partitions == [key] && heartbeat.lags == [20]
+        && heartbeat.lag == 20
+    )
+    #expect(
+      heartbeat.isBrokerReachable && heartbeat.behindFor == 6_000_000 && heartbeat.sinceCommit == 7_000_000
+    )
+    #expect(heartbeat.lastError?.text == "\(failure)" && heartbeat.lastError?.age == 1_000_000)
+    heartbeat = health.heartbeat(at: at(30))
+    #expect(
+      heartbeat.lags == [nil] && heartbeat.lag == nil && !heartbeat.isBrokerReachable
+        && heartbeat.behindFor == 26_000_000
+    )
   }
 
   @Test("a worker that has lost its partitions a moment ago, as in a rebalance, is behind since that moment")
   func rebalance() {
     #expect(
-      health(until: 50) { second, turn in if second >= 48 { turn.partitions = [] } }.beat(at: at(50))
+      health(until: 50) { second, turn in if second >= 48 { turn.partitions = [] } }.heartbeat(at: at(50))
         .behindFor == 2_000_000
     )
-    #expect(health(until: 50) { $1.partitions = [] }.beat(at: at(50)).behindFor == 50_000_000)
+    #expect(health(until: 50) { $1.partitions = [] }.heartbeat(at: at(50)).behindFor == 50_000_000)
   }
 
   // MARK: /metrics

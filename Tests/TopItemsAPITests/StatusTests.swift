@@ -95,7 +95,7 @@ extension SystemStatus {
     quarantined: 0,
     camerasKnown: 0,
     cameraProblems: [],
-    otherCameras: CameraTally(),
+    otherCameras: CameraCounters(),
     workers: WorkerReading(now: Timestamp(microseconds: 0), lastMessageAt: nil, workers: [])
   )
 
@@ -106,10 +106,10 @@ extension SystemStatus {
     fates.duplicate = 2
     var second = fates
     second.deadLetter = 1
-    var tally = CameraTally()
-    tally.conflicts = 3
-    tally.largestSkew = 3_600_000_000
-    tally.latestSkew = -1
+    var counters = CameraCounters()
+    counters.conflicts = 3
+    counters.largestSkew = 3_600_000_000
+    counters.latestSkew = -1
     return SystemStatus(
       revision: 88121,
       watermark: Timestamp(rfc3339: "2026-11-02T08:15:30.25Z"),
@@ -149,11 +149,11 @@ extension SystemStatus {
       cameraProblems: [
         Camera(
           key: CameraKey(location: .min, camera: .max),
-          tally: tally,
+          counters: counters,
           lastSeen: Timestamp(rfc3339: "2026-11-02T08:15:31Z")
         )
       ],
-      otherCameras: CameraTally(),
+      otherCameras: CameraCounters(),
       workers: .behind
     )
   }()

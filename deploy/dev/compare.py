@@ -3,6 +3,8 @@
 Ends with 0 when they are equal, with 1 and the differences when they are not.
 """
 
+from __future__ import annotations
+
 import argparse
 import collections
 import datetime
@@ -11,14 +13,16 @@ import sys
 import time
 import urllib.parse
 import urllib.request
+from typing import Any
 
 MAXIMUM_N = 1000
 MINUTE = datetime.timedelta(minutes=1)
 
 
-def read_truth(path):
+def read_truth(path: str) -> tuple[dict[Any, Any], dict[str, Any]]:
     """The counts per window, as {window start: {(location, item): count}}, and the summary of the last line."""
-    windows, summary = collections.defaultdict(dict), None
+    windows: dict[Any, Any] = collections.defaultdict(dict)
+    summary: dict[str, Any] = {}
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             record = json.loads(line)
@@ -37,11 +41,11 @@ def read_truth(path):
     return windows, summary
 
 
-def rfc3339(moment):
+def rfc3339(moment: datetime.datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def answer(address, start, end):
+def answer(address: str, start: datetime.datetime, end: datetime.datetime) -> list[Any]:
     """The rows of every location, in the API's order."""
     query = urllib.parse.urlencode({"n": MAXIMUM_N, "from": rfc3339(start), "to": rfc3339(end)})
     url, rows = f"{address}/v1/top-items?{query}", []
@@ -53,7 +57,7 @@ def answer(address, start, end):
     return rows
 
 
-def ranking(counts):
+def ranking(counts: dict[Any, int]) -> list[Any]:
     """The rows that the API must give: location, then count downwards, then name."""
     order = sorted((location, -count, item) for (location, item), count in counts.items())
     rows, rank, previous = [], 0, None
@@ -65,7 +69,7 @@ def ranking(counts):
     return rows
 
 
-def differences(address, start, end, counts):
+def differences(address: str, start: datetime.datetime, end: datetime.datetime, counts: dict[Any, int]) -> list[str]:
     expected = ranking(counts)
     found = [
         (int(row["geographical_location_oid"]), row["item_rank"], row["item_name"], row["item_count"])
@@ -85,7 +89,7 @@ def differences(address, start, end, counts):
     return lines or [f"{span}: the rows are right, their order or number is not"]
 
 
-def main():
+def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("address")
     arguments.add_argument("truth")
@@ -96,7 +100,7 @@ def main():
     if not windows:
         sys.exit("the truth holds no event at all: nothing was compared")
     starts = {text: datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ") for text in windows}
-    total = collections.Counter()
+    total: collections.Counter[Any] = collections.Counter()
     for counts in windows.values():
         total.update(counts)
     counted = sum(total.values())

@@ -3,6 +3,8 @@
 On a terminal the list is redrawn in place twice a second; elsewhere a plain block is printed every five seconds.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import shutil
@@ -11,27 +13,29 @@ import time
 import unicodedata
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from typing import Any
 
 TOP = 5
 
 
-def read_top_items(address):
+def read_top_items(address: str) -> Any:
     with urllib.request.urlopen(f"{address}/v1/top-items?n={TOP}", timeout=5) as response:
         return json.load(response)
 
 
-def printable(text):
+def printable(text: str) -> str:
     """Names come from outside: a control character must not reach the terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def columns(character):
+def columns(character: str) -> int:
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def fit(text, width):
+def fit(text: str, width: int) -> str:
     """The text in exactly `width` terminal columns, cut or padded."""
     kept, used = [], 0
     for character in text:
@@ -42,10 +46,10 @@ def fit(text, width):
     return "".join(kept) + " " * (width - used)
 
 
-def lines(answer, width):
+def lines(answer: dict[str, Any], width: int) -> Iterator[str]:
     meta = answer["meta"]
     yield f"top {TOP} per location, {meta.get('from') or '…'} to {meta.get('to') or '…'}, revision {meta['revision']}"
-    locations = {}
+    locations: dict[Any, Any] = {}
     for row in answer["data"]:
         name = row["geographical_location"] or f"location {row['geographical_location_oid']}"
         locations.setdefault((int(row["geographical_location_oid"]), name), []).append(row)
@@ -55,7 +59,7 @@ def lines(answer, width):
         yield fit(printable(name), 20) + "  " + "".join(fit(text, cell - 1) + " " for text in cells)
 
 
-def block(address, width, height):
+def block(address: str, width: int, height: int) -> list[str]:
     try:
         shown = list(lines(read_top_items(address), width))
     except (OSError, urllib.error.URLError, ValueError, KeyError, TypeError) as error:
@@ -65,7 +69,7 @@ def block(address, width, height):
     return [fit(line, width).rstrip() for line in shown]
 
 
-def main():
+def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("address")
     arguments.add_argument("--seconds", type=float, help="end after this time")

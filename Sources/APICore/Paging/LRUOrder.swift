@@ -1,9 +1,9 @@
 /// Members in the order of their last use. Whatever is done takes the same short time, however many there are.
 ///
-/// Inlinable, as the cache of responses uses it for each hit.
-package struct LRUOrder<Member> {
+/// Public and inlinable, so that it is specialized in other modules: the cache of responses uses it for each hit.
+public struct LRUOrder<Member> {
   /// The position of a member; it is reused after the member is removed.
-  package typealias Place = Int
+  public typealias Place = Int
 
   @usableFromInline
   struct Link {
@@ -20,15 +20,17 @@ package struct LRUOrder<Member> {
   /// Of members that were removed.
   @usableFromInline var vacant: [Place] = []
 
+  /// An order of no members.
   @inlinable
-  package init() {}
+  public init() {}
 
+  /// The member that was unused for longest.
   @inlinable
-  package var oldest: Member? { links[links[0].newer].member }
+  public var oldest: Member? { links[links[0].newer].member }
 
   /// Adds the newest.
   @inlinable
-  package mutating func add(_ member: Member) -> Place {
+  public mutating func add(_ member: Member) -> Place {
     let place = vacant.popLast() ?? links.count
     if place == links.count {
       links.append(Link(member: member))
@@ -41,13 +43,14 @@ package struct LRUOrder<Member> {
 
   /// Makes a member the newest.
   @inlinable
-  package mutating func use(_ place: Place) {
+  public mutating func use(_ place: Place) {
     unlink(place)
     link(place)
   }
 
+  /// Removes a member.
   @inlinable
-  package mutating func remove(_ place: Place) {
+  public mutating func remove(_ place: Place) {
     unlink(place)
     links[place].member = nil
     vacant.append(place)

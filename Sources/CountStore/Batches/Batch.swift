@@ -30,7 +30,7 @@ public struct Batch: Sendable {
       location: Int64,
       item: Int32,
       part: Int32,
-      camera: Int32 = CameraTallies.others,
+      camera: Int32 = CameraCounterTable.others,
       payloadHash: Int64 = 0
     ) {
       self.oid = oid
@@ -189,7 +189,7 @@ public struct Batch: Sendable {
   public var startsGeneration = true
   /// At most one of each partition.
   public var parts: [Part] = []
-  /// Sorted by oid and without repeats: the order in which every writer takes its locks.
+  /// Sorted by oid and without duplicates: the order in which every writer takes its locks.
   public var detections: [Detection] = []
   /// In the order of their indexes, which follow those of earlier batches without a gap.
   public var newItems: [NewItem] = []
@@ -198,13 +198,13 @@ public struct Batch: Sendable {
   /// In the order in which they came.
   public var deadLetters: [DeadLetter] = []
   /// What of each camera is known without the database: all but what is counted or met there as a duplicate.
-  public var cameras: CameraTallies
+  public var cameras: CameraCounterTable
 
   /// A batch without messages.
-  /// - Parameter cameraLimit: how many cameras have a tally of their own.
-  public init(itemGeneration: Int, cameraLimit: Int = CameraTallies.defaultLimit) {
+  /// - Parameter cameraLimit: how many cameras have counters of their own.
+  public init(itemGeneration: Int, cameraLimit: Int = CameraCounterTable.defaultLimit) {
     self.itemGeneration = itemGeneration
-    cameras = CameraTallies(limit: cameraLimit)
+    cameras = CameraCounterTable(limit: cameraLimit)
   }
 
   /// Leaves one detection of each oid in the sorted array: the first stays, the others are duplicates.

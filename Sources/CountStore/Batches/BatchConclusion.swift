@@ -5,25 +5,25 @@ struct BatchConclusion {
   /// With the fates that the constraint decided.
   let parts: [Batch.Part]
   let counts: WindowedCounts
-  let cameras: CameraTallies
+  let cameras: CameraCounterTable
 
   /// - Parameter verdicts: by the position of the detection; nil if all are new.
   init(_ batch: Batch, verdicts: [DetectionVerdict]?, itemIDs: [Int64]) {
     var parts = batch.parts
-    var tallies = batch.cameras
+    var counters = batch.cameras
     for (position, detection) in batch.detections.enumerated() {
       switch verdicts?[position] ?? .new {
       case .new:
-        tallies.add(.counted, to: detection.camera)
+        counters.add(.counted, to: detection.camera)
       case .duplicate(let conflicts):
         parts[Int(detection.part)].fates[.counted] -= 1
         parts[Int(detection.part)].fates[.duplicate] += 1
-        tallies.add(.duplicate, conflicts: conflicts, to: detection.camera)
+        counters.add(.duplicate, conflicts: conflicts, to: detection.camera)
       }
     }
     self.parts = parts
     let isNew = verdicts.map { $0.map { $0 == .new } }
     counts = WindowedCounts(of: batch.detections, itemIDs: itemIDs, isCounted: isNew)
-    cameras = tallies
+    cameras = counters
   }
 }

@@ -16,7 +16,7 @@ extension CountStore {
   /// Stores the detections that the unique constraint lets in.
   ///
   /// - Parameters:
-  ///   - detections: sorted by oid, without repeats.
+  ///   - detections: sorted by oid, without duplicates.
   ///   - queries: receives the statements that remain. If one of them violates the unique constraint, the transaction
   ///     is over, and the careful path must be taken.
   ///   - conclude: called with the verdict on each detection, by position (nil: all are new), while the server is

@@ -77,7 +77,7 @@ public struct PartitionClaim: Sendable, Equatable {
 
 /// What a worker needs to judge an event's time. All clocks are the database's.
 public struct EventTimeBounds: Sendable, Equatable {
-  /// An event below it may be a repeat whose key is gone: it is late.
+  /// An event below it may be a duplicate whose key is gone: it is late.
   public var floor: Timestamp
   /// The database's clock when this was read.
   public var now: Timestamp

@@ -14,25 +14,25 @@ extension CountStore {
   /// How many cameras' changes one fold reads by default, give or take one batch: a bound of its time.
   public static let changesPerFold: Int64 = 1_000_000
 
-  /// The statements that store a batch's tallies: one row of arrays, which the next fold adds to the cameras' rows.
+  /// The statements that store a batch's counters: one row of arrays, which the next fold adds to the cameras' rows.
   /// What the batch has counted for no camera of its own goes to the common row.
-  static func additions(of cameras: CameraTallies) -> [Query] {
+  static func additions(of cameras: CameraCounterTable) -> [Query] {
     var queries: [Query] = []
-    let changed = cameras.tallies.indices.dropFirst().filter { cameras.tallies[$0] != CameraTally() }
+    let changed = cameras.counters.indices.dropFirst().filter { cameras.counters[$0] != CameraCounters() }
     if !changed.isEmpty { queries.append(insertion(of: cameras, changed)) }
-    let others = cameras.tallies[Int(CameraTallies.others)]
-    if others != CameraTally() { queries.append(addition(of: others)) }
+    let others = cameras.counters[Int(CameraCounterTable.others)]
+    if others != CameraCounters() { queries.append(addition(of: others)) }
     return queries
   }
 
-  private static func insertion(of cameras: CameraTallies, _ changed: [Int]) -> Query {
-    func counts(_ count: (CameraTally) -> Int64) -> [Int32] {
-      let counts = changed.map { Int32(clamping: count(cameras.tallies[$0])) }
+  private static func insertion(of cameras: CameraCounterTable, _ changed: [Int]) -> Query {
+    func counts(_ count: (CameraCounters) -> Int64) -> [Int32] {
+      let counts = changed.map { Int32(clamping: count(cameras.counters[$0])) }
       return counts.allSatisfy { $0 == 0 } ? [] : counts
     }
     // Int64.min stands for "no arrival", as arrays are sent without NULLs.
-    func skews(_ skew: (CameraTally) -> Int64?) -> [Int64] {
-      changed.map { skew(cameras.tallies[$0]) ?? .min }
+    func skews(_ skew: (CameraCounters) -> Int64?) -> [Int64] {
+      changed.map { skew(cameras.counters[$0]) ?? .min }
     }
     return """
       INSERT INTO camera_change (geographical_location_oids, video_camera_oids, counted, duplicates, conflicts, late,
@@ -43,7 +43,7 @@ extension CountStore {
       """
   }
 
-  private static func addition(of others: CameraTally) -> Query {
+  private static func addition(of others: CameraCounters) -> Query {
     """
     INSERT INTO camera_overflow AS stored (counted, duplicates, conflicts, late, future, largest_skew_us,
                                            latest_skew_us, last_seen)

@@ -92,7 +92,7 @@ public struct BrokerTime: Sendable, Equatable {
   }
 }
 
-/// Why the database's clock is not believed.
+/// Why the database's clock is not agreed.
 public struct ClockDisagreement: Error, Sendable, Equatable {
   /// What it was compared with.
   public var source: ClockSource
@@ -102,7 +102,7 @@ public struct ClockDisagreement: Error, Sendable, Equatable {
   public var database: Timestamp
 }
 
-/// The rule by which the database's clock is believed. It does no I/O; docs/decisions/clocks.md has the reasons.
+/// The rule by which the database's clock is accepted. It does no I/O; docs/decisions/clocks.md has the reasons.
 ///
 /// 1. Where a monotonic clock links the reading to an earlier agreement, it alone decides: the database's clock must
 /// have
@@ -119,7 +119,7 @@ public enum TrustedClock {
   /// A reading that took longer, in microseconds, is no anchor for later ones.
   public static let longestAnchoredReading: Int64 = 10_000_000
 
-  /// Whether a reading can be believed.
+  /// Whether a reading can be accepted.
   /// - Parameters:
   ///   - anchor: the earlier agreement that is stored for this monotonic clock, if there is one.
   ///   - broker: the newest broker's time, if one is known.

@@ -58,7 +58,7 @@ extension CountStore {
     var items = ItemNumbers()
     let numbers = messages.map { items.number(of: $0.event.itemName) }
     let itemIDs = try internItems(items.names)
-    var cameras = CameraTallies()
+    var cameras = CameraCounterTable()
     let cameraIndexes = messages.map { message in
       cameras.recordArrival(
         CameraKey(location: message.event.location, camera: message.event.camera),

@@ -17,7 +17,7 @@ struct ReadmissionPlan {
   private var groups: [Group] = []
   private var parts: [Group: Int32] = [:]
 
-  init(cameras: CameraTallies) { batch.cameras = cameras }
+  init(cameras: CameraCounterTable) { batch.cameras = cameras }
 
   mutating func add(_ message: Readmission, fate: Fate, isAccounted: Bool, item: Int32, camera: Int32) {
     let part = part(

@@ -27,7 +27,7 @@ extension CountStore {
   /// One row for each row of the list, each with the labels; one row with the labels alone where the list is empty.
   static func statement(for query: TopItemsQuery) -> Query {
     let ranking = Ranking(query: query)
-    // Those that follow the ranked ones: what dropped out (1), and the rest (2).
+    // Those that follow the ranked ones: what dropped out (1), and the others (2).
     let parts: [Query] =
       ["SELECT *, 0 AS part FROM listed"]
       + (query.comparesPrevious ? ["SELECT *, 1 FROM dropped"] : [])
@@ -57,9 +57,9 @@ extension CountStore {
       FROM top)
     """
 
-  /// The same span before, and what has changed: `listed` and `dropped`, which are those that were among the best then.
+  /// The previous range, and what has changed: `listed` and `dropped`, which are those that were among the best then.
   private static func comparison(_ ranking: Ranking) -> Query {
-    // Beyond what PostgreSQL's calendar can hold, there is no span before.
+    // Beyond what PostgreSQL's calendar can hold, there is no previous range.
     let pieces = RangePieces(
       prefix: "previous_",
       asked: """

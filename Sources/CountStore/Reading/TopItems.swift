@@ -20,7 +20,7 @@ public struct ResultLabels: Sendable, Equatable {
   public var to: Timestamp?
   /// Grows with every committed batch.
   public var revision: Int64
-  /// The event time up to which counts are believed complete; nil before the first event.
+  /// The event time up to which counts are complete; nil before the first event.
   public var watermark: Timestamp?
   /// Whether the counts may still grow.
   public var state: Finality
@@ -64,9 +64,9 @@ public struct TopItems: Sendable, Equatable {
     public var count: Int64
     /// Distinct detections of all items of the ranking, if the query wants shares.
     public var total: Int64?
-    /// The rank in the span before; nil where it was not counted then, or nothing is compared.
+    /// The rank in the previous range; nil where it was not counted then, or nothing is compared.
     public var previousRank: Int?
-    /// The count in the span before; nil for the rest, or where nothing is compared.
+    /// The count in the previous range; nil for the rest, or where nothing is compared.
     public var previousCount: Int64?
 
     /// Takes each property.

@@ -20,7 +20,7 @@ public struct Retention: Sendable {
   ///
   /// - Parameters:
   ///   - connection: without an open transaction.
-  ///   - now: what is taken for the present. The database's clock alone is not believed (`CountStore.checkClock`).
+  ///   - now: what is taken for the present. The database's clock alone is not agreed (`CountStore.checkClock`).
   ///   - isStopping: asked between the steps, which are short: an interrupted run costs nothing but the repetition.
   /// - Throws: `PostgresError`, the first one: a step that fails, as one that waits for a lock does under a long
   ///   transaction of others, does not keep the next ones from being done.
@@ -55,7 +55,7 @@ public struct Retention: Sendable {
     _ isStopping: () -> Bool
   ) throws(PostgresError) {
     var steps = Steps(connection)
-    // First: a table that an interrupted run has detached and not dropped is in the way of a partition of its name.
+    // First: a table that an interrupted run has detached and not dropped blocks a partition of its name.
     try steps.attempt { () throws(PostgresError) in
       report.droppedPartitions = try store.dropRetiredPartitions(isStopping: isStopping)
     }

@@ -1,7 +1,7 @@
 import Counting
 
-/// Paces the news of changes: each location's come at once, but at most 20 times a second, to responses about it alone,
-/// and all locations' together at most 20 times a second to responses about several.
+/// Paces change notifications: each location's come at once, but at most 20 times a second, to responses about it
+/// alone, and all locations' together at most 20 times a second to responses about several.
 ///
 /// So no response is recomputed more often than that, however many batches commit; and a location where little happens
 /// is not behind because much happens elsewhere.

@@ -221,7 +221,7 @@ extension CountStore {
       do {
         if try fold.finish() { return fold }
       } catch  where error.sqlState == .lockNotAvailable && refusals < 5 {
-        // A long batch is in the way; all that was summed would have to be summed again.
+        // A long batch blocks it; all that was summed would have to be summed again.
         refusals += 1
       }
     }

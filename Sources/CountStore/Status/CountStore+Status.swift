@@ -82,7 +82,7 @@ extension CountStore {
       cameras.append(
         SystemStatus.Camera(
           key: CameraKey(location: try result.int64(row, 8), camera: try result.int64(row, 9)),
-          tally: try Self.tally(result, row),
+          counters: try Self.counters(result, row),
           lastSeen: try result.optionalTimestamp(row, 7).map(Timestamp.init(microseconds:))
         )
       )
@@ -90,23 +90,24 @@ extension CountStore {
     return cameras
   }
 
-  private func otherCameras() throws(PostgresError) -> CameraTally {
+  private func otherCameras() throws(PostgresError) -> CameraCounters {
     let result = try connection.execute(
       "SELECT counted, duplicates, conflicts, late, future, largest_skew_us, latest_skew_us FROM camera_overflow"
     )
-    return result.count == 1 ? try Self.tally(result, 0) : CameraTally()
+    return result.count == 1 ? try Self.counters(result, 0) : CameraCounters()
   }
 
-  private static func tally(_ result: borrowing QueryResult, _ row: Int) throws(PostgresError) -> CameraTally
+  private static func counters(_ result: borrowing QueryResult, _ row: Int) throws(PostgresError)
+    -> CameraCounters
   {
-    var tally = CameraTally()
-    tally.counted = try result.int64(row, 0)
-    tally.duplicates = try result.int64(row, 1)
-    tally.conflicts = try result.int64(row, 2)
-    tally.late = try result.int64(row, 3)
-    tally.future = try result.int64(row, 4)
-    tally.largestSkew = try result.optionalInt64(row, 5)
-    tally.latestSkew = try result.optionalInt64(row, 6)
-    return tally
+    var counters = CameraCounters()
+    counters.counted = try result.int64(row, 0)
+    counters.duplicates = try result.int64(row, 1)
+    counters.conflicts = try result.int64(row, 2)
+    counters.late = try result.int64(row, 3)
+    counters.future = try result.int64(row, 4)
+    counters.largestSkew = try result.optionalInt64(row, 5)
+    counters.latestSkew = try result.optionalInt64(row, 6)
+    return counters
   }
 }

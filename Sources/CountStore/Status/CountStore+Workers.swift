@@ -12,22 +12,23 @@ extension CountStore {
   /// The disk is not waited for where the session says `synchronous_commit = off`: the next heartbeat repeats it all.
   /// - Returns: the database's clock and, once a worker has claimed a partition, the floor.
   /// - Throws: `PostgresError`.
-  public func beat(_ identity: WorkerHeartbeat.Identity, _ beat: WorkerHeartbeat) throws(PostgresError)
+  public func heartbeat(_ identity: WorkerHeartbeat.Identity, _ heartbeat: WorkerHeartbeat)
+    throws(PostgresError)
     -> (now: Timestamp, floor: Timestamp?)
   {
-    let error = beat.lastError.map { String($0.text.prefix(Self.errorLength)) }
+    let error = heartbeat.lastError.map { String($0.text.prefix(Self.errorLength)) }
     let result = try connection.execute(
       """
       INSERT INTO worker AS stored (
         id, started_at, seen_at, stopped_at, version, host, pid, topics, partitions, lags, broker_reachable, lag,
         behind_since, last_commit_at, last_error, last_error_at)
-      SELECT \(identity.id)::uuid, now - \(beat.age) * us, now, CASE WHEN \(beat.isGoodbye) THEN now END,
+      SELECT \(identity.id)::uuid, now - \(heartbeat.age) * us, now, CASE WHEN \(heartbeat.isGoodbye) THEN now END,
              \(identity.version), \(identity.host), \(identity.pid),
-             \(beat.partitions.map(\.topic))::text[], \(beat.partitions.map(\.partition))::integer[],
-             ARRAY(SELECT nullif(lag, -1) FROM unnest(\(beat.lags.map { $0 ?? -1 })::bigint[])
+             \(heartbeat.partitions.map(\.topic))::text[], \(heartbeat.partitions.map(\.partition))::integer[],
+             ARRAY(SELECT nullif(lag, -1) FROM unnest(\(heartbeat.lags.map { $0 ?? -1 })::bigint[])
                    WITH ORDINALITY AS given(lag, place) ORDER BY place),
-             \(beat.isBrokerReachable), \(beat.lag), now - \(beat.behindFor) * us, now - \(beat.sinceCommit) * us,
-             \(error), now - \(beat.lastError?.age) * us
+             \(heartbeat.isBrokerReachable), \(heartbeat.lag), now - \(heartbeat.behindFor) * us, now - \(heartbeat.sinceCommit) * us,
+             \(error), now - \(heartbeat.lastError?.age) * us
       FROM (SELECT clock_timestamp() AS now, interval '1 microsecond' AS us) AS clock
       ON CONFLICT (id) DO UPDATE SET
         seen_at = excluded.seen_at, stopped_at = excluded.stopped_at, topics = excluded.topics,

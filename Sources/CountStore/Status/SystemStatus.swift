@@ -40,21 +40,21 @@ public struct SystemStatus: Sendable, Equatable {
     /// The camera.
     public var key: CameraKey
     /// What came of its messages.
-    public var tally: CameraTally
+    public var counters: CameraCounters
     /// When its last message came.
     public var lastSeen: Timestamp?
 
     /// Takes each property.
-    public init(key: CameraKey, tally: CameraTally, lastSeen: Timestamp?) {
+    public init(key: CameraKey, counters: CameraCounters, lastSeen: Timestamp?) {
       self.key = key
-      self.tally = tally
+      self.counters = counters
       self.lastSeen = lastSeen
     }
   }
 
   /// The newest revision.
   public var revision: Int64
-  /// The event time up to which counts are believed complete; nil before the first event.
+  /// The event time up to which counts are complete; nil before the first event.
   public var watermark: Timestamp?
   /// All of them, by topic, then number.
   public var partitions: [Partition]
@@ -69,7 +69,7 @@ public struct SystemStatus: Sendable, Equatable {
   /// Those that send contradictions, or events out of time: the worst first.
   public var cameraProblems: [Camera]
   /// All cameras that have no counters of their own, together.
-  public var otherCameras: CameraTally
+  public var otherCameras: CameraCounters
   /// The workers, as of the same moment.
   public var workers: WorkerReading
 
@@ -83,7 +83,7 @@ public struct SystemStatus: Sendable, Equatable {
     quarantined: Int64,
     camerasKnown: Int64,
     cameraProblems: [Camera],
-    otherCameras: CameraTally,
+    otherCameras: CameraCounters,
     workers: WorkerReading
   ) {
     self.revision = revision

@@ -73,7 +73,7 @@ final class HTTP2Stream {
     if pending == 0 {
       output = piece
       offset = 0
-      // One account for all pieces, so that reading a little now and then does not hold a worker for ever.
+      // One write budget for all pieces, so that reading a little now and then does not hold a worker for ever.
       pendingSince = isEndless ? now : now - min(waited, now)
     } else {
       output = output[offset...] + piece

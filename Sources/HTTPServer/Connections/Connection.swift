@@ -108,8 +108,8 @@ final class Connection: EventSource {
   }
 
   /// A pending response has something new.
-  func news(of number: Int32) {
-    conversation?.news(of: number)
+  func update(of number: Int32) {
+    conversation?.update(of: number)
     settle()
   }
 

@@ -19,7 +19,7 @@ protocol Conversation: AnyObject {
   /// Everything was sent: there is room for more.
   func proceed()
   /// A pending response has something new.
-  func news(of number: Int32)
+  func update(of number: Int32)
   /// The client has ended its side of the connection: it sends no more.
   func peerFinished()
   /// The deadline has passed.

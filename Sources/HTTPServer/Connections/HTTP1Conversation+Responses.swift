@@ -101,7 +101,7 @@ extension HTTP1Conversation {
   }
 
   /// Nothing was sent for a while.
-  func beat() {
+  func heartbeat() {
     guard let heartbeat = exchange?.heartbeat else { return }
     append(heartbeat.bytes)
   }

@@ -113,7 +113,7 @@ final class HTTP1Conversation: Conversation {
         rounds += 1
         if rounds < HTTP1Conversation.roundsPerTurn { continue }
         // A client and a worker that are both fast would keep the loop from all others.
-        if let exchange { loop.news(on: connection, number: exchange.number).post() }
+        if let exchange { loop.update(on: connection, number: exchange.number).post() }
         return
       }
       if stage == .idle { enter(.idle) }
@@ -122,7 +122,7 @@ final class HTTP1Conversation: Conversation {
         return
       }
       guard canParse else {
-        if answered == HTTP1Conversation.answersPerTurn { loop.news(on: connection, number: 0).post() }
+        if answered == HTTP1Conversation.answersPerTurn { loop.update(on: connection, number: 0).post() }
         return
       }
       let rest = unparsed
@@ -135,7 +135,7 @@ final class HTTP1Conversation: Conversation {
 
   func peerFinished() { expectDeparture() }
 
-  func news(of number: Int32) {
+  func update(of number: Int32) {
     if let exchange, exchange.number == number, exchange.answer.isCut { return connection.abort() }
     if number == 0 || exchange?.number == number, connection.isDrained { proceed() }
   }
@@ -150,7 +150,7 @@ final class HTTP1Conversation: Conversation {
     case .answering:
       if connection.hasPeerFinished, exchange?.answer.isQueued == true { return connection.close() }
       if exchange?.heartbeat == nil { return enter(.answering) }
-      beat()
+      heartbeat()
       connection.flush()
     }
   }

@@ -13,7 +13,7 @@ final class HTTP2Conversation: Conversation {
     var begun: Status?
     var bodyBytes = 0
     var heartbeat: PushChannel.Heartbeat?
-    var nextBeat = Instant.never
+    var nextHeartbeat = Instant.never
 
     /// Whether a worker thread works for it: an endless response only until it has begun.
     var isWork: Bool { begun == nil || !answer.isEndless }
@@ -39,8 +39,8 @@ final class HTTP2Conversation: Conversation {
   private var taken = 0
   /// Those of `exchanges` that are work.
   private var working = 0
-  /// Streams whose responses had news while there was no room to send.
-  private var unheard: [HTTP2Session.StreamID] = []
+  /// Streams whose responses had updates while there was no room to send.
+  private var deferredUpdates: [HTTP2Session.StreamID] = []
   private(set) var deadline = Instant.never
 
   init(_ connection: Connection) {
@@ -88,23 +88,25 @@ final class HTTP2Conversation: Conversation {
       // nghttp2 may have asked a stream for more although no byte came of it.
       guard count > 0 || session.hasNotices, connection.isDrained, !connection.isClosed else { break }
       // A client and a worker that are both fast would keep the loop from all others.
-      if round == HTTP2Conversation.roundsPerTurn { loop.news(on: connection, number: 0).post() }
+      if round == HTTP2Conversation.roundsPerTurn { loop.update(on: connection, number: 0).post() }
     }
-    if taken == HTTP2Conversation.requestsPerTurn { loop.news(on: connection, number: 0).post() }
+    if taken == HTTP2Conversation.requestsPerTurn { loop.update(on: connection, number: 0).post() }
     conclude()
   }
 
   /// A connection of HTTP/2 is read all the time, and is over with its end.
   func peerFinished() {}
 
-  func news(of number: Int32) {
-    if number != 0 { unheard.append(number) }
+  func update(of number: Int32) {
+    if number != 0 { deferredUpdates.append(number) }
     if connection.isDrained { proceed() }
   }
 
   func expired() {
     session.expire(now: now)
-    for (id, exchange) in exchanges where exchange.nextBeat <= loop.events.now { beat(id, exchange) }
+    for (id, exchange) in exchanges where exchange.nextHeartbeat <= loop.events.now {
+      heartbeat(id, exchange)
+    }
     proceed()
   }
 
@@ -128,9 +130,9 @@ final class HTTP2Conversation: Conversation {
       case .closed(let id): end(id, isComplete: false)
       }
     }
-    let news = unheard
-    unheard = []
-    for id in news { pull(id) }
+    let update = deferredUpdates
+    deferredUpdates = []
+    for id in update { pull(id) }
     while working < HTTP2Conversation.concurrentWork, taken < HTTP2Conversation.requestsPerTurn,
       let incoming = session.nextIncoming()
     {
@@ -232,7 +234,7 @@ final class HTTP2Conversation: Conversation {
   }
 
   /// Nothing was sent for a while. With a client that has not read the last message there is no need to.
-  private func beat(_ id: HTTP2Session.StreamID, _ exchange: Exchange) {
+  private func heartbeat(_ id: HTTP2Session.StreamID, _ exchange: Exchange) {
     let bytes = exchange.heartbeat?.bytes ?? []
     let isHeard = session.isWritable(id)
     if isHeard { session.send(bytes, on: id) }
@@ -242,7 +244,7 @@ final class HTTP2Conversation: Conversation {
   private func noteSent(_ count: Int, _ id: HTTP2Session.StreamID) {
     exchanges[id]?.bodyBytes += count
     if let heartbeat = exchanges[id]?.heartbeat {
-      exchanges[id]?.nextBeat = loop.events.now + heartbeat.interval
+      exchanges[id]?.nextHeartbeat = loop.events.now + heartbeat.interval
     }
   }
 
@@ -277,7 +279,7 @@ final class HTTP2Conversation: Conversation {
       connection.ending = .linger
     }
     var next = Instant(nanoseconds: session.nextDeadline)
-    for exchange in exchanges.values { next = min(next, exchange.nextBeat) }
+    for exchange in exchanges.values { next = min(next, exchange.nextHeartbeat) }
     deadline = next
   }
 }

@@ -8,7 +8,7 @@ final class ServerLoop {
   /// What other threads send to a loop.
   enum Message: Sendable {
     /// The pending response with this number has an update, if the connection of this registration still exists.
-    case news(Registration, Int32)
+    case update(Registration, Int32)
     /// Finish what is in progress; cut what is not done at the deadline.
     case stop(Instant)
   }
@@ -90,27 +90,27 @@ final class ServerLoop {
     case pending(any PendingResponse)
   }
 
-  func news(on connection: Connection, number: Int32) -> ResponseUpdate {
+  func update(on connection: Connection, number: Int32) -> ResponseUpdate {
     ResponseUpdate(inbox: inbox, registration: connection.registration, number: number)
   }
 
   /// Has a request answered. News of a pending response reach the connection's conversation with its `number`.
   func begin(_ request: Request, on connection: Connection, number: Int32) -> Begun {
-    let news = news(on: connection, number: number)
+    let update = update(on: connection, number: number)
     let answer: any PendingResponse
     let isTaken: Bool
     switch settings.handler(request) {
     case .ready(let response): return .ready(response)
     case .blocking(let work):
-      let blocking = BlockingResponse(work, settings, news: news)
+      let blocking = BlockingResponse(work, settings, update: update)
       (answer, isTaken) = (blocking, blocking.submit(for: ClientNetwork(connection.peer)))
     case .streaming(let work):
       let network = ClientNetwork(connection.peer)
       guard settings.spool.admits(network) else { return refused(.tooMuchToRead, connection) }
-      let streaming = StreamingResponse(work, for: network, settings, news: news)
+      let streaming = StreamingResponse(work, for: network, settings, update: update)
       (answer, isTaken) = (streaming, streaming.submit())
     case .push(let subscribe):
-      let pushed = PushedResponse(news: news)
+      let pushed = PushedResponse(update: update)
       // What it has computed is asked for by this client.
       CurrentClient.$network.withValue(ClientNetwork(connection.peer)) { subscribe(pushed.channel) }
       (answer, isTaken) = (pushed, true)
@@ -158,8 +158,8 @@ final class ServerLoop {
   fileprivate func takeMessages() {
     for message in inbox.take() {
       switch message {
-      case .news(let registration, let number):
-        (events.source(of: registration) as? Connection)?.news(of: number)
+      case .update(let registration, let number):
+        (events.source(of: registration) as? Connection)?.update(of: number)
       case .stop(let deadline): stop(at: deadline)
       }
     }

@@ -13,14 +13,14 @@ final class BlockingResponse: PendingResponse {
   let isEndless = false
   let isCut = false
   private let work: @Sendable () -> Response
-  private let news: ResponseUpdate
+  private let update: ResponseUpdate
   private let pool: WorkerPool
   private let state = Lock(State())
   private let ticket = Lock<JobQueue.Ticket?>(nil)
 
-  init(_ work: @escaping @Sendable () -> Response, _ settings: ServerSettings, news: ResponseUpdate) {
+  init(_ work: @escaping @Sendable () -> Response, _ settings: ServerSettings, update: ResponseUpdate) {
     self.work = work
-    self.news = news
+    self.update = update
     pool = settings.workers
   }
 
@@ -47,7 +47,7 @@ final class BlockingResponse: PendingResponse {
       state.step = step
       return state.isAwaited
     }
-    if isAwaited { news.post() }
+    if isAwaited { update.post() }
   }
 
   var isQueued: Bool { state.withLock { !$0.hasStarted && $0.step == nil } }

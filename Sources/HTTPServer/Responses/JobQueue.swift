@@ -1,4 +1,4 @@
-/// Jobs that wait for threads, in fair turns over the networks that their clients are in.
+/// Jobs that wait for threads, in a fair queue over the networks that their clients are in.
 ///
 /// The network that has the fewest jobs running, and whose last turn is the longest ago, is next; so one that asks
 /// rarely goes before those that ask for much. One network alone may fill the queue; when it is full, the newest job
@@ -50,8 +50,8 @@ struct JobQueue {
   ///   - capacity: how many jobs may wait.
   ///   - threads: how many may run.
   ///   - share: how many of one network may run.
-  ///   - isBehind: whether a network has much to read of earlier responses. All such networks together have a quarter of
-  ///     the threads, and come after the others.
+  ///   - isBehind: whether a network has much to read of earlier responses. All such networks together have a quarter
+  ///     of the threads, and come after the others.
   init(
     capacity: Int,
     threads: Int,

@@ -46,5 +46,5 @@ struct ResponseUpdate: Sendable {
   /// Which of the connection's answers; for HTTP/2 its stream.
   let number: Int32
 
-  func post() { inbox.post(.news(registration, number)) }
+  func post() { inbox.post(.update(registration, number)) }
 }

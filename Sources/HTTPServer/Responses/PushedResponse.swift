@@ -54,11 +54,11 @@ final class PushedResponse: PendingResponse {
   let isEndless = true
   let isQueued = false
   let isCut = false
-  private let news: ResponseUpdate
+  private let update: ResponseUpdate
   private let state = Lock(State())
 
-  init(news: ResponseUpdate) {
-    self.news = news
+  init(update: ResponseUpdate) {
+    self.update = update
   }
 
   /// What the handler gets; it may outlive the connection.
@@ -90,7 +90,7 @@ final class PushedResponse: PendingResponse {
       defer { state.isAwaited = false }
       return state.isAwaited
     }
-    if isAwaited { news.post() }
+    if isAwaited { update.post() }
   }
 
   private func whenClosed(_ body: @escaping @Sendable () -> Void) {

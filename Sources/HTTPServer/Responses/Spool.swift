@@ -72,8 +72,8 @@ final class Spool: Sendable {
 
   var hasFile: Bool { blockLimit > 0 }
 
-  /// What is kept: bytes in memory and in the file, responses that have some of them in the file, and responses that were
-  /// ended so far because their clients were too slow for the room, or the threads, that others needed.
+  /// What is kept: bytes in memory and in the file, responses that have some of them in the file, and responses that
+  /// were ended so far because their clients were too slow for the room, or the threads, that others needed.
   var load: (memory: Int, disk: Int, answers: Int, cut: Int) {
     state.withLock { state in
       let answers = state.holdings.values.count { $0.blocks > 0 }

@@ -67,18 +67,18 @@ final class StreamingResponse: PendingResponse {
   let pool: WorkerPool
   let state = Monitor(State())
   private let work: @Sendable (ResponseStream) throws(StreamBroken) -> Void
-  private let news: ResponseUpdate
+  private let update: ResponseUpdate
   private let ticket = Lock<JobQueue.Ticket?>(nil)
 
   init(
     _ work: @escaping @Sendable (ResponseStream) throws(StreamBroken) -> Void,
     for network: ClientNetwork,
     _ settings: ServerSettings,
-    news: ResponseUpdate
+    update: ResponseUpdate
   ) {
     self.work = work
     self.network = network
-    self.news = news
+    self.update = update
     spool = settings.spool
     pool = settings.streamers
   }
@@ -117,7 +117,7 @@ final class StreamingResponse: PendingResponse {
     if isAwaited { post() }
   }
 
-  func post() { news.post() }
+  func post() { update.post() }
 
   // MARK: The loop's side
 

@@ -2,7 +2,7 @@ import HTTP
 import Threading
 import Sockets
 
-/// Threads on which handlers may wait, in fair turns over clients. What they make goes back to the loop that owns the
+/// Threads on which handlers may wait, in a fair queue over clients. What they make goes back to the loop that owns the
 /// connection.
 final class WorkerPool: Sendable {
   private enum Step: Sendable {

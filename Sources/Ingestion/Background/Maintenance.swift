@@ -14,7 +14,7 @@ struct WorkerClocks: Sendable {
 
 /// The thread that does what `Retention` does, once a minute, and every few seconds what waits in quarantine for its
 /// time; on a connection of its own, so that no batch waits for it. Whatever goes wrong is observed and tried again;
-/// it never stops the counting. While the database's clock is not believed, it only makes partitions.
+/// it never stops the counting. While the database's clock is not agreed, it only makes partitions.
 ///
 /// - Note: `@unchecked Sendable`: `retention` and `connection` are touched only by the thread that `start` makes; the
 ///   mailboxes are the only way in and out.

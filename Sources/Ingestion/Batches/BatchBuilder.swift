@@ -31,7 +31,7 @@ struct BatchBuilder: ~Copyable {
     decoder = EventDecoder(maximumBytes: options.maximumMessageBytes, timestampUnit: options.timestampUnit)
     recent = RecentDetections(capacity: options.rememberedDetections)
     items = ItemDictionary()
-    cameraLimit = options.maximumCameras > 0 ? CameraTallies.defaultLimit : 0
+    cameraLimit = options.maximumCameras > 0 ? CameraCounterTable.defaultLimit : 0
     batch = Batch(itemGeneration: 0, cameraLimit: cameraLimit)
     deadLetterBytes = options.deadLetterBytes
     batchBytes = options.batchBytes
@@ -41,7 +41,7 @@ struct BatchBuilder: ~Copyable {
   private struct Arrival {
     var detection: Batch.Detection
     var camera: CameraKey
-    /// See `CameraTallies.recordArrival`.
+    /// See `CameraCounterTable.recordArrival`.
     var skew: Int64
   }
 

@@ -9,12 +9,12 @@ import Postgres
 /// - Note: `@unchecked Sendable`: `connection` is touched only by the thread that `start` makes; the mailboxes are
 ///   the only way in and out.
 final class Heartbeat: @unchecked Sendable {
-  /// Between two beats, in milliseconds.
+  /// Between two heartbeats, in milliseconds.
   static let interval: Int64 = 5_000
   /// After one that failed: a connection that has died must not cost a whole interval.
   private static let shortInterval: Int64 = 1_000
-  /// Beats between two looks for rows that are too old.
-  private static let beatsPerTidying = 720
+  /// Heartbeats between two looks for rows that are too old.
+  private static let heartbeatsPerTidying = 720
 
   private let identity: WorkerHeartbeat.Identity
   private let options: ConnectionOptions
@@ -24,7 +24,7 @@ final class Heartbeat: @unchecked Sendable {
   private let ended = Mailbox<Bool>()
   private var connection: Connection?
 
-  /// - Parameter state: how the worker is; called before each beat.
+  /// - Parameter state: how the worker is; called before each heartbeat.
   init(
     _ options: IngestionOptions,
     state: @escaping @Sendable () -> WorkerHeartbeat,
@@ -60,24 +60,24 @@ final class Heartbeat: @unchecked Sendable {
   func hasEnded(waiting milliseconds: Int64) -> Bool { ended.take(waiting: milliseconds) != nil }
 
   private func work() {
-    var beats = 0
+    var heartbeats = 0
     while !stopping.hasClosed {
       let isDone = attempt { store throws(PostgresError) in
-        try beat(store)
-        beats += 1
-        if beats % Self.beatsPerTidying == 1 { try store.forgetOldWorkers() }
+        try heartbeat(store)
+        heartbeats += 1
+        if heartbeats % Self.heartbeatsPerTidying == 1 { try store.forgetOldWorkers() }
       }
       stopping.sleep(milliseconds: isDone ? Self.interval : Self.shortInterval)
     }
-    _ = attempt { store throws(PostgresError) in try beat(store, isGoodbye: true) }
+    _ = attempt { store throws(PostgresError) in try heartbeat(store, isGoodbye: true) }
     connection?.close()
     ended.put(true)
   }
 
-  private func beat(_ store: CountStore, isGoodbye: Bool = false) throws(PostgresError) {
-    var beat = state()
-    beat.isGoodbye = isGoodbye
-    let database = try store.beat(identity, beat)
+  private func heartbeat(_ store: CountStore, isGoodbye: Bool = false) throws(PostgresError) {
+    var heartbeat = state()
+    heartbeat.isGoodbye = isGoodbye
+    let database = try store.heartbeat(identity, heartbeat)
     observe(.heartbeat(now: database.now, floor: database.floor))
     observe(.backgroundSucceeded(.heartbeat))
   }

@@ -187,15 +187,15 @@ public struct IngestionHealth: Sendable {
   }
 
   /// The worker's next heartbeat.
-  public func beat(at now: ContinuousClock.Instant) -> WorkerHeartbeat {
-    var beat = WorkerHeartbeat(age: (now - startedAt).microseconds)
-    beat.partitions = turn.partitions.map(\.key)
-    beat.lags = turn.partitions.map { $0.lag?.lag(at: now) }
-    beat.isBrokerReachable = isBrokerUp(at: now)
-    beat.behindFor = behindSince(at: now).map { (now - $0).microseconds }
-    beat.sinceCommit = lastCommitAt.map { (now - $0).microseconds }
-    beat.lastError = lastError.map { ($0.text, (now - $0.at).microseconds) }
-    return beat
+  public func heartbeat(at now: ContinuousClock.Instant) -> WorkerHeartbeat {
+    var heartbeat = WorkerHeartbeat(age: (now - startedAt).microseconds)
+    heartbeat.partitions = turn.partitions.map(\.key)
+    heartbeat.lags = turn.partitions.map { $0.lag?.lag(at: now) }
+    heartbeat.isBrokerReachable = isBrokerUp(at: now)
+    heartbeat.behindFor = behindSince(at: now).map { (now - $0).microseconds }
+    heartbeat.sinceCommit = lastCommitAt.map { (now - $0).microseconds }
+    heartbeat.lastError = lastError.map { ($0.text, (now - $0.at).microseconds) }
+    return heartbeat
   }
 }
 

@@ -91,7 +91,7 @@ struct LagTracker {
     logs[key] = log
   }
 
-  /// The end as of the last fetch, whenever that was: only a change is news.
+  /// The end as of the last fetch, whenever that was: only a change counts.
   mutating func note(fetchedEnd end: Int64, of key: PartitionKey, at time: ContinuousClock.Instant) {
     guard var log = logs[key], log.fetchedEnd != end else { return }
     log.fetchedEnd = end

@@ -16,7 +16,7 @@ public enum Unreadiness: Sendable, Equatable, CustomStringConvertible {
   case notCommitting(Duration)
   /// A partition is stopped until an operator acts.
   case halted(PartitionKey, String)
-  /// The database's clock is not believed, or the deduplication floor lies ahead of it; in words.
+  /// The database's clock is not agreed, or the deduplication floor lies ahead of it; in words.
   case clock(String)
   /// The process does not work any more: `/healthz` says so, too.
   case stalled(String)

@@ -88,7 +88,7 @@ public final class IngestionWorker {
     self.options = options
     self.isStopping = isStopping
     self.observe = observe
-    heartbeat = Heartbeat(options, state: { state.beat() }, observe: observe)
+    heartbeat = Heartbeat(options, state: { state.heartbeat() }, observe: observe)
     brokers = BrokerWatch(observe: observe)
     committer = Committer(options, observe: observe)
     let brokerTime = NewestBrokerTime()

@@ -10,7 +10,7 @@ final class WorkerState: Sendable {
     health.withLock { $0.note(observation, now: now) }
   }
 
-  func beat() -> WorkerHeartbeat { health.withLock { $0.beat(at: .now) } }
+  func heartbeat() -> WorkerHeartbeat { health.withLock { $0.heartbeat(at: .now) } }
 }
 
 extension WorkerTurn.Partition.ClaimState {

@@ -18,9 +18,9 @@ public struct ConnectionOptions: Sendable {
   public var keepalivesCount = 2
   /// Milliseconds that sent data may stay unacknowledged before the connection counts as lost.
   public var tcpUserTimeout = 15_000
-  /// Seconds without a byte from the server, while a response is due, after which the connection counts as lost; nil for
-  /// never. For what TCP cannot notice, a proxy or server that hangs while its kernel lives; so it must be longer than
-  /// `statement_timeout`.
+  /// Seconds without a byte from the server, while a response is due, after which the connection counts as lost; nil
+  /// for never. For what TCP cannot notice, a proxy or server that hangs while its kernel lives; so it must be longer
+  /// than `statement_timeout`.
   public var answerTimeout: Int?
   /// Whether only a session that can write will do: of several hosts libpq then passes over a standby, and one that is
   /// read-only is refused at once (`target_session_attrs=read-write`, where the URL does not say otherwise).

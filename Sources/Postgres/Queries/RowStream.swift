@@ -31,8 +31,8 @@ public struct RowStream: ~Copyable {
 
   /// The next row, as the only one (row 0) of its result; nil behind the last one, and from then on.
   ///
-  /// - Throws: `.server` or `.connection` when the response broke off: then the rows read so far are not all, and no more
-  ///   come.
+  /// - Throws: `.server` or `.connection` when the response broke off: then the rows read so far are not all, and no
+  ///   more come.
   public mutating func next() throws(PostgresError) -> QueryResult? {
     if let row = first.take() { return row }
     return isAtEnd ? nil : try receive()

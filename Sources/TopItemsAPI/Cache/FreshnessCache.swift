@@ -20,10 +20,10 @@ public final class FreshnessCache: Sendable {
 
   init() {}
 
-  /// Takes news.
+  /// Takes event.
   /// - Returns: whether the state has changed.
-  func note(_ news: RevisionEvent, at now: ContinuousClock.Instant) -> Bool {
-    switch news {
+  func note(_ event: RevisionEvent, at now: ContinuousClock.Instant) -> Bool {
+    switch event {
     case .workers(let reading):
       state.withLock { state in
         state.reading = reading

@@ -8,7 +8,7 @@ struct InvalidationLog: Sendable {
   /// How many changed locations are listed. More invalidate all responses.
   static let locationLimit = 65_536
 
-  /// Grows with each news.
+  /// Grows with each event.
   private(set) var sequence: UInt64 = 1
   /// When anything may have changed.
   private var anything: UInt64 = 1

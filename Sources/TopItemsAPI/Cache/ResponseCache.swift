@@ -31,11 +31,11 @@ final class ResponseCache: Sendable {
 
   // MARK: News
 
-  /// Takes news of changes. Until the first, and while the listener is away, nothing is answered from memory.
-  func receive(_ news: RevisionEvent) {
+  /// Takes change notifications. Until the first, and while the listener is away, nothing is answered from memory.
+  func receive(_ event: RevisionEvent) {
     let now = now()
     table.withLock { table in
-      switch news {
+      switch event {
       case .attached: table.invalidateAll(trustedUntil: now + Self.trust)
       case .changed(let committed): table.note(committed, trustedUntil: now + Self.trust)
       case .workers: table.noteState()

@@ -25,7 +25,7 @@ struct ResponseTable {
 
   /// A query that is being answered.
   private struct Flight {
-    /// The news that the query knows of; nil while it has not begun.
+    /// The number of the last change that the query includes; nil while it has not begun.
     var sequence: UInt64?
     var begun = ContinuousClock.now
     var waiters: [UInt64: (receive: Waiter, sequence: UInt64)]
@@ -34,7 +34,7 @@ struct ResponseTable {
   private final class Entry {
     let key: SharedQuery.Key
     var answer: SharedResponse?
-    /// The news with which `answer` was last compared.
+    /// The event with which `answer` was last compared.
     var checked: UInt64 = 0
     var flight: Flight?
     var wantsGzip = false

@@ -22,7 +22,7 @@ final class SharedResponse: Sendable {
   private let tag: EntityTag?
   /// What the response depends on.
   let dependency: CacheDependency?
-  /// The news that its query knew of.
+  /// The number of the last change that its query included.
   let sequence: UInt64
   /// When its labels are too old.
   let expiry: ContinuousClock.Instant

@@ -22,13 +22,13 @@ public struct SharedResponses: Sendable {
     live = LiveStreams(cache, limits: limits, after: after)
   }
 
-  /// Takes the news of a `RevisionListener`. Until the first, nothing is answered from memory.
-  public func receive(_ news: RevisionEvent) {
+  /// Takes an event of a `RevisionListener`. Until the first, nothing is answered from memory.
+  public func receive(_ event: RevisionEvent) {
     // Before the cache forgets: what is computed from now on says the new state.
-    let hasTurned = freshness.note(news, at: .now)
-    if case .workers = news, !hasTurned { return }
-    cache.receive(news)
-    live.noteNews()
+    let hasTurned = freshness.note(event, at: .now)
+    if case .workers = event, !hasTurned { return }
+    cache.receive(event)
+    live.noteChanges()
   }
 
   /// How well it does.

@@ -145,24 +145,24 @@ enum StatusJSON {
       json.quotedInteger(camera.key.location)
       json.name("video_camera_oid")
       json.quotedInteger(camera.key.camera)
-      members(camera.tally, &json)
+      members(camera.counters, &json)
       json.name("last_seen")
       time(camera.lastSeen, &json)
     }
   }
 
-  private static func members(_ tally: CameraTally, _ json: inout JSONWriter) {
+  private static func members(_ counters: CameraCounters, _ json: inout JSONWriter) {
     for (name, count) in [
-      ("counted", tally.counted), ("duplicates", tally.duplicates), ("conflicts", tally.conflicts),
-      ("late", tally.late), ("future", tally.future),
+      ("counted", counters.counted), ("duplicates", counters.duplicates), ("conflicts", counters.conflicts),
+      ("late", counters.late), ("future", counters.future),
     ] as [(StaticString, Int64)] {
       json.name(name)
       json.integer(count)
     }
     json.name("largest_skew_us")
-    integer(tally.largestSkew, &json)
+    integer(counters.largestSkew, &json)
     json.name("latest_skew_us")
-    integer(tally.latestSkew, &json)
+    integer(counters.latestSkew, &json)
   }
 
   private static func integer(_ value: Int64?, _ json: inout JSONWriter) {

@@ -30,7 +30,7 @@ struct TopItemRecord: Record {
 }
 
 extension TopItems.Row {
-  /// How an item stands compared with the span before.
+  /// How an item stands compared with the previous range.
   enum Change: String, CaseIterable {
     /// It was not counted then.
     case new

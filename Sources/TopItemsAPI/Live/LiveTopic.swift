@@ -36,7 +36,7 @@ final class LiveTopic {
 
   /// The least time between two responses.
   static let pace = Duration.milliseconds(100)
-  /// The least time between two attempts while the database, or the news of changes, is away.
+  /// The least time between two attempts while the database, or the listener, is away.
   static let retryPause = Duration.seconds(1)
   static let heartbeat = PushChannel.Heartbeat(interval: .seconds(15), bytes: ServerSentEvent.heartbeat)
 

@@ -118,9 +118,9 @@ final class CachedResponses: Sendable {
     self.server.server.withLock { $0 = server }
     var options = options
     options.applicationName += " listener"
-    let listener = RevisionListener(options) { [shared] news in
-      shared.receive(news)
-      observe(news)
+    let listener = RevisionListener(options) { [shared] event in
+      shared.receive(event)
+      observe(event)
     }
     do {
       try startThread(name: "listener") { listener.run() }

@@ -57,8 +57,8 @@ final class ServerLog: Sendable {
     }
   }
 
-  func observe(_ news: RevisionEvent) {
-    switch news {
+  func observe(_ event: RevisionEvent) {
+    switch event {
     case .attached(.listening): logger.info("listening for changes; responses are cached")
     case .attached(.polling):
       logger.notice("LISTEN is not possible here (a standby?): polling for changes every 100 ms")

@@ -47,7 +47,7 @@ struct Simulate: ParsableCommand {
   var rate: Double?
   @Option(help: .option("count", "Messages to send in all, whatever becomes of them.", default: "no end"))
   var count: Int?
-  @Option(help: .option("truth", "File to write the exact answer to; an existing one is removed first."))
+  @Option(help: .option("truth", "File to write the exact counts to; an existing one is removed first."))
   var truth: String?
 
   @Option(help: .option("locations", "Locations, numbered from 1.", default: "20"))

@@ -1,59 +1,67 @@
 """Tableau's part in the life of a web data connector, played with a page in Chromium."""
 
+from __future__ import annotations
+
 import functools
 import http.server
 import pathlib
 import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 FOLDER = pathlib.Path(__file__).parent
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass
 
 
 class Origin:
     """Serves this folder: another origin than the server's, as Tableau's script comes from one."""
 
-    def __enter__(self):
+    def __enter__(self) -> Origin:
         handler = functools.partial(Files, directory=FOLDER)
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.address = f"http://127.0.0.1:{self.server.server_port}"
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.server.shutdown()
         self.server.server_close()
 
 
 class TableauHost:
-    def __init__(self, page, origin, connector):
+    def __init__(self, page: Page, origin: str, connector: str) -> None:
         self.page, self.connector = page, connector
         page.goto(f"{origin}/host.html")
 
     # Messages
 
-    def open(self):
+    def open(self) -> None:
         self.page.evaluate("address => open_(address)", self.connector)
         self.wait_for("loaded")
         self.frame = self.page.frames[-1]
 
-    def send(self, name, data=None, props=None):
+    def send(self, name: str, data: Any = None, props: dict[str, Any] | None = None) -> None:
         self.page.evaluate("([name, data, props]) => send(name, data, props)", [name, data or {}, props or {}])
 
-    def messages(self, name):
+    def messages(self, name: str) -> list[Any]:
         return self.page.evaluate("name => messages.filter(m => m.msgName === name)", name)
 
-    def wait_for(self, *names):
+    def wait_for(self, *names: str) -> Any:
         """The first message of one of these names."""
         find = "names => messages.find(m => names.includes(m.msgName))"
         return self.page.wait_for_function(find, arg=list(names)).json_value()
 
     # Phases
 
-    def interact(self, phase="interactive", props=None, **fields):
+    def interact(
+        self, phase: str = "interactive", props: dict[str, Any] | None = None, **fields: Any
+    ) -> dict[str, Any]:
         """Opens the connector, fills its form and connects; what it submits."""
         self.open()
         self.send("init", {"phase": phase}, props)
@@ -67,23 +75,23 @@ class TableauHost:
         self.frame.locator("#connect").click()
         return self.wait_for("submit")["props"]
 
-    def begin_gathering(self, props):
+    def begin_gathering(self, props: dict[str, Any]) -> Any:
         """Opens the connector for data; the message that its init ends with."""
         self.open()
         self.send("init", {"phase": "gatherData"}, props)
         return self.wait_for("initCallback", "abortForAuth", "abortWithError")
 
-    def schema(self):
+    def schema(self) -> dict[str, Any]:
         self.send("getSchema")
         return {table["id"]: table for table in self.wait_for("_schemaCallback")["msgData"]["schema"]}
 
-    def gather(self, table, increment=None):
+    def gather(self, table: str, increment: str | None = None) -> list[dict[str, Any]]:
         """Asks for a table's data until it is done or aborted; the rows, as Tableau would keep them."""
         self.send("getData", {"tablesAndIncrementValues": [{"tableInfo": table, "incrementValue": increment or ""}]})
         self.wait_for("_dataDoneCallback", "abortWithError")
         return [row for message in self.messages("_tableDataCallback") for row in message["msgData"]["data"]]
 
-    def refresh(self, props, table, increment=None):
+    def refresh(self, props: dict[str, Any], table: str, increment: str | None = None) -> list[dict[str, Any]]:
         """A whole refresh of one table in a browser of its own."""
         assert self.begin_gathering(props)["msgName"] == "initCallback"
         return self.gather(self.schema()[table], increment)

@@ -69,7 +69,7 @@ struct HeartbeatTests {
         host: "",
         pid: 1
       )
-      _ = try fixture.store.beat(identity, WorkerHeartbeat(age: 5))
+      _ = try fixture.store.heartbeat(identity, WorkerHeartbeat(age: 5))
       #expect(try fixture.store.forgetOldWorkers() == 1)
     }
   }

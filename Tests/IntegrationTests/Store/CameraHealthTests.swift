@@ -59,7 +59,7 @@ struct CameraHealthTests {
   }
 
   /// counted, duplicates, conflicts of a camera.
-  private func tally(_ fixture: CountStoreFixture, _ location: Int64, _ camera: Int64) throws -> [Int64] {
+  private func counters(_ fixture: CountStoreFixture, _ location: Int64, _ camera: Int64) throws -> [Int64] {
     let result = try fixture.connection.execute(
       """
       SELECT counted, duplicates, conflicts FROM camera_health
@@ -83,9 +83,9 @@ struct CameraHealthTests {
         Sent(oid: 5, location: 2), Sent(oid: 6, item: "box"), Sent(oid: 7),
       ]
       claim = try apply(fixture, batch(fixture, claim, second), path: path)
-      #expect(try tally(fixture, 1, 10) == [7, 4, 2])
-      #expect(try tally(fixture, 1, 11) == [0, 1, 1])
-      #expect(try tally(fixture, 2, 10) == [0, 1, 1])
+      #expect(try counters(fixture, 1, 10) == [7, 4, 2])
+      #expect(try counters(fixture, 1, 11) == [0, 1, 1])
+      #expect(try counters(fixture, 2, 10) == [0, 1, 1])
       #expect(try fixture.violations((first + [Sent(oid: 7)]).map(\.seen)) == [])
       let skews = try fixture.connection.execute(
         """
@@ -105,7 +105,7 @@ struct CameraHealthTests {
         "INSERT INTO detection (detection_oid, detected_at) VALUES (1, now())"
       )
       _ = try apply(fixture, batch(fixture, claim, [Sent(oid: 1)]))
-      #expect(try tally(fixture, 1, 10) == [0, 1, 0])
+      #expect(try counters(fixture, 1, 10) == [0, 1, 0])
     }
   }
 
@@ -123,7 +123,7 @@ struct CameraHealthTests {
         try fold(fixture, limit: 5)
       }
       #expect(try fixture.number("SELECT count(*) FROM camera_health") == 5)
-      for camera: Int64 in 0..<3 { #expect(try tally(fixture, 1, camera) == [4, 0, 0]) }
+      for camera: Int64 in 0..<3 { #expect(try counters(fixture, 1, camera) == [4, 0, 0]) }
       #expect(try fixture.number("SELECT counted FROM camera_overflow") == 3 * 490 - 2)
 
       // A fold that begins when the table is full still finds the cameras that have a row.
@@ -133,8 +133,8 @@ struct CameraHealthTests {
         batch(fixture, claim, [Sent(oid: 9001, camera: 2), Sent(oid: 9002, camera: 77)])
       )
       try fold(fixture, limit: 5)
-      #expect(try tally(fixture, 1, 1) == [5, 0, 0] && tally(fixture, 1, 2) == [5, 0, 0])
-      #expect(try tally(fixture, 1, 77) == [])
+      #expect(try counters(fixture, 1, 1) == [5, 0, 0] && counters(fixture, 1, 2) == [5, 0, 0])
+      #expect(try counters(fixture, 1, 77) == [])
       #expect(try fixture.violations() == [])
       #expect(
         try fixture.number(
@@ -155,12 +155,12 @@ struct CameraHealthTests {
     }
   }
 
-  @Test("a batch with more cameras than it tallies by themselves counts the others in the common row")
+  @Test("a batch with more cameras than it counters by themselves counts the others in the common row")
   func crowdedBatch() throws {
     try CountStoreFixture.with { fixture throws in
       let claim = try #require(try fixture.claim())
       var crowded = fixture.batch(claim, (0..<10).map { Sent(oid: $0, camera: $0).seen })
-      crowded.cameras = CameraTallies(limit: 4)
+      crowded.cameras = CameraCounterTable(limit: 4)
       for index in crowded.detections.indices {
         let key = CameraKey(location: 1, camera: crowded.detections[index].oid)
         crowded.detections[index].camera = crowded.cameras.recordArrival(key, skew: 1)
@@ -223,7 +223,7 @@ struct CameraHealthTests {
       let ids = try fixture.store.internItems(batch.newItems.map(\.name))
       let outcome = try fixture.store.apply(batch, itemIDs: ids, path: .optimistic)
       #expect(outcome == .fenced([claim.key]))
-      #expect(try tally(fixture, 1, 10) == [])
+      #expect(try counters(fixture, 1, 10) == [])
       #expect(try fixture.number("SELECT count(*) FROM camera_change") == 0)
     }
   }
@@ -235,14 +235,14 @@ struct CameraHealthTests {
       func changes() throws -> Int64 { try fixture.number("SELECT count(*) FROM camera_change") }
       for oid in 1...5 as ClosedRange<Int64> {
         claim = try apply(fixture, batch(fixture, claim, [Sent(oid: oid, at: oid == 3 ? 30 : oid)]))
-        #expect(try changes() == oid && tally(fixture, 1, 10) == [oid, 0, 0])
+        #expect(try changes() == oid && counters(fixture, 1, 10) == [oid, 0, 0])
       }
       #expect(try fixture.store.foldCameraChanges(limit: 10) == 0, "the oldest is too young")
       #expect(try fixture.store.foldCameraChanges(limit: 10, olderThanSeconds: 0, size: 2) == 2)
-      #expect(try changes() == 3 && folded(fixture) == [2, 0, 1] && tally(fixture, 1, 10) == [5, 0, 0])
+      #expect(try changes() == 3 && folded(fixture) == [2, 0, 1] && counters(fixture, 1, 10) == [5, 0, 0])
       #expect(try fixture.store.foldCameraChanges(limit: 10, olderThanSeconds: 0) == 3)
       #expect(try fixture.store.foldCameraChanges(limit: 10, olderThanSeconds: 0) == 0)
-      #expect(try changes() == 0 && folded(fixture) == [5, 0, 1] && tally(fixture, 1, 10) == [5, 0, 0])
+      #expect(try changes() == 0 && folded(fixture) == [5, 0, 1] && counters(fixture, 1, 10) == [5, 0, 0])
       let skews = try fixture.connection.execute("SELECT largest_skew_us, latest_skew_us FROM camera_health")
       #expect(try skews.int64(0, 0) == 30 - 1000 && skews.int64(0, 1) == 5 - 1000)
     }
@@ -260,7 +260,7 @@ struct CameraHealthTests {
       try older.begin()
       _ = try older.execute("SELECT FROM camera_change ORDER BY change_id LIMIT 1 FOR UPDATE")
       #expect(try fixture.store.foldCameraChanges(limit: 10, olderThanSeconds: 0) == 2)
-      #expect(try tally(fixture, 1, 10) == [3, 0, 0])
+      #expect(try counters(fixture, 1, 10) == [3, 0, 0])
       // Its transaction ends only now: the number of its change is lower than those that are folded.
       older.rollback()
       #expect(try fixture.store.foldCameraChanges(limit: 10, olderThanSeconds: 0) == 1)
@@ -292,7 +292,7 @@ struct CameraHealthTests {
       #expect(throws: PostgresError.self) {
         try fixture.store.foldCameraChanges(limit: 1, olderThanSeconds: 0)
       }
-      #expect(try folded(fixture) == [0, 0, 0] && tally(fixture, 1, 10) == [1, 0, 0])
+      #expect(try folded(fixture) == [0, 0, 0] && counters(fixture, 1, 10) == [1, 0, 0])
       try fixture.connection.run(script: "DROP TRIGGER refuse ON \(table)")
       try fold(fixture, limit: 1)
       #expect(try folded(fixture) == [1, 1, 1])
@@ -307,7 +307,7 @@ struct CameraHealthTests {
       try fixture.quarantine([Sent(oid: 2), Sent(oid: 1, item: "other")], .future, after)
       _ = try fixture.replay()
       _ = try fixture.release()
-      #expect(try tally(fixture, 1, 10) == [2, 1, 1])
+      #expect(try counters(fixture, 1, 10) == [2, 1, 1])
     }
   }
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import TopItemsAPI
 
-@Suite("Which answers news leave standing")
+@Suite("Which answers event leave standing")
 struct InvalidationLogTests {
   private func dependency(_ locations: [Int64], _ end: CacheDependency.End = .fixed) -> CacheDependency {
     CacheDependency(locations: locations, end: end, revision: 1, content: 0, life: .seconds(60))
@@ -74,7 +74,7 @@ struct InvalidationLogTests {
     #expect(changes.leave(dependency([1], .newest(Timestamp(microseconds: 120))), since: before))
   }
 
-  @Test("everything goes when news were missed, and more locations than can be remembered are any")
+  @Test("everything goes when event were missed, and more locations than can be remembered are any")
   func everything() {
     var changes = InvalidationLog()
     var before = changes.sequence

@@ -32,9 +32,9 @@ struct LiveStreamsTests {
   func changes() throws {
     let cache = fixture.cache()
     let live = fixture.live(cache)
-    func receive(_ news: RevisionEvent) {
-      cache.receive(news)
-      live.noteNews()
+    func receive(_ event: RevisionEvent) {
+      cache.receive(event)
+      live.noteChanges()
       fixture.runAll()
     }
     receive(.attached(.listening))
@@ -63,7 +63,7 @@ struct LiveStreamsTests {
     for _ in 0..<40 {
       fixture.commit(1)
       cache.receive(.locationsChanged(1))
-      live.noteNews()
+      live.noteChanges()
       fixture.runAll()
       fixture.pass(.milliseconds(50))
     }
@@ -87,7 +87,7 @@ struct LiveStreamsTests {
     fixture.pass(.milliseconds(200))
     fixture.commit(1)
     cache.receive(.locationsChanged(1))
-    live.noteNews()
+    live.noteChanges()
     fixture.runAll()
     #expect(fixture.queries == 2)
     #expect(all.allSatisfy { $0.all == ["begin", event(0, "0"), event(1, "1")] })
@@ -126,7 +126,7 @@ struct LiveStreamsTests {
     fixture.runAll()
     fixture.setFreshness(FreshnessLabel(name: "quiet", since: Timestamp(microseconds: 7_500_000)))
     cache.receive(.workers(nil))
-    live.noteNews()
+    live.noteChanges()
     fixture.pass(.milliseconds(200))
     #expect(stays.all.last == "id: 1-quiet7\nevent: top-items\ndata: 1\n\n" && stays.all.count == 3)
     _ = try follow(live, fixture.query([1]), back, lastEventID: "1-live")
@@ -154,9 +154,9 @@ struct LiveStreamsTests {
   func away() throws {
     let cache = fixture.cache()
     let live = fixture.live(cache)
-    func receive(_ news: RevisionEvent) {
-      cache.receive(news)
-      live.noteNews()
+    func receive(_ event: RevisionEvent) {
+      cache.receive(event)
+      live.noteChanges()
       fixture.runAll()
     }
     receive(.attached(.listening))
@@ -181,7 +181,7 @@ struct LiveStreamsTests {
     #expect(early.all.last == event(0, "0"), "although nothing has changed")
     #expect(back.all == ["begin", event(0, "0")])
     #expect(live.count == 2)
-    // No news yet, but the response is looked at all the same.
+    // No event yet, but the response is looked at all the same.
     fixture.commit(1)
     fixture.pass(.seconds(2))
     #expect(early.all.last == event(1, "1"))
@@ -216,7 +216,7 @@ struct LiveStreamsTests {
     // The queue is full for a while: all subscribers get an event, and nothing is forgotten.
     fixture.setFull(true)
     cache.receive(.attached(.listening))
-    live.noteNews()
+    live.noteChanges()
     #expect(all[1].all.last?.hasPrefix("event: unavailable") == true && all[19].all.count == 3)
     fixture.setFull(false)
     fixture.pass(.seconds(2))

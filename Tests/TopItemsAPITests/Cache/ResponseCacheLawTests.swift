@@ -20,7 +20,7 @@ final class ResponseCacheLawTests: Sendable {
   private let fixture = ResponseCacheFixture()
   private let delivered = Lock(0)
 
-  /// Whatever the order of commits, news, queries, queries and pauses.
+  /// Whatever the order of commits, event, queries, queries and pauses.
   @Test(
     "no response misses a change that was received before its request, and no more is kept than may be",
     arguments: 0..<40

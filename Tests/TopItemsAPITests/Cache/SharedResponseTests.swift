@@ -38,6 +38,27 @@ struct SharedResponseTests {
     #expect(asking.queries.all.count == 4)
   }
 
+  @Test("a client that accepts one format gets it from memory, by the target as it was sent")
+  func accept() throws {
+    let asking = asking()
+    let target = "/v1/top-items?n=20&location=42"
+    for round in 1...2 {
+      for (accept, type) in [
+        ("application/json", "application/json"), ("text/csv", "text/csv; charset=utf-8"),
+        ("*/*", "application/json"), ("application/json, text/csv;q=0.5", "application/json"),
+      ] {
+        let response = try asking.response(target, fields: ["Accept": accept])
+        #expect(response.fields["Content-Type"] == type, "\(accept)")
+        let isKept = response.fields["Server-Timing"]?.contains("cache;") == true
+        #expect(isKept == (round == 2 || (accept != "application/json" && accept != "text/csv")), "\(accept)")
+      }
+      #expect(asking.queries.all.count == 2, "one query for each format")
+    }
+    let twice: Fields = ["Accept": "text/csv", "Accept": "application/json;q=0.1"]
+    #expect(try asking.response(target, fields: twice).fields["Content-Type"] == "text/csv; charset=utf-8")
+    #expect(try asking.response(target, fields: ["Accept": "image/png"]).status == .notAcceptable)
+  }
+
   @Test("items whose names only look the same are different queries")
   func bytes() {
     let (composed, decomposed) = ("\u{e9}", "e\u{301}")

@@ -20,7 +20,7 @@ public struct CameraKey: Hashable, Comparable, Sendable {
 }
 
 /// How many of a camera's messages had which fate, in one batch or in all.
-public struct CameraTally: Sendable, Equatable {
+public struct CameraCounters: Sendable, Equatable {
   /// Distinct events that are counted.
   public var counted: Int64 = 0
   /// Events whose oid was counted before.
@@ -42,12 +42,13 @@ public struct CameraTally: Sendable, Equatable {
     set { latest = newValue ?? Self.none }
   }
 
-  /// Stands for nil: no event time is that far from any clock. An optional would take 16 bytes of each tally.
+  /// Stands for nil: no event time is that far from any clock. An optional would take 16 bytes of each camera's
+  /// counters.
   private static var none: Int64 { .min }
   private var largest = Self.none
   private var latest = Self.none
 
-  /// A tally of no messages.
+  /// Counters of no messages.
   public init() {}
 
   /// Records the skew of a message that arrived.
@@ -57,25 +58,25 @@ public struct CameraTally: Sendable, Equatable {
   }
 }
 
-/// A batch's tallies: one for each camera up to a limit, and one for all further cameras together.
+/// A batch's counters: one for each camera up to a limit, and one for all further cameras together.
 ///
 /// An open-addressing table of indexes: a `Dictionary` takes two to three times as much memory.
-public struct CameraTallies: Sendable {
-  /// The index of the tally of all cameras that have none of their own.
+public struct CameraCounterTable: Sendable {
+  /// The index of the counters of all cameras that have none of their own.
   public static let others: Int32 = 0
-  /// How many cameras of one batch have a tally of their own by default.
+  /// How many cameras of one batch have counters of their own by default.
   public static let defaultLimit = 65_536
 
   /// The cameras by index. The first element is a placeholder for `others`.
   private(set) var keys = [CameraKey(location: 0, camera: 0)]
-  private(set) var tallies = [CameraTally()]
+  private(set) var counters = [CameraCounters()]
   private var table: [Int32] = []
   private let limit: Int
   /// Secret, so that a sender cannot choose identifiers that share one slot.
   private let seed = UInt64.random(in: .min ... .max)
 
-  /// Tallies of no cameras.
-  /// - Parameter limit: how many cameras have a tally of their own.
+  /// Counters of no cameras.
+  /// - Parameter limit: how many cameras have counters of their own.
   public init(limit: Int = defaultLimit) {
     self.limit = limit
   }
@@ -85,7 +86,7 @@ public struct CameraTallies: Sendable {
   /// - Returns: the camera's index, for `add`.
   public mutating func recordArrival(_ key: CameraKey, skew: Int64?) -> Int32 {
     let index = index(of: key)
-    if let skew { tallies[Int(index)].recordArrival(skew: skew) }
+    if let skew { counters[Int(index)].recordArrival(skew: skew) }
     return index
   }
 
@@ -95,25 +96,25 @@ public struct CameraTallies: Sendable {
   public func touch(_ key: CameraKey) -> Int64 {
     guard !table.isEmpty else { return 0 }
     let index = Int(table[firstSlot(of: key)])
-    return keys[index].camera ^ tallies[index].counted
+    return keys[index].camera ^ counters[index].counted
   }
 
   /// Counts one message.
   public mutating func add(_ fate: Fate, conflicts: Bool = false, to index: Int32) {
     switch fate {
-    case .counted: tallies[Int(index)].counted += 1
+    case .counted: counters[Int(index)].counted += 1
     case .duplicate:
-      tallies[Int(index)].duplicates += 1
-      if conflicts { tallies[Int(index)].conflicts += 1 }
-    case .late: tallies[Int(index)].late += 1
-    case .future: tallies[Int(index)].future += 1
+      counters[Int(index)].duplicates += 1
+      if conflicts { counters[Int(index)].conflicts += 1 }
+    case .late: counters[Int(index)].late += 1
+    case .future: counters[Int(index)].future += 1
     case .deadLetter, .tombstone: break
     }
   }
 
-  /// The tally of a camera that has one of its own.
-  public subscript(key: CameraKey) -> CameraTally? {
-    keys.dropFirst().firstIndex(of: key).map { tallies[$0] }
+  /// The counters of a camera that has counters of its own.
+  public subscript(key: CameraKey) -> CameraCounters? {
+    keys.dropFirst().firstIndex(of: key).map { counters[$0] }
   }
 
   private mutating func index(of key: CameraKey) -> Int32 {
@@ -125,7 +126,7 @@ public struct CameraTallies: Sendable {
     let index = Int32(keys.count)
     table[slot] = index
     keys.append(key)
-    tallies.append(CameraTally())
+    counters.append(CameraCounters())
     return index
   }
 
@@ -134,7 +135,7 @@ public struct CameraTallies: Sendable {
     // Without this, the arrays double when they are full.
     let room = min(limit, table.count / 2) + 1
     keys.reserveCapacity(room)
-    tallies.reserveCapacity(room)
+    counters.reserveCapacity(room)
     for index in keys.indices.dropFirst() { table[slot(of: keys[index])] = Int32(index) }
   }
 
