@@ -1,10 +1,14 @@
 """What the figures are, and whether they keep the promises."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Iterator
 from typing import Any
+
+Figures = dict[str, float]
+# {scenario: {server: [figures of each round]}}
+Results = dict[str, dict[str, list[Figures]]]
+# Scenario, what, ratio, its bound, whether it is kept.
+Bound = tuple[str, str, float, str, bool]
 
 # What a server of ours must be worth of another one, by the beginning of the protocol's name; and its p99 at most.
 RATES = {
@@ -18,17 +22,17 @@ RATES = {
 SLOWEST = {"nginx": 1.5}
 
 
-def ratio(mine: list[Any], its: list[Any], field: str) -> float:
+def ratio(mine: list[Figures], its: list[Figures], field: str) -> float:
     """The median of the rounds' ratios: noise hits neighbours alike."""
     return statistics.median(a[field] / b[field] for a, b in zip(mine, its, strict=False))
 
 
-def rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def rows(results: Results) -> Iterator[dict[str, Any]]:
     """A row for each scenario and server."""
     for scenario, servers in results.items():
         mine = servers["topitems"]
         for name, rounds in servers.items():
-            row = {"scenario": scenario, "server": name}
+            row: dict[str, Any] = {"scenario": scenario, "server": name}
             for field in ("rate", "p99", "cpu"):
                 row[field] = statistics.median(each[field] for each in rounds)
             yield {
@@ -39,7 +43,7 @@ def rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
             }
 
 
-def bounds(results: dict[str, Any]) -> Iterator[tuple[str, str, float, str, bool]]:
+def bounds(results: Results) -> Iterator[Bound]:
     """(scenario, what, ratio, its bound, whether it is kept)"""
     for scenario, servers in results.items():
         for name, rounds in servers.items():
@@ -52,7 +56,7 @@ def bounds(results: dict[str, Any]) -> Iterator[tuple[str, str, float, str, bool
                 yield scenario, f"p99 / {name}", value, f"<= {SLOWEST[name]}", value <= SLOWEST[name]
 
 
-def show(results: dict[str, Any]) -> None:
+def show(results: Results) -> None:
     print(f"{'':34}{'server':14}{'requests/s':>12}{'p99 ms':>10}{'CPU µs':>9}{'ours / it':>12}{'p99 ours / it':>15}")
     last = None
     for row in rows(results):

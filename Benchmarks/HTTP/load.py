@@ -1,28 +1,37 @@
 """Clients that load a server: each returns requests a second, the 99th percentile of the latency in seconds, and how
 many requests there were."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
 import sys
-from typing import Any
+from collections.abc import Mapping
+
+# Requests a second, the 99th percentile of the latency in seconds, and the number of requests.
+Measured = tuple[float, float, int]
+
+
+def _found(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    assert found, f"no {pattern} in {text}"
+    return found.group(1)
 
 
 def _seconds(text: str) -> float:
-    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()
+    found = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text)
+    assert found, f"{text} is no time"
+    number, unit = found.groups()
     return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60}[unit]
 
 
-def _output(command: list[str], environment: dict[str, str] | None = None) -> str:
+def _output(command: list[str], environment: Mapping[str, str] | None = None) -> str:
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **(environment or {})})
     if done.returncode != 0:
         sys.exit(f"bench-http: {command[0]} has failed:\n{done.stdout}{done.stderr}")
     return done.stdout
 
 
-def wrk(url: str, connections: int, duration: int, script: str | None = None) -> tuple[float, float, int]:
+def wrk(url: str, connections: int, duration: int, script: str | None = None) -> Measured:
     """HTTP/1.1, a request at a time on each connection."""
     command = [
         "wrk",
@@ -36,12 +45,12 @@ def wrk(url: str, connections: int, duration: int, script: str | None = None) ->
     output = _output(command)
     if "Non-2xx" in output or "Socket errors" in output:
         sys.exit(f"bench-http: {url} has failed:\n{output}")
-    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1))
-    count = int(re.search(r"(\d+) requests in", output).group(1))
-    return rate, _seconds(re.search(r"(?m)^\s+99%\s+(\S+)", output).group(1)), count
+    rate = float(_found(r"Requests/sec:\s+([\d.]+)", output))
+    count = int(_found(r"(\d+) requests in", output))
+    return rate, _seconds(_found(r"(?m)^\s+99%\s+(\S+)", output)), count
 
 
-def h2load(url: str, connections: int, duration: int, folder: str, streams: int = 10) -> tuple[float, float, int]:
+def h2load(url: str, connections: int, duration: int, folder: str, streams: int = 10) -> Measured:
     """HTTP/2, so many requests at a time on each connection; the percentile is from its log of each request."""
     log = os.path.join(folder, "h2load.log")
     if os.path.exists(log):
@@ -63,7 +72,7 @@ def h2load(url: str, connections: int, duration: int, folder: str, streams: int 
         sys.exit(f"bench-http: {url} has failed:\n{output}")
     with open(log) as lines:
         times = sorted(int(line.split()[2]) for line in lines)
-    rate = float(re.search(r"finished in [\d.]+m?s, ([\d.]+) req/s", output).group(1))
+    rate = float(_found(r"finished in [\d.]+m?s, ([\d.]+) req/s", output))
     # Those of the second in which it warms up are not reported; they came at the same rate.
     return rate, times[int(len(times) * 0.99)] / 1e6, round(len(times) * (duration + 1) / duration)
 
@@ -73,10 +82,10 @@ def pgbench(
     connections: int,
     duration: int,
     script: str,
-    variables: dict[str, Any],
-    settings: dict[str, Any],
+    variables: Mapping[str, str],
+    settings: Mapping[str, str | int],
     folder: str,
-) -> tuple[float, float, int]:
+) -> Measured:
     """A statement that each session prepares once; the percentile is from its log of each transaction."""
     log = os.path.join(folder, "pgbench")
     for name in os.listdir(folder):
@@ -106,5 +115,5 @@ def pgbench(
             with open(os.path.join(folder, name)) as lines:
                 times += [int(line.split()[2]) for line in lines]
     times.sort()
-    rate = float(re.search(r"tps = ([\d.]+) \(without initial connection time\)", output).group(1))
+    rate = float(_found(r"tps = ([\d.]+) \(without initial connection time\)", output))
     return rate, times[int(len(times) * 0.99)] / 1e6, len(times)

@@ -1,17 +1,14 @@
 """The servers that are measured beside each other: processes, and which of their ports speaks what."""
 
-from __future__ import annotations
-
+import argparse
 import os
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import argparse
+from collections.abc import Mapping
+from typing import IO
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # What is asked for, about 1.4 KB.
@@ -49,7 +46,12 @@ class Server:
     """A process that listens, and on which ports it speaks what."""
 
     def __init__(
-        self, name: str, command: list[str], ports: dict[str, int], log: Any, environment: dict[str, str] | None = None
+        self,
+        name: str,
+        command: list[str],
+        ports: dict[str, int],
+        log: IO[str],
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.ports = ports
@@ -102,13 +104,13 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def serve(arguments: argparse.Namespace, log: Any, ports: dict[str, int], *options: str) -> Server:
+def serve(arguments: argparse.Namespace, log: IO[str], ports: dict[str, int], *options: str) -> Server:
     return Server(
         "topitems", [arguments.binary, "serve", "--listen", f"127.0.0.1:{min(ports.values())}", *options], ports, log
     )
 
 
-def start(arguments: argparse.Namespace, folder: str, log: Any, servers: list[Server]) -> int:
+def start(arguments: argparse.Namespace, folder: str, log: IO[str], servers: list[Server]) -> int:
     """Appends the servers to a list as they come; all serve the bytes that ours answers. Returns how many."""
     certificate, key, answer = f"{folder}/certificate.pem", f"{folder}/key.pem", f"{folder}/answer.json"
     subprocess.run(

@@ -1,12 +1,11 @@
-"""A question that is not in memory, and the same for pgbench: the statement that the server sends, with its
-settings."""
-
-from __future__ import annotations
+"""A question that is not in memory, and the same for pgbench: the server's statement, with its settings."""
 
 import os
 import re
 import urllib.request
-from typing import Any
+from collections.abc import Callable
+
+from servers import Server
 
 # Each request asks something else, or the server would ask once for all clients that wait for the same response.
 WRK = """
@@ -37,7 +36,7 @@ PGBENCH = """\\set n random(5, 14)
 MARKS = {"47": "n", "3180000000": "span"}
 QUESTION = "/v1/top-items?location=1&n=47&window=PT53M"
 # As the server sets up its sessions.
-SETTINGS = {
+SETTINGS: dict[str, str | int] = {
     "plan_cache_mode": "force_generic_plan",
     "max_parallel_workers_per_gather": 0,
     "jit": "off",
@@ -54,7 +53,7 @@ def wrk_script(folder: str) -> str:
     return path
 
 
-def pgbench_script(serve: Any, log_path: str, folder: str) -> tuple[str, dict[str, Any]]:
+def pgbench_script(serve: Callable[[dict[str, str]], Server], log_path: str, folder: str) -> tuple[str, dict[str, str]]:
     """(the script, its variables), from what PostgreSQL logs of one question."""
     start = os.path.getsize(log_path)
     server = serve({"PGOPTIONS": "-c log_min_duration_statement=0"})
@@ -69,9 +68,10 @@ def pgbench_script(serve: Any, log_path: str, folder: str) -> tuple[str, dict[st
         log.seek(start)
         text = log.read()
     found = re.search(r"execute s\d+: (WITH (?:.|\n\t)*?FROM labels(?:.|\n\t)*)\n.*DETAIL:  parameters: (.*)", text)
+    assert found, f"PostgreSQL has not logged the statement: {text}"
     statement = found.group(1).replace("\n\t", "\n")
     values = dict(re.findall(r"\$(\d+) = (NULL|'[^']*')", found.group(2)))
-    variables = {}
+    variables: dict[str, str] = {}
 
     def placed(match: re.Match[str]) -> str:
         value = values[match.group(1)]

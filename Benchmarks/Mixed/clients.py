@@ -1,7 +1,5 @@
 """The clients of the mixed load: each kind is a coroutine that does one thing once, and returns the outcome."""
 
-from __future__ import annotations
-
 import asyncio
 import collections
 import json
@@ -9,13 +7,10 @@ import random
 import re
 import ssl
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any
 
-from http1 import Closed
-
-if TYPE_CHECKING:
-    from http1 import Answer, Target
+from http1 import Answer, Closed, Target
 
 LOCATIONS = 20
 
@@ -24,9 +19,9 @@ class Tally:
     """What was answered, by kind of client, and what ought not to have happened."""
 
     def __init__(self) -> None:
-        self.answers: collections.defaultdict[Any, Any] = collections.defaultdict(collections.Counter)
-        self.failures: collections.Counter[Any] = collections.Counter()
-        self.examples: list[Any] = []
+        self.answers: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+        self.failures: collections.Counter[str] = collections.Counter()
+        self.examples: list[str] = []
 
     def note(self, kind: str, outcome: object) -> None:
         self.answers[kind][str(outcome)] += 1
@@ -135,7 +130,8 @@ async def stream(target: Target, tally: Tally) -> None:
                 status, _ = await connection.head()
                 tally.note("stream", status)
                 if status != 200:
-                    return tally.fail("stream", f"{status} for {path}")
+                    tally.fail("stream", f"{status} for {path}")
+                    return
                 async for chunk in connection.chunks():
                     if events == 0 and b"event: top-items" in chunk:
                         limit.reschedule(asyncio.get_running_loop().time() + random.uniform(1, 20))
@@ -162,7 +158,8 @@ async def slow_reader(target: Target, tally: Tally) -> None:
         except (ConnectionError, ssl.SSLError):
             pass
         except TimeoutError:
-            return tally.fail("slow reader", "was not ended within 150 s")
+            tally.fail("slow reader", "was not ended within 150 s")
+            return
         tally.note("slow reader", "ended by the server")
 
 
@@ -172,13 +169,15 @@ async def slow_sender(target: Target, tally: Tally) -> None:
         try:
             async with asyncio.timeout(25):
                 connection.writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
+                # Whether something has come, without waiting for it: only the private field says so.
                 while not connection.reader.at_eof() and not connection.reader._buffer:  # type: ignore[attr-defined]
                     connection.writer.write(b"x")
                     await asyncio.sleep(0.5)
         except (ConnectionError, ssl.SSLError):
             pass
         except TimeoutError:
-            return tally.fail("slow sender", "was not ended within 25 s")
+            tally.fail("slow sender", "was not ended within 25 s")
+            return
         tally.note("slow sender", "ended by the server")
 
 
@@ -256,7 +255,8 @@ async def http2(target: Target, tally: Tally) -> None:
     )
     found = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", output)
     if status != 0 or not found or found.groups() != ("60", "0", "0", "0"):
-        return tally.fail("HTTP/2", f"h2load ended with {status}: {output[-500:]}")
+        tally.fail("HTTP/2", f"h2load ended with {status}: {output[-500:]}")
+        return
     tally.answers["HTTP/2"]["200"] += 60
 
 
@@ -281,8 +281,10 @@ async def http2_stream(target: Target, tally: Tally) -> None:
         tally.fail("HTTP/2 stream", f"no event: {output[:200]}")
 
 
+Kind = Callable[[Target, Tally], Coroutine[Any, Any, None]]
+
 # How many of each kind there are at one time, and how long each pauses before the next, in seconds.
-KINDS = [
+KINDS: list[tuple[Kind, int, float]] = [
     (hot, 2, 0.2),
     (uncached, 1, 0.5),
     (conditional, 2, 0.5),
@@ -298,7 +300,7 @@ KINDS = [
 ]
 
 
-async def repeat(kind: Callable[[Target, Tally], Awaitable[None]], pause: float, target: Target, tally: Tally) -> None:
+async def repeat(kind: Kind, pause: float, target: Target, tally: Tally) -> None:
     while True:
         try:
             await kind(target, tally)
@@ -309,7 +311,7 @@ async def repeat(kind: Callable[[Target, Tally], Awaitable[None]], pause: float,
 
 async def load(targets: list[Target], tally: Tally, seconds: float) -> None:
     """All of them, for so long."""
-    clients = [
+    clients: Collection[asyncio.Task[None]] = [
         asyncio.create_task(repeat(kind, pause, target, tally))
         for target in targets
         for kind, number, pause in KINDS
@@ -324,5 +326,4 @@ async def load(targets: list[Target], tally: Tally, seconds: float) -> None:
         while clients:
             for client in clients:
                 client.cancel()
-            _, pending = await asyncio.wait(clients, timeout=1)
-            clients = list(pending)
+            _, clients = await asyncio.wait(clients, timeout=1)

@@ -1,16 +1,18 @@
 """As much of an HTTP/1.1 client as the mixed load needs: one that can also misbehave."""
 
-from __future__ import annotations
-
 import asyncio
-import collections
 import contextlib
 import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Iterable
+from typing import NamedTuple
 
-Answer = collections.namedtuple("Answer", "status fields body")
+
+class Answer(NamedTuple):
+    status: int
+    fields: dict[str, str]
+    body: bytes
 
 
 class Closed(Exception):
@@ -23,7 +25,7 @@ class Target:
     def __init__(self, port: int, is_encrypted: bool) -> None:
         self.port = port
         self.name = "TLS" if is_encrypted else "plain"
-        self.context = None
+        self.context: ssl.SSLContext | None = None
         if is_encrypted:
             self.context = ssl.create_default_context()
             # The certificates are made for this run, and change during it.
@@ -37,7 +39,7 @@ class Target:
     @contextlib.asynccontextmanager
     async def connected(
         self, *, encrypts: bool = True, receive_buffer: int | None = None, resets: bool = False
-    ) -> AsyncIterator[Connection]:
+    ) -> AsyncIterator["Connection"]:
         """A connection, closed at the end whatever happens; with `resets` by a reset."""
         client = socket.socket()
         client.setblocking(False)

@@ -9,8 +9,6 @@ results for five minutes: where the warming up is shorter, growth is not judged.
 with 1 if anything is not as it should be.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import contextlib
@@ -29,7 +27,7 @@ from typing import Any
 
 import clients
 from http1 import Target
-from watch import Process, slope
+from watch import Process, Sample, slope
 
 # Megabytes that resident memory may grow by.
 GROWTH = 2.0
@@ -46,7 +44,7 @@ async def sample(processes: list[Process], began: float, interval: float) -> Non
         await asyncio.sleep(interval)
 
 
-async def reloads(server: Any, target: Target, folder: pathlib.Path, tally: clients.Tally) -> None:
+async def reloads(server: Process, target: Target, folder: pathlib.Path, tally: clients.Tally) -> None:
     """Changes the certificate; now and then to a file that is none, with which the old one must stay in use."""
     used = None
     for number in itertools.count(1):
@@ -67,7 +65,7 @@ async def reloads(server: Any, target: Target, folder: pathlib.Path, tally: clie
             tally.fail("reload", "the certificate shown is not the last good one")
 
 
-async def calm(processes: list[Process]) -> dict[str, dict[str, Any]]:
+async def calm(processes: list[Process]) -> dict[str, Sample]:
     """Waits until connections are gone, and returns what is in use then."""
     await asyncio.sleep(3)
     before = None
@@ -84,7 +82,9 @@ async def calm(processes: list[Process]) -> dict[str, dict[str, Any]]:
     return levels
 
 
-async def play(processes: list[Process], targets: list[Target], options: argparse.Namespace) -> Any:
+async def play(
+    processes: list[Process], targets: list[Target], options: argparse.Namespace
+) -> tuple[clients.Tally, clients.Tally, dict[str, Sample], dict[str, Sample], float]:
     warmup, rest = options.seconds * 0.2, options.seconds * 0.8
     warming, tally = clients.Tally(), clients.Tally()
     _plain, encrypted = targets
@@ -113,7 +113,7 @@ async def play(processes: list[Process], targets: list[Target], options: argpars
 
 
 def judge(
-    process: Process, first: dict[str, Any], last: dict[str, Any], seconds: float, is_filled: bool
+    process: Process, first: Sample, last: Sample, seconds: float, is_filled: bool
 ) -> tuple[dict[str, Any], list[str]]:
     """A row of the table, and what is wrong."""
     # The first samples are of the time in which the clients come back.

@@ -1,7 +1,5 @@
 """Measures the live page in Chromium; see bench-page."""
 
-from __future__ import annotations
-
 import argparse
 import datetime
 import functools
@@ -13,10 +11,9 @@ import statistics
 import sys
 import tempfile
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+from playwright.sync_api import Browser
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "Tests" / "Clients"))
 
@@ -41,8 +38,8 @@ WATCH = f"""() => {{
     window.painted[found] = null;
     window.painted[found] = await {AFTER_PAINT};
   }};
-  new MutationObserver(look).observe(document.getElementById('lists'), {{subtree: true, childList: true, characterData:
-  true}});
+  const lists = document.getElementById('lists');
+  new MutationObserver(look).observe(lists, {{subtree: true, childList: true, characterData: true}});
 }}"""
 
 FIRST = f"""async () => {{
@@ -53,7 +50,7 @@ FIRST = f"""async () => {{
 }}"""
 
 
-def percentile(values: list[float], share: float) -> float:
+def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 

@@ -1,21 +1,17 @@
 """What the tests of this folder share: one deployment with known events, and one browser."""
 
-from __future__ import annotations
-
 import datetime
 import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import cast
 
 import events
 import pytest
 from deployment import Deployment
-
-if TYPE_CHECKING:
-    from deployment import Counts
-    from playwright.sync_api import Browser, Page
+from fixture_types import Publish, Recount, WatchedPage
+from playwright.sync_api import Browser, sync_playwright
 
 # Above the oids of the known events, which begin at 2^53 + 2.
 fresh_oids = itertools.count(events.BEYOND_DOUBLE + 1_000_000)
@@ -40,7 +36,7 @@ def base_url(deployment: Deployment) -> str:
 
 
 @pytest.fixture
-def publish(deployment: Deployment) -> Callable[..., None]:
+def publish(deployment: Deployment) -> Publish:
     """publish(item, location=1, count=1, at=now): sends new events and waits until they are counted."""
 
     def publish(item: str, location: int = 1, count: int = 1, at: datetime.datetime | None = None) -> None:
@@ -51,7 +47,7 @@ def publish(deployment: Deployment) -> Callable[..., None]:
 
 
 @pytest.fixture
-def recount(deployment: Deployment) -> Callable[..., Counts]:
+def recount(deployment: Deployment) -> Recount:
     """recount(start=None, end=None, locations=None): {location: {item: count}} from SQL."""
     return deployment.recount
 
@@ -59,8 +55,6 @@ def recount(deployment: Deployment) -> Callable[..., Counts]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, driven by Playwright."""
-    from playwright.sync_api import sync_playwright
-
     program = os.environ.get("TOPITEMS_CHROMIUM") or shutil.which("chromium")
     assert program, "Chromium is missing: apt-get install --yes --no-install-recommends chromium"
     with sync_playwright() as playwright:
@@ -73,10 +67,10 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
+def page(chromium: Browser) -> Iterator[WatchedPage]:
     """A fresh browser page, whose errors on the console fail the test (those in `page.expected_errors` do not)."""
     context = chromium.new_context(locale="en-GB", timezone_id="Europe/Berlin")
-    page = context.new_page()
+    page = cast(WatchedPage, context.new_page())
     page.expected_errors, page.errors = [], []
     page.on("console", lambda message: page.errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: page.errors.append(str(error)))

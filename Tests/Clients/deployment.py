@@ -1,7 +1,5 @@
 """A whole topitems of the tests' own: services, one worker, one server, and a producer."""
 
-from __future__ import annotations
-
 import collections
 import contextlib
 import csv
@@ -15,8 +13,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import confluent_kafka
 import events
@@ -25,11 +23,14 @@ import psycopg
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 SCRIPTS = CHECKOUT / "deploy" / "dev"
 
-# By location: how often each item was counted.
+# {location: {item: count}}
 Counts = dict[int, dict[str, int]]
+# Rank, item and count.
+Rank = tuple[int, str, int]
+Value = TypeVar("Value")
 
 
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+def wait_until(condition: Callable[[], Value], what: str, seconds: float = 30) -> Value:
     """Repeats `condition` until it is true; its last value is the result."""
     deadline = time.monotonic() + seconds
     while True:
@@ -58,6 +59,10 @@ def answers(address: str) -> bool:
 class Deployment:
     """`base_url`, `database_url`, `publish()`, `recount()`; everything is ended by `close()`."""
 
+    # Of the known events, which the fixture `deployment` publishes.
+    now: datetime.datetime
+    known: list[events.Event]
+
     def __init__(self, folder: pathlib.Path, name: str = "clients") -> None:
         binary = os.environ.get("TOPITEMS_BINARY", "")
         if not os.access(binary, os.X_OK):
@@ -65,9 +70,6 @@ class Deployment:
         self.binary, self.folder, self.name = binary, folder, name
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.topic = "raw_camera_events"
-        # Set by the fixture that publishes them: the known events, and the moment before which they are.
-        self.known: list[events.Event] = []
-        self.now = datetime.datetime.now(datetime.UTC)
         subprocess.run([SCRIPTS / "stop", name], check=True)
         exports = subprocess.run([SCRIPTS / "services", name], check=True, stdout=subprocess.PIPE, text=True).stdout
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("TOPITEMS_")}
@@ -141,7 +143,7 @@ class Deployment:
             process.terminate()
             process.wait(15)
 
-    def end(self, command: str, how: int = signal.SIGTERM) -> None:
+    def end(self, command: str, how: signal.Signals = signal.SIGTERM) -> None:
         process = self.processes.pop(command, None)
         if process is None:
             return
@@ -160,7 +162,7 @@ class Deployment:
 
     # Events
 
-    def import_locations(self, locations: dict[int, str]) -> None:
+    def import_locations(self, locations: Mapping[int, str]) -> None:
         file = self.folder / "locations.csv"
         with open(file, "w", encoding="utf-8", newline="") as output:
             writer = csv.writer(output)
@@ -168,7 +170,7 @@ class Deployment:
             writer.writerows(locations.items())
         self.run("locations", "import", str(file))
 
-    def publish(self, batch: list[events.Event], again: Iterable[events.Event] = ()) -> None:
+    def publish(self, batch: Sequence[events.Event], again: Iterable[events.Event] = ()) -> None:
         """Sends the events, and those of `again` a second time, and waits until PostgreSQL has counted them."""
         before = self.counted()
         for number, event in enumerate([*batch, *again]):
@@ -180,7 +182,7 @@ class Deployment:
     def counted(self) -> int:
         return self.query("SELECT coalesce(sum(counted), 0)::bigint FROM ingest_offset")[0][0]
 
-    def query(self, statement: str, values: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    def query(self, statement: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database_url) as connection:
             return connection.execute(statement, values).fetchall()
 
@@ -188,7 +190,7 @@ class Deployment:
         self,
         start: datetime.datetime | None = None,
         end: datetime.datetime | None = None,
-        locations: list[int] | None = None,
+        locations: Sequence[int] | None = None,
     ) -> Counts:
         """What the counts add up to in [start, end), from the minutes: {location: {item: count}}."""
         rows = self.query(
@@ -205,14 +207,14 @@ class Deployment:
         return tabulate(rows)
 
 
-def tabulate(rows: Iterable[Any]) -> Counts:
-    counts: collections.defaultdict[Any, Any] = collections.defaultdict(dict)
+def tabulate(rows: Iterable[Sequence[Any]]) -> Counts:
+    counts: Counts = collections.defaultdict(dict)
     for location, item, count in rows:
         counts[location][item] = count
     return dict(counts)
 
 
-def ranking(counts: dict[str, int], n: int) -> list[tuple[int, str, int]]:
+def ranking(counts: Mapping[str, int], n: int) -> list[Rank]:
     """[(rank, item, count)] of one location: by count downwards, then by the name's bytes."""
     order = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0].encode()))
     return [(rank, item, count) for rank, (item, count) in enumerate(order[:n], start=1)]

@@ -1,7 +1,5 @@
 """The events that every test of this folder finds counted, and the hostile texts among them."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime
 import json
@@ -82,7 +80,8 @@ def known(now: datetime.datetime, seed: int = 5) -> tuple[list[Event], list[Even
     """
     chance = random.Random(seed)
     start = now.replace(minute=0, second=0, microsecond=0) - datetime.timedelta(hours=5)
-    events, oid = [], BEYOND_DOUBLE
+    events: list[Event] = []
+    oid = BEYOND_DOUBLE
     places = [*LOCATIONS, UNNAMED_LOCATION]
 
     def add(location: int, item: str, at: datetime.datetime) -> None:

@@ -1,14 +1,10 @@
 """axe-core's rules on every page: names, roles, contrast, order, landmarks."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
+from fixture_types import WatchedPage
 
 PAGES = {
     "bars": "",
@@ -22,7 +18,7 @@ PAGES = {
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing(page: Page, base_url: str, name: str) -> None:
+def test_axe_finds_nothing(page: WatchedPage, base_url: str, name: str) -> None:
     page.expected_errors += ["400", "Failed to load resource", "net::ERR"]
     page.route("https://connectors.tableau.com/**", lambda route: route.abort())
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
@@ -37,7 +33,7 @@ def test_axe_finds_nothing(page: Page, base_url: str, name: str) -> None:
     assert violations(page, runOnly=["color-contrast"]) == []
 
 
-def violations(page: Page, **options: Any) -> list[str]:
+def violations(page: WatchedPage, **options: Any) -> list[str]:
     results = Axe().run(page, options={"resultTypes": ["violations"], **options}).response
     return [
         f"{rule['id']}: {rule['help']}: {[node['html'][:120] for node in rule['nodes'][:3]]}"

@@ -1,19 +1,13 @@
 """What the other tests rely on: the database holds what was sent, each event once."""
 
-from __future__ import annotations
-
 import collections
 import json
 import subprocess
 import urllib.request
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import events
-from deployment import ranking, tabulate
-
-if TYPE_CHECKING:
-    from deployment import Counts, Deployment
+from deployment import Counts, Deployment, ranking, tabulate
+from fixture_types import Recount
 
 
 def truth(deployment: Deployment) -> Counts:
@@ -21,15 +15,11 @@ def truth(deployment: Deployment) -> Counts:
     return tabulate((location, item, count) for (location, item), count in counts.items())
 
 
-def test_every_event_is_counted_once_whatever_was_sent_twice(
-    deployment: Deployment, recount: Callable[..., Counts]
-) -> None:
+def test_every_event_is_counted_once_whatever_was_sent_twice(deployment: Deployment, recount: Recount) -> None:
     assert recount(end=deployment.now) == truth(deployment)
 
 
-def test_curl_reads_every_location_as_it_was_counted(
-    deployment: Deployment, base_url: str, recount: Callable[..., Counts]
-) -> None:
+def test_curl_reads_every_location_as_it_was_counted(deployment: Deployment, base_url: str, recount: Recount) -> None:
     answer = subprocess.run(
         ["curl", "--silent", "--show-error", "--fail", f"{base_url}/v1/top-items?n=1000&window=P1D"],
         check=True,

@@ -1,21 +1,16 @@
 """The live page, in Chromium: it shows what SQL counts, follows it, and says when it cannot."""
 
-from __future__ import annotations
-
 import datetime
 import signal
 import subprocess
 import urllib.parse
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
 import events
 import pytest
-from deployment import SCRIPTS, ranking, wait_until
-
-if TYPE_CHECKING:
-    from deployment import Counts, Deployment
-    from playwright.sync_api import Page, Route
+from deployment import SCRIPTS, Deployment, Rank, ranking, wait_until
+from fixture_types import Publish, Recount, WatchedPage
+from playwright.sync_api import Route
 
 READ_BOARD = """() => Object.fromEntries([...document.querySelectorAll('#lists section.card')].map(card => [
   card.id?.length ? card.id : card.querySelector('h2').id,
@@ -30,11 +25,15 @@ CONTROLS = (
 )
 
 
+# A range in the address's words, its start and its end.
+WholeDay = tuple[str, datetime.datetime, datetime.datetime]
+
+
 def visible(name: str) -> str:
     return name.translate(CONTROLS)
 
 
-def board(page: Page) -> dict[str, list[tuple[Any, ...]]]:
+def board(page: WatchedPage) -> dict[str, list[Rank]]:
     """Return {location or "all": [(rank, item, count)]} as the page shows it."""
     return {
         card.removeprefix("ranking-"): [tuple(line) for line in lines]
@@ -42,24 +41,26 @@ def board(page: Page) -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
-def expected(counts: dict[Any, dict[str, int]], n: int) -> dict[str, list[tuple[Any, ...]]]:
+def expected(
+    counts: Mapping[int, Mapping[str, int]] | Mapping[str, Mapping[str, int]], n: int
+) -> dict[str, list[Rank]]:
     return {
         str(oid): [(rank, visible(item), count) for rank, item, count in ranking(items, n)]
         for oid, items in counts.items()
     }
 
 
-def open_page(page: Page, base_url: str, query: str = "", state: str = "live") -> None:
+def open_page(page: WatchedPage, base_url: str, query: str = "", state: str = "live") -> None:
     page.goto(f"{base_url}/{query}")
     page.locator(f'#connection[data-state="{state}"]').wait_for()
 
 
-def state(page: Page) -> str | None:
+def state(page: WatchedPage) -> str | None:
     return page.locator("#connection").get_attribute("data-state")
 
 
 @pytest.fixture
-def whole_day(deployment: Deployment) -> tuple[str, datetime.datetime, datetime.datetime]:
+def whole_day(deployment: Deployment) -> WholeDay:
     """A range that holds every event, in the address's words and for SQL."""
     start = deployment.now.replace(minute=0, second=0, microsecond=0) - datetime.timedelta(hours=6)
     end = start + datetime.timedelta(hours=9)
@@ -70,10 +71,7 @@ def whole_day(deployment: Deployment) -> tuple[str, datetime.datetime, datetime.
 
 
 def test_bars_show_every_location_as_sql_counts_it(
-    page: Page,
-    base_url: str,
-    recount: Callable[..., Counts],
-    whole_day: tuple[str, datetime.datetime, datetime.datetime],
+    page: WatchedPage, base_url: str, recount: Recount, whole_day: WholeDay
 ) -> None:
     query, start, end = whole_day
     open_page(page, base_url, f"?{query}&n=1000")
@@ -87,10 +85,7 @@ def test_bars_show_every_location_as_sql_counts_it(
 
 
 def test_the_total_counts_also_what_the_list_does_not_show(
-    page: Page,
-    base_url: str,
-    recount: Callable[..., Counts],
-    whole_day: tuple[str, datetime.datetime, datetime.datetime],
+    page: WatchedPage, base_url: str, recount: Recount, whole_day: WholeDay
 ) -> None:
     query, start, end = whole_day
     open_page(page, base_url, f"?{query}&n=2&location=3")
@@ -98,27 +93,17 @@ def test_the_total_counts_also_what_the_list_does_not_show(
     wait_until(lambda: page.locator("#total").inner_text().replace(",", "") == str(total), "the total is right", 10)
 
 
-def test_all_together_is_one_ranking(
-    page: Page,
-    base_url: str,
-    recount: Callable[..., Counts],
-    whole_day: tuple[str, datetime.datetime, datetime.datetime],
-) -> None:
+def test_all_together_is_one_ranking(page: WatchedPage, base_url: str, recount: Recount, whole_day: WholeDay) -> None:
     query, start, end = whole_day
     open_page(page, base_url, f"?{query}&n=25&group=all")
-    together: dict[Any, Any] = {}
+    together: dict[str, int] = {}
     for items in recount(start, end).values():
         for item, count in items.items():
             together[item] = together.get(item, 0) + count
     wait_until(lambda: board(page) == expected({"all": together}, 25), "one ranking", 10)
 
 
-def test_the_table_has_the_same_rows(
-    page: Page,
-    base_url: str,
-    recount: Callable[..., Counts],
-    whole_day: tuple[str, datetime.datetime, datetime.datetime],
-) -> None:
+def test_the_table_has_the_same_rows(page: WatchedPage, base_url: str, recount: Recount, whole_day: WholeDay) -> None:
     query, start, end = whole_day
     open_page(page, base_url, f"?{query}&n=5&view=table&location=1&location={events.BEYOND_DOUBLE}")
     page.locator("tbody tr").first.wait_for()
@@ -133,7 +118,7 @@ def test_the_table_has_the_same_rows(
     ]
 
 
-def test_a_new_event_moves_the_bars_without_a_reload(page: Page, base_url: str, publish: Callable[..., None]) -> None:
+def test_a_new_event_moves_the_bars_without_a_reload(page: WatchedPage, base_url: str, publish: Publish) -> None:
     publish("quiet item", location=901, count=3)
     publish("loud item", location=901, count=2)
     open_page(page, base_url, "?location=901")
@@ -144,9 +129,7 @@ def test_a_new_event_moves_the_bars_without_a_reload(page: Page, base_url: str, 
     assert page.evaluate("window.isSamePage")
 
 
-def test_hostile_names_are_shown_and_do_nothing(
-    page: Page, base_url: str, whole_day: tuple[str, datetime.datetime, datetime.datetime]
-) -> None:
+def test_hostile_names_are_shown_and_do_nothing(page: WatchedPage, base_url: str, whole_day: WholeDay) -> None:
     page.on("dialog", lambda dialog: pytest.fail(f"a dialog: {dialog.message}"))
     for view in ("bars", "table"):
         open_page(page, base_url, f"?{whole_day[0]}&n=1000&location=3&view={view}")
@@ -160,15 +143,15 @@ def test_hostile_names_are_shown_and_do_nothing(
         assert page.title() == "topitems"
 
 
-def test_the_page_asks_nobody_else(page: Page, base_url: str) -> None:
-    addresses = []
+def test_the_page_asks_nobody_else(page: WatchedPage, base_url: str) -> None:
+    addresses: list[str] = []
     page.on("request", lambda request: addresses.append(request.url))
     open_page(page, base_url)
     page.wait_for_timeout(300)
     assert addresses and all(address.startswith((f"{base_url}/", "data:")) for address in addresses)
 
 
-def test_every_choice_is_in_the_address_and_the_address_is_every_choice(page: Page, base_url: str) -> None:
+def test_every_choice_is_in_the_address_and_the_address_is_every_choice(page: WatchedPage, base_url: str) -> None:
     open_page(page, base_url)
     page.get_by_role("radio", name="15 minutes").check(force=True)
     page.get_by_role("combobox", name="Top").select_option("5")
@@ -181,7 +164,9 @@ def test_every_choice_is_in_the_address_and_the_address_is_every_choice(page: Pa
     query = urllib.parse.parse_qs(urllib.parse.urlparse(page.url).query)
     assert query == {"location": ["1", "4"], "n": ["5"], "window": ["PT15M"], "group": ["all"], "view": ["table"]}
     for name in ("csv", "json", "bi"):
-        link = urllib.parse.parse_qs(urllib.parse.urlparse(page.locator(f"#link-{name}").get_attribute("href")).query)
+        href = page.locator(f"#link-{name}").get_attribute("href")
+        assert href
+        link = urllib.parse.parse_qs(urllib.parse.urlparse(href).query)
         assert link == {"location": ["1", "4"], "n": ["5"], "window": ["PT15M"], "group": ["all"]}
 
     page.reload()
@@ -195,7 +180,7 @@ def test_every_choice_is_in_the_address_and_the_address_is_every_choice(page: Pa
     wait_until(lambda: page.get_by_role("radio", name="Bars").is_checked(), "back is the choice before", 5)
 
 
-def test_dates_of_ones_own_are_sent_in_utc(page: Page, base_url: str) -> None:
+def test_dates_of_ones_own_are_sent_in_utc(page: WatchedPage, base_url: str) -> None:
     open_page(page, base_url)
     page.get_by_role("radio", name="Dates…").check(force=True)
     page.get_by_label("from").fill("2026-07-01T14:00")  # Berlin, two hours ahead of UTC in summer
@@ -204,7 +189,7 @@ def test_dates_of_ones_own_are_sent_in_utc(page: Page, base_url: str) -> None:
     assert query == {"from": ["2026-07-01T12:00:00.000Z"], "to": ["2026-12-01T13:00:00.000Z"]}
 
 
-def test_an_oid_beyond_the_doubles_stays_itself(page: Page, base_url: str) -> None:
+def test_an_oid_beyond_the_doubles_stays_itself(page: WatchedPage, base_url: str) -> None:
     open_page(page, base_url)
     page.locator("#places summary").click()
     page.get_by_role("checkbox", name=events.LOCATIONS[events.BEYOND_DOUBLE]).check()
@@ -212,7 +197,7 @@ def test_an_oid_beyond_the_doubles_stays_itself(page: Page, base_url: str) -> No
     wait_until(lambda: list(board(page)) == [str(events.BEYOND_DOUBLE)], "that location alone", 10)
 
 
-def test_a_location_without_counts_says_so(page: Page, base_url: str) -> None:
+def test_a_location_without_counts_says_so(page: WatchedPage, base_url: str) -> None:
     open_page(page, base_url, f"?location={events.EMPTY_LOCATION}")
     wait_until(lambda: "No detections in this time range" in page.locator("#empty").inner_text(), "the empty state", 10)
     assert page.locator("#total").inner_text() == "0"
@@ -223,7 +208,7 @@ def test_a_location_without_counts_says_so(page: Page, base_url: str) -> None:
     [("?n=0", "n must be"), ("?window=yesterday", "window must be"), ("?location=abc", "location must be")],
 )
 def test_a_question_that_the_server_refuses_is_explained_and_can_be_changed(
-    page: Page, base_url: str, query: str, words: str
+    page: WatchedPage, base_url: str, query: str, words: str
 ) -> None:
     page.expected_errors.append("400")
     open_page(page, base_url, query, state="refused")
@@ -233,12 +218,13 @@ def test_a_question_that_the_server_refuses_is_explained_and_can_be_changed(
     assert page.locator("#trouble").is_hidden()
 
 
-def test_a_key_is_asked_for_kept_in_the_tab_and_sent(page: Page, base_url: str) -> None:
+def test_a_key_is_asked_for_kept_in_the_tab_and_sent(page: WatchedPage, base_url: str) -> None:
     page.expected_errors.append("401")
 
     def guard(route: Route) -> None:
         if route.request.headers.get("authorization") == "Bearer s3cret":
-            return route.continue_()
+            route.continue_()
+            return
         route.fulfill(status=401, json={"type": "unauthorized", "title": "A key is needed"})
 
     page.route("**/v1/**", guard)
@@ -250,7 +236,7 @@ def test_a_key_is_asked_for_kept_in_the_tab_and_sent(page: Page, base_url: str) 
 
 
 def test_a_server_that_is_away_is_announced_and_the_page_recovers_by_itself(
-    page: Page, deployment: Deployment, publish: Callable[..., None]
+    page: WatchedPage, deployment: Deployment, publish: Publish
 ) -> None:
     page.expected_errors += [
         "ERR_CONNECTION_REFUSED",
@@ -273,7 +259,7 @@ def test_a_server_that_is_away_is_announced_and_the_page_recovers_by_itself(
 
 
 def test_a_database_that_is_away_is_announced_and_the_page_recovers_by_itself(
-    page: Page, deployment: Deployment, publish: Callable[..., None]
+    page: WatchedPage, deployment: Deployment, publish: Publish
 ) -> None:
     page.expected_errors += ["503", "504"]
     publish("survivor", location=903)
@@ -288,9 +274,7 @@ def test_a_database_that_is_away_is_announced_and_the_page_recovers_by_itself(
     wait_until(lambda: board(page)["903"] == [(1, "survivor", 2)], "it goes on", 30)
 
 
-def test_without_a_stream_the_page_asks_again_and_again(
-    page: Page, base_url: str, publish: Callable[..., None]
-) -> None:
+def test_without_a_stream_the_page_asks_again_and_again(page: WatchedPage, base_url: str, publish: Publish) -> None:
     page.expected_errors.append("404")
     missing = {"type": "https://example.org/unknown-path", "title": "There is nothing at this address"}
     page.route("**/v1/top-items/stream*", lambda route: route.fulfill(status=404, json=missing))
@@ -301,9 +285,9 @@ def test_without_a_stream_the_page_asks_again_and_again(
 
 
 def test_behind_a_proxy_that_keeps_the_stream_back_the_page_asks_again_and_again(
-    page: Page, base_url: str, publish: Callable[..., None]
+    page: WatchedPage, base_url: str, publish: Publish
 ) -> None:
-    kept_back = []
+    kept_back: list[Route] = []
     page.route("**/v1/top-items/stream*", lambda route: kept_back.append(route))
     publish("kept back", location=915)
     page.clock.install()
@@ -314,7 +298,7 @@ def test_behind_a_proxy_that_keeps_the_stream_back_the_page_asks_again_and_again
     assert len(kept_back) == 1
 
 
-def test_everything_can_be_reached_and_changed_with_the_keyboard(page: Page, base_url: str) -> None:
+def test_everything_can_be_reached_and_changed_with_the_keyboard(page: WatchedPage, base_url: str) -> None:
     open_page(page, base_url)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the top lists"
@@ -339,7 +323,7 @@ def test_everything_can_be_reached_and_changed_with_the_keyboard(page: Page, bas
     assert not page.locator("#places .panel").is_visible()
 
 
-def test_the_colours_follow_the_system_until_the_reader_chooses(page: Page, base_url: str) -> None:
+def test_the_colours_follow_the_system_until_the_reader_chooses(page: WatchedPage, base_url: str) -> None:
     paper = "getComputedStyle(document.documentElement).backgroundColor"
     open_page(page, base_url)
     page.emulate_media(color_scheme="dark")
@@ -353,7 +337,7 @@ def test_the_colours_follow_the_system_until_the_reader_chooses(page: Page, base
     assert page.evaluate(paper) == dark
 
 
-def test_nothing_moves_for_those_who_want_it_still(page: Page, base_url: str, publish: Callable[..., None]) -> None:
+def test_nothing_moves_for_those_who_want_it_still(page: WatchedPage, base_url: str, publish: Publish) -> None:
     publish("first", location=905, count=2)
     publish("second", location=905)
     page.emulate_media(reduced_motion="reduce")
@@ -365,19 +349,19 @@ def test_nothing_moves_for_those_who_want_it_still(page: Page, base_url: str, pu
 
 
 def test_listeners_are_announced_who_leads_but_not_of_every_count(
-    page: Page, base_url: str, publish: Callable[..., None]
+    page: WatchedPage, base_url: str, publish: Publish
 ) -> None:
     publish("leader", location=906, count=5)
     open_page(page, base_url, "?location=906")
     reported = page.locator("#announcer")
-    wait_until(lambda: "leader, 5" in reported.text_content(), "the summary", 10)
+    wait_until(lambda: "leader, 5" in (reported.text_content() or ""), "the summary", 10)
     publish("leader", location=906)
     wait_until(lambda: board(page)["906"] == [(1, "leader", 6)], "the new count", 5)
-    assert "leader, 5" in reported.text_content()
+    assert "leader, 5" in (reported.text_content() or "")
 
 
 @pytest.mark.parametrize("width", [320, 390, 768])
-def test_no_width_makes_the_page_scroll_sideways(page: Page, base_url: str, width: int) -> None:
+def test_no_width_makes_the_page_scroll_sideways(page: WatchedPage, base_url: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     for query in ("", "?group=all", "?view=table"):
         open_page(page, base_url, query)

@@ -1,28 +1,24 @@
 """OData, read by two clients that know nothing of us: python-odata (on requests) and odatapy (modelled on Olingo)."""
 
-from __future__ import annotations
-
 import collections
 import datetime
 import pathlib
 import subprocess
 import threading
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import events
 import pytest
 import requests
-from deployment import ranking
+from deployment import Deployment, Rank, ranking
+from fixture_types import Publish, Recount
 from lxml import etree
 from odata import ODataService
 from odatapy.client import ODataClient
 from odatapy.client.responses import ClientResponse
 from odatapy.edm.json_csdl import parse_metadata_json
 from odatapy.edm.xml_io import parse_metadata
-
-if TYPE_CHECKING:
-    from deployment import Counts, Deployment
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
@@ -36,13 +32,17 @@ POWER_QUERY = {
 }
 
 
+# {(location, start of the window): what was counted in it}
+Ranked = dict[tuple[int, datetime.datetime], list[Rank]]
+
+
 class Requests:
     """odatapy's transport over requests."""
 
     def __init__(self) -> None:
         self.session = requests.Session()
 
-    def send(self, method: str, url: str, headers: dict[str, str], body: Any) -> ClientResponse:
+    def send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> ClientResponse:
         answer = self.session.request(method, url, headers=headers, data=body or None, timeout=60)
         return ClientResponse(answer.status_code, dict(answer.headers), answer.content)
 
@@ -68,9 +68,9 @@ def get(url: str, **options: Any) -> requests.Response:
     return answer
 
 
-def hours(deployment: Deployment) -> dict[Any, Any]:
+def hours(deployment: Deployment) -> Ranked:
     """{(location, hour): [(rank, item, count), …]} from the minutes, by Python alone."""
-    counts: collections.defaultdict[Any, Any] = collections.defaultdict(collections.Counter)
+    counts: dict[tuple[int, datetime.datetime], collections.Counter[str]] = collections.defaultdict(collections.Counter)
     for location, start, item, count in deployment.query(
         "SELECT geographical_location_oid, window_start, item_name, item_count "
         "FROM window_count JOIN item USING (item_id)"
@@ -80,23 +80,23 @@ def hours(deployment: Deployment) -> dict[Any, Any]:
     return {key: ranking(items, 10**6) for key, items in counts.items()}
 
 
-def instant(value: datetime.datetime) -> datetime.datetime:
+def instant(value: str | datetime.datetime) -> datetime.datetime:
     if isinstance(value, str):
         value = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
     return value if value.tzinfo else value.replace(tzinfo=datetime.UTC)
 
 
-def tops(rows: Iterable[Any]) -> dict[Any, Any]:
-    found = collections.defaultdict(list)
+def tops(rows: Iterable[Mapping[str, Any]]) -> Ranked:
+    found: Ranked = collections.defaultdict(list)
     for row in rows:
         place = (int(row["geographical_location_oid"]), instant(row["window_start"]))
         found[place].append((row["item_rank"], row["item_name"], int(row["item_count"])))
     return dict(found)
 
 
-def test_odatapy_reads_every_hour_through_pages(deployment: Deployment, olingo: Any) -> None:
+def test_odatapy_reads_every_hour_through_pages(deployment: Deployment, olingo: ODataClient) -> None:
     pages = list(olingo.iter_pages(f"{olingo.service_root}/TopItemsByHour?$count=true", max_page_size=50))
-    rows = [{p.name: p.value for p in entity.properties} for page in pages for entity in page.entities]
+    rows = [{str(p.name): p.value for p in entity.properties} for page in pages for entity in page.entities]
     assert len(pages) > 5
     assert {page.count for page in pages} == {len(rows)}
     assert tops(rows) == hours(deployment)
@@ -108,7 +108,7 @@ def test_odatapy_reads_every_hour_through_pages(deployment: Deployment, olingo: 
 def test_python_odata_reads_every_hour_through_pages(deployment: Deployment, root: str) -> None:
     paged = requests.Session()
     paged.headers["Prefer"] = "odata.maxpagesize=50"
-    sizes = []
+    sizes: list[int] = []
     paged.hooks["response"].append(
         lambda answer, **_: sizes.append(len(answer.json()["value"])) if "TopItemsByHour" in answer.url else None
     )
@@ -125,7 +125,7 @@ def test_python_odata_reads_every_hour_through_pages(deployment: Deployment, roo
     assert len(sizes) > 5 and max(sizes) == 50
 
 
-def test_python_odata_filters_sorts_and_counts(deployment: Deployment, reflected: Any) -> None:
+def test_python_odata_filters_sorts_and_counts(deployment: Deployment, reflected: ODataService) -> None:
     entity = reflected.entities["TopItemsByHour"]
     query = reflected.query(entity).filter(entity.item_rank <= 3).filter(entity.geographical_location_oid == 3)
     rows = list(query.order_by(entity.item_count.desc()))
@@ -140,7 +140,7 @@ def test_python_odata_filters_sorts_and_counts(deployment: Deployment, reflected
     assert len(list(query.limit(2))) == 2
 
 
-def test_odatapy_reads_entities_properties_and_counts(deployment: Deployment, olingo: Any) -> None:
+def test_odatapy_reads_entities_properties_and_counts(deployment: Deployment, olingo: ODataClient) -> None:
     (location, hour), ranked = sorted(hours(deployment).items())[0]
     key = f"geographical_location_oid={location},window_start={hour:%Y-%m-%dT%H:%M:%SZ},item_rank=1"
     address = f"{olingo.service_root}/TopItemsByHour({key})"
@@ -154,7 +154,7 @@ def test_odatapy_reads_entities_properties_and_counts(deployment: Deployment, ol
     assert olingo.get_entity(full.id).get_property("item_name").value == ranked[0][1]
 
 
-def test_every_hostile_text_can_be_asked_for_and_comes_back_as_it_is(root: str, recount: Callable[..., Counts]) -> None:
+def test_every_hostile_text_can_be_asked_for_and_comes_back_as_it_is(root: str, recount: Recount) -> None:
     counts = recount()[3]
     for item in events.HOSTILE_ITEMS:
         literal = "'" + item.replace("'", "''") + "'"
@@ -195,7 +195,7 @@ def test_power_query_s_own_fields_and_an_incremental_refresh(deployment: Deploym
     assert empty["value"] == [] and empty["@odata.context"].endswith("$metadata#TopItemsByHour")
 
 
-def test_apply_adds_up_what_a_recount_adds_up(root: str, recount: Callable[..., Counts]) -> None:
+def test_apply_adds_up_what_a_recount_adds_up(root: str, recount: Recount) -> None:
     counts = recount()
     answer = get(
         f"{root}/TopItemsByHour?$apply=groupby((geographical_location_oid,item_name),"
@@ -208,12 +208,14 @@ def test_apply_adds_up_what_a_recount_adds_up(root: str, recount: Callable[..., 
     assert found == expected
 
 
-def test_metadata_is_one_model_in_both_notations_and_for_both_clients(root: str, olingo: Any, reflected: Any) -> None:
+def test_metadata_is_one_model_in_both_notations_and_for_both_clients(
+    root: str, olingo: ODataClient, reflected: ODataService
+) -> None:
     xml = parse_metadata(olingo.get_metadata_document())
     text = get(f"{root}/$metadata", params={"$format": "application/json"}).text
     json = parse_metadata_json(text)
 
-    def model(schemas: Any) -> Any:
+    def model(schemas: Iterable[Any]) -> tuple[str, dict[str, Any], dict[str, str]]:
         (schema,) = schemas
         types = {
             kind.name: ([ref.name for ref in kind.key], [(p.name, str(p.type), p.nullable) for p in kind.properties])
@@ -254,12 +256,10 @@ def test_metadata_is_valid_by_the_schemas_of_oasis_and_means_something(root: str
         assert entity_set.get("EntityType").removeprefix("topitems.") in types
 
 
-def test_pages_never_repeat_skip_or_mix_while_counts_go_on(
-    deployment: Deployment, root: str, publish: Callable[..., None]
-) -> None:
+def test_pages_never_repeat_skip_or_mix_while_counts_go_on(deployment: Deployment, root: str, publish: Publish) -> None:
     """Ranks change places all the time; each page must be of the one state that the first page was."""
     stop = threading.Event()
-    failures = []
+    failures: list[Exception] = []
 
     def ingest() -> None:
         try:

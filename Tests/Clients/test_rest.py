@@ -1,9 +1,8 @@
 """The REST formats, read by Python's json and csv: the same numbers as a recount, exactly, in each of them."""
 
-from __future__ import annotations
-
 import csv
 import datetime
+import email.message
 import io
 import json
 import socket
@@ -11,35 +10,40 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import events
 import psycopg
 import pytest
-from deployment import ranking, wait_until
+from deployment import Deployment, ranking, wait_until
+from fixture_types import Publish, Recount
 
-if TYPE_CHECKING:
-    from email.message import Message
+Parameters = Mapping[str, Any] | Sequence[tuple[str, Any]]
+Span = tuple[datetime.datetime, datetime.datetime]
+# Location, rank, item and count.
+Row = tuple[str, int, str, int]
+# A minute, and the parameters that ask for it.
+Many = tuple[datetime.datetime, dict[str, Any]]
 
-    from deployment import Counts, Deployment
 
-
-def fetch(base_url: str, path: str, parameters: Any = (), headers: Any = ()) -> tuple[Message, bytes]:
+def fetch(
+    base_url: str, path: str, parameters: Parameters = (), headers: Iterable[tuple[str, str]] = ()
+) -> tuple[email.message.Message, bytes]:
     query = urllib.parse.urlencode(parameters, doseq=True)
     request = urllib.request.Request(f"{base_url}{path}?{query}", headers=dict(headers))
     with urllib.request.urlopen(request, timeout=60) as response:
         return response.headers, response.read()
 
 
-def page(base_url: str, path: str, parameters: Any = ()) -> Any:
+def page(base_url: str, path: str, parameters: Parameters = ()) -> Any:
     return json.loads(fetch(base_url, path, parameters)[1])
 
 
-def table(base_url: str, path: str, parameters: Any = ()) -> list[dict[str, str]]:
+def table(base_url: str, path: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
     """CSV as Python reads it, types put back."""
     text = fetch(base_url, path, parameters)[1].decode("utf-8")
-    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    rows: list[dict[str, Any]] = list(csv.DictReader(io.StringIO(text, newline="")))
     for row in rows:
         row["item_count"], row["item_rank"] = int(row["item_count"]), int(row["item_rank"])
         row["geographical_location"] = row["geographical_location"] or None
@@ -47,30 +51,26 @@ def table(base_url: str, path: str, parameters: Any = ()) -> list[dict[str, str]
 
 
 @pytest.fixture
-def span(deployment: Deployment) -> tuple[datetime.datetime, datetime.datetime]:
+def span(deployment: Deployment) -> Span:
     """The hours of the known events."""
     start = deployment.now.replace(minute=0, second=0, microsecond=0) - datetime.timedelta(hours=6)
     return start, start + datetime.timedelta(hours=7)
 
 
-def query_of(span: tuple[datetime.datetime, datetime.datetime], **more: Any) -> dict[str, Any]:
+def query_of(span: Span, **more: Any) -> dict[str, Any]:
     return {"from": span[0].isoformat(), "to": span[1].isoformat(), **more}
 
 
-def expected(
-    recount: Callable[..., Counts], span: tuple[datetime.datetime, datetime.datetime], n: int
-) -> list[tuple[Any, ...]]:
+def expected(recount: Recount, span: Span, n: int) -> list[Row]:
     counts = recount(*span)
     return [(str(location), *row) for location in sorted(counts) for row in ranking(counts[location], n)]
 
 
-def found(rows: Iterable[Any]) -> list[tuple[Any, ...]]:
+def found(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
     return [(row["geographical_location_oid"], row["item_rank"], row["item_name"], row["item_count"]) for row in rows]
 
 
-def test_every_format_has_the_numbers_and_names_of_a_recount(
-    base_url: str, recount: Callable[..., Counts], span: tuple[datetime.datetime, datetime.datetime]
-) -> None:
+def test_every_format_has_the_numbers_and_names_of_a_recount(base_url: str, recount: Recount, span: Span) -> None:
     wanted = expected(recount, span, 1000)
     assert {item for _, _, item, _ in wanted} >= set(events.PLAIN_ITEMS + events.HOSTILE_ITEMS)
     asked = query_of(span, n=1000)
@@ -85,9 +85,7 @@ def test_every_format_has_the_numbers_and_names_of_a_recount(
     assert [{**row} for row in plain] == whole["data"]
 
 
-def test_csv_is_inert_in_a_spreadsheet(
-    base_url: str, recount: Callable[..., Counts], span: tuple[datetime.datetime, datetime.datetime]
-) -> None:
+def test_csv_is_inert_in_a_spreadsheet(base_url: str, recount: Recount, span: Span) -> None:
     asked = query_of(span, n=1000)
     guarded = table(base_url, "/v1/top-items.csv", asked)
     plain = table(base_url, "/v1/top-items.csv", asked | {"escape_formulas": "false"})
@@ -101,9 +99,7 @@ def test_csv_is_inert_in_a_spreadsheet(
     assert changed >= 6
 
 
-def test_oids_beyond_doubles_and_their_names_are_exact(
-    base_url: str, span: tuple[datetime.datetime, datetime.datetime]
-) -> None:
+def test_oids_beyond_doubles_and_their_names_are_exact(base_url: str, span: Span) -> None:
     for location in (events.BEYOND_DOUBLE, events.LARGEST):
         for style in ("string", "number"):
             rows = page(base_url, "/v1/top-items.json", query_of(span, location=location, int64=style))
@@ -111,7 +107,7 @@ def test_oids_beyond_doubles_and_their_names_are_exact(
             assert {row["geographical_location"] for row in rows} == {events.LOCATIONS[location]}
 
 
-def test_a_location_without_a_name_has_none(base_url: str, span: tuple[datetime.datetime, datetime.datetime]) -> None:
+def test_a_location_without_a_name_has_none(base_url: str, span: Span) -> None:
     rows = page(base_url, "/v1/top-items.json", query_of(span, location=events.UNNAMED_LOCATION))
     assert rows and all(row["geographical_location"] is None for row in rows)
 
@@ -129,10 +125,8 @@ def test_locations_and_items_are_the_dimensions(base_url: str, deployment: Deplo
     assert items == sorted(items, key=str.encode)
 
 
-def test_one_ranking_over_all_with_shares_and_the_rest(
-    base_url: str, recount: Callable[..., Counts], span: tuple[datetime.datetime, datetime.datetime]
-) -> None:
-    total: dict[Any, Any] = {}
+def test_one_ranking_over_all_with_shares_and_the_rest(base_url: str, recount: Recount, span: Span) -> None:
+    total: dict[str, int] = {}
     for counts in recount(*span).values():
         for item, count in counts.items():
             total[item] = total.get(item, 0) + count
@@ -144,9 +138,7 @@ def test_one_ranking_over_all_with_shares_and_the_rest(
         assert abs(row["share"] - row["item_count"] / everything) <= 0.5e-6
 
 
-def test_comparison_with_the_hours_before_equals_two_recounts(
-    base_url: str, recount: Callable[..., Counts], span: tuple[datetime.datetime, datetime.datetime]
-) -> None:
+def test_comparison_with_the_hours_before_equals_two_recounts(base_url: str, recount: Recount, span: Span) -> None:
     middle = span[0] + datetime.timedelta(hours=3)
     end = middle + datetime.timedelta(hours=2)
     now, before = recount(middle, end, [1]), recount(middle - (end - middle), middle, [1])
@@ -163,11 +155,7 @@ def test_comparison_with_the_hours_before_equals_two_recounts(
 
 @pytest.mark.parametrize(("bucket", "minutes"), [("5m", 5), ("1h", 60), ("1d", 1440)])
 def test_a_series_equals_a_recount_of_each_bucket(
-    base_url: str,
-    recount: Callable[..., Counts],
-    span: tuple[datetime.datetime, datetime.datetime],
-    bucket: str,
-    minutes: int,
+    base_url: str, recount: Recount, span: Span, bucket: str, minutes: int
 ) -> None:
     rows = page(base_url, "/v1/top-items/series", query_of(span, location=1, n=2, bucket=bucket))["data"]
     assert len(rows) >= 2 and sum(row["item_count"] for row in rows) > 0
@@ -178,9 +166,7 @@ def test_a_series_equals_a_recount_of_each_bucket(
         assert row["item_count"] == counts.get(row["item_name"], 0)
 
 
-def test_times_are_shown_in_a_zone_and_mean_the_same(
-    base_url: str, span: tuple[datetime.datetime, datetime.datetime]
-) -> None:
+def test_times_are_shown_in_a_zone_and_mean_the_same(base_url: str, span: Span) -> None:
     asked = query_of(span, location=1, n=1)
     utc, kathmandu = (page(base_url, "/v1/top-items", asked | {"tz": zone}) for zone in ("UTC", "Asia/Kathmandu"))
     for name in ("from", "to"):
@@ -195,7 +181,7 @@ PLACES, THINGS = range(10_000, 10_250), 400
 
 
 @pytest.fixture(scope="module")
-def many(deployment: Deployment) -> Iterator[Any]:
+def many(deployment: Deployment) -> Iterator[Many]:
     """250 locations with 400 items each, in a minute three days ago: 100,000 rows. The parameters that ask for them.
 
     They are written past the worker, into the minutes alone, so that only a question about minutes finds them.
@@ -205,13 +191,14 @@ def many(deployment: Deployment) -> Iterator[Any]:
         WITH named AS (
           INSERT INTO item (name_sha256, item_name)
           SELECT sha256(convert_to(name, 'UTF8')), name
-          FROM (SELECT 'thing ' || i || repeat(' of length', 20) AS name FROM generate_series(1, %(things)s) AS i) AS
-          new ON CONFLICT (name_sha256) DO UPDATE SET item_name = excluded.item_name RETURNING item_id),
+          FROM (
+            SELECT 'thing ' || i || repeat(' of length', 20) AS name FROM generate_series(1, %(things)s) AS i) AS new
+          ON CONFLICT (name_sha256) DO UPDATE SET item_name = excluded.item_name RETURNING item_id),
         places AS (
           INSERT INTO counted_location SELECT generate_series(%(first)s::bigint, %(last)s) ON CONFLICT DO NOTHING)
         INSERT INTO window_count
-        SELECT place, %(minute)s, item_id, 1 + item_id %% 7 FROM generate_series(%(first)s::bigint, %(last)s) AS place,
-        named
+        SELECT place, %(minute)s, item_id, 1 + item_id %% 7
+        FROM generate_series(%(first)s::bigint, %(last)s) AS place, named
     """
     values = {"things": THINGS, "first": PLACES[0], "last": PLACES[-1], "minute": minute}
     with psycopg.connect(deployment.database_url) as connection:
@@ -226,10 +213,11 @@ def many(deployment: Deployment) -> Iterator[Any]:
 
 
 def test_100_000_rows_in_pages_of_500_are_of_one_revision_while_counts_go_on(
-    deployment: Deployment, base_url: str, many: Any, publish: Callable[..., None]
+    deployment: Deployment, base_url: str, many: Many, publish: Publish
 ) -> None:
     minute, asked = many
-    done, problems = threading.Event(), []
+    done = threading.Event()
+    problems: list[Exception] = []
 
     def count_on() -> None:
         # What would move rows to other places, and add some in front and behind.
@@ -259,7 +247,7 @@ def test_100_000_rows_in_pages_of_500_are_of_one_revision_while_counts_go_on(
     assert len(revisions) == 1 and pages == 200 and len(rows) == 100_000
     keys = [(int(row["geographical_location_oid"]), row["item_rank"]) for row in rows]
     assert keys == sorted(set(keys)), "a row is repeated or out of order"
-    by_place: dict[Any, Any] = {}
+    by_place: dict[int, list[int]] = {}
     for place, rank in keys:
         by_place.setdefault(place, []).append(rank)
     assert list(by_place) == list(PLACES)
@@ -270,7 +258,7 @@ def test_100_000_rows_in_pages_of_500_are_of_one_revision_while_counts_go_on(
 
 @pytest.mark.parametrize("format", ["json", "csv", "ndjson"])
 def test_an_answer_that_the_database_breaks_off_never_looks_whole(
-    deployment: Deployment, base_url: str, many: Any, format: str
+    deployment: Deployment, base_url: str, many: Many, format: str
 ) -> None:
     asked = urllib.parse.urlencode(many[1] | {"compare": "previous", "share": "true"})
     with socket.create_connection(("127.0.0.1", deployment.port), timeout=60) as client:
@@ -299,7 +287,7 @@ def test_an_answer_that_the_database_breaks_off_never_looks_whole(
 
 
 def test_a_long_answer_is_whole_when_nothing_breaks_and_pages_have_a_limit(
-    base_url: str, many: Any, publish: Callable[..., None]
+    base_url: str, many: Many, publish: Publish
 ) -> None:
     minute, asked = many
     headers, body = fetch(base_url, "/v1/top-items.json", asked)

@@ -1,7 +1,5 @@
 """openapi.yaml against the running server: every check of schemathesis, on what it makes up from the document."""
 
-from __future__ import annotations
-
 import os
 import pathlib
 import subprocess

@@ -1,22 +1,18 @@
 """The web data connector, driven by a host that speaks Tableau's protocol."""
 
-from __future__ import annotations
-
 import datetime
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import events
 import pytest
-from deployment import ranking
+from deployment import Deployment, Rank, ranking
+from fixture_types import Recount, WatchedPage
+from playwright.sync_api import Request, Route
 from wdc.tableau_host import Origin, TableauHost
-
-if TYPE_CHECKING:
-    from deployment import Counts, Deployment
-    from playwright.sync_api import Page, Route
 
 HOUR = datetime.timedelta(hours=1)
 
@@ -29,18 +25,18 @@ def connector(deployment: Deployment) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture
-def host(page: Page, connector: tuple[str, str]) -> TableauHost:
+def host(page: WatchedPage, connector: tuple[str, str]) -> TableauHost:
     address, origin = connector
     return TableauHost(page, origin, address)
 
 
-def start_of(row: dict[str, Any]) -> datetime.datetime:
+def start_of(row: Mapping[str, Any]) -> datetime.datetime:
     return datetime.datetime.strptime(row["window_start"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=datetime.UTC)
 
 
-def lists(rows: Iterable[dict[str, Any]]) -> dict[Any, Any]:
+def lists(rows: Iterable[Mapping[str, Any]]) -> dict[datetime.datetime, dict[int, list[Rank]]]:
     """{window: {location: [(rank, item, count)]}}"""
-    result: dict[Any, Any] = {}
+    result: dict[datetime.datetime, dict[int, list[Rank]]] = {}
     for row in rows:
         line = (row["item_rank"], row["item_name"], row["item_count"])
         result.setdefault(start_of(row), {}).setdefault(int(row["geographical_location_oid"]), []).append(line)
@@ -48,7 +44,7 @@ def lists(rows: Iterable[dict[str, Any]]) -> dict[Any, Any]:
 
 
 def test_a_full_refresh_brings_each_final_window_as_sql_counts_it(
-    host: TableauHost, deployment: Deployment, recount: Callable[..., Counts]
+    host: TableauHost, deployment: Deployment, recount: Recount
 ) -> None:
     props = host.interact(n=1000, unit="hour", days=1)
     rows = host.refresh(props, "top_items_by_window")
@@ -71,7 +67,7 @@ def test_values_have_the_types_that_the_schema_says(host: TableauHost) -> None:
     for table in schema.values():
         for name in [table["id"], *(column["id"] for column in table["columns"])]:
             assert re.fullmatch(r"[a-zA-Z0-9_]*", name)
-    kinds: dict[str, Any] = {"string": (str, type(None)), "datetime": str, "int": int}
+    kinds: dict[str, type | tuple[type, ...]] = {"string": (str, type(None)), "datetime": str, "int": int}
     table = schema["top_items_by_window"]
     rows = host.gather(table)
     for row in rows:
@@ -103,13 +99,11 @@ def test_an_incremental_value_that_is_no_time_asks_for_a_full_refresh(host: Tabl
     assert host.messages("_dataDoneCallback") == []
 
 
-def test_the_newest_list_is_that_of_the_api(
-    host: TableauHost, recount: Callable[..., Counts], deployment: Deployment
-) -> None:
+def test_the_newest_list_is_that_of_the_api(host: TableauHost, recount: Recount, deployment: Deployment) -> None:
     props = host.interact(n=3, unit="day", group="all")
     rows = host.refresh(props, "top_items_newest")
     end = datetime.datetime.strptime(rows[0]["window_end"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=datetime.UTC)
-    total: dict[Any, Any] = {}
+    total: dict[str, int] = {}
     for items in recount(end - 24 * HOUR, end).values():
         for item, count in items.items():
             total[item] = total.get(item, 0) + count
@@ -143,23 +137,23 @@ def test_a_location_that_is_no_number_is_refused_in_the_form(host: TableauHost) 
     assert host.messages("submit") == []
 
 
-def test_the_key_is_in_the_password_only_and_goes_out_as_a_bearer_token(host: TableauHost, page: Page) -> None:
+def test_the_key_is_in_the_password_only_and_goes_out_as_a_bearer_token(host: TableauHost, page: WatchedPage) -> None:
     props = host.interact(n=2, key="s3cret")
     assert props["password"] == "s3cret" and props["authType"] == "custom"
     assert "s3cret" not in json.dumps({**props, "password": ""})
-    sent = []
+    sent: list[Request] = []
     page.on("request", lambda request: sent.append(request) if "/v1/" in request.url else None)
     host.refresh(props, "top_items_newest")
     assert sent and all(request.headers["authorization"] == "Bearer s3cret" for request in sent)
     assert not any("s3cret" in request.url for request in sent)
 
 
-def test_a_refused_key_is_asked_for_again_but_only_from_init(host: TableauHost, page: Page) -> None:
+def test_a_refused_key_is_asked_for_again_but_only_from_init(host: TableauHost, page: WatchedPage) -> None:
     props = host.interact(n=2, key="old")
     page.expected_errors.append("401")
 
     def refuse(route: Route) -> None:
-        return route.fulfill(status=401, json={"type": "unauthorized", "detail": "No such key."})
+        route.fulfill(status=401, json={"type": "unauthorized", "detail": "No such key."})
 
     page.route("**/v1/**", refuse)
     assert host.begin_gathering(props)["msgName"] == "abortForAuth"
@@ -190,7 +184,7 @@ def test_a_refused_key_is_asked_for_again_but_only_from_init(host: TableauHost, 
     ids=["unavailable", "a proxy's page", "a cut answer", "no answer"],
 )
 def test_a_failure_in_the_middle_aborts_once_and_is_never_the_end(
-    host: TableauHost, page: Page, failure: Callable[[Route], None]
+    host: TableauHost, page: WatchedPage, failure: Callable[[Route], None]
 ) -> None:
     props = host.interact(n=1000, unit="hour", days=1)
     assert host.begin_gathering(props)["msgName"] == "initCallback"
@@ -202,7 +196,7 @@ def test_a_failure_in_the_middle_aborts_once_and_is_never_the_end(
     assert host.messages("_dataDoneCallback") == []
 
 
-def test_many_rows_come_in_pages_and_go_on_in_chunks(host: TableauHost, page: Page) -> None:
+def test_many_rows_come_in_pages_and_go_on_in_chunks(host: TableauHost, page: WatchedPage) -> None:
     props = host.interact(n=1000, unit="day")
     row = {
         "geographical_location_oid": "1",
@@ -212,7 +206,7 @@ def test_many_rows_come_in_pages_and_go_on_in_chunks(host: TableauHost, page: Pa
         "window_start": "2026-11-01T00:00:00Z",
         "window_end": "2026-11-02T00:00:00Z",
     }
-    cursors = []
+    cursors: list[int] = []
 
     def answer(route: Route) -> None:
         cursor = re.search(r"cursor=(\d+)", route.request.url)
@@ -230,7 +224,7 @@ def test_many_rows_come_in_pages_and_go_on_in_chunks(host: TableauHost, page: Pa
     assert [len(m["msgData"]["data"]) for m in host.messages("_tableDataCallback")] == [5000, 4000]
 
 
-def test_without_tableaus_script_the_page_says_so(page: Page, deployment: Deployment) -> None:
+def test_without_tableaus_script_the_page_says_so(page: WatchedPage, deployment: Deployment) -> None:
     page.expected_errors += ["Failed to load resource", "net::ERR"]
     page.route("https://connectors.tableau.com/**", lambda route: route.abort())
     page.goto(f"{deployment.base_url}/wdc/")

@@ -3,8 +3,6 @@
 Ends with 0 when they are equal, with 1 and the differences when they are not.
 """
 
-from __future__ import annotations
-
 import argparse
 import collections
 import datetime
@@ -13,16 +11,23 @@ import sys
 import time
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
 
 MAXIMUM_N = 1000
 MINUTE = datetime.timedelta(minutes=1)
 
 
-def read_truth(path: str) -> tuple[dict[Any, Any], dict[str, Any]]:
+# A location and an item.
+Key = tuple[int, str]
+# A location, a rank, an item and its count.
+Row = tuple[int, int, str, int]
+
+
+def read_truth(path: str) -> tuple[dict[str, dict[Key, int]], dict[str, Any]]:
     """The counts per window, as {window start: {(location, item): count}}, and the summary of the last line."""
-    windows: dict[Any, Any] = collections.defaultdict(dict)
-    summary: dict[str, Any] = {}
+    windows: dict[str, dict[Key, int]] = collections.defaultdict(dict)
+    summary: dict[str, Any] | None = None
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             record = json.loads(line)
@@ -45,10 +50,11 @@ def rfc3339(moment: datetime.datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def answer(address: str, start: datetime.datetime, end: datetime.datetime) -> list[Any]:
+def answer(address: str, start: datetime.datetime, end: datetime.datetime) -> list[dict[str, Any]]:
     """The rows of every location, in the API's order."""
     query = urllib.parse.urlencode({"n": MAXIMUM_N, "from": rfc3339(start), "to": rfc3339(end)})
-    url, rows = f"{address}/v1/top-items?{query}", []
+    url = f"{address}/v1/top-items?{query}"
+    rows: list[dict[str, Any]] = []
     while url:
         with urllib.request.urlopen(url, timeout=30) as response:
             page = json.load(response)
@@ -57,10 +63,11 @@ def answer(address: str, start: datetime.datetime, end: datetime.datetime) -> li
     return rows
 
 
-def ranking(counts: dict[Any, int]) -> list[Any]:
+def ranking(counts: Mapping[Key, int]) -> list[Row]:
     """The rows that the API must give: location, then count downwards, then name."""
     order = sorted((location, -count, item) for (location, item), count in counts.items())
-    rows, rank, previous = [], 0, None
+    rows: list[Row] = []
+    rank, previous = 0, None
     for location, count, item in order:
         rank = rank + 1 if location == previous else 1
         previous = location
@@ -69,7 +76,7 @@ def ranking(counts: dict[Any, int]) -> list[Any]:
     return rows
 
 
-def differences(address: str, start: datetime.datetime, end: datetime.datetime, counts: dict[Any, int]) -> list[str]:
+def differences(address: str, start: datetime.datetime, end: datetime.datetime, counts: Mapping[Key, int]) -> list[str]:
     expected = ranking(counts)
     found = [
         (int(row["geographical_location_oid"]), row["item_rank"], row["item_name"], row["item_count"])
@@ -100,7 +107,7 @@ def main() -> None:
     if not windows:
         sys.exit("the truth holds no event at all: nothing was compared")
     starts = {text: datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ") for text in windows}
-    total: collections.Counter[Any] = collections.Counter()
+    total: collections.Counter[Key] = collections.Counter()
     for counts in windows.values():
         total.update(counts)
     counted = sum(total.values())

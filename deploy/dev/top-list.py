@@ -3,8 +3,6 @@
 On a terminal the list is redrawn in place twice a second; elsewhere a plain block is printed every five seconds.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import shutil
@@ -19,7 +17,7 @@ from typing import Any
 TOP = 5
 
 
-def read_top_items(address: str) -> Any:
+def read_top_items(address: str) -> dict[str, Any]:
     with urllib.request.urlopen(f"{address}/v1/top-items?n={TOP}", timeout=5) as response:
         return json.load(response)
 
@@ -37,7 +35,8 @@ def columns(character: str) -> int:
 
 def fit(text: str, width: int) -> str:
     """The text in exactly `width` terminal columns, cut or padded."""
-    kept, used = [], 0
+    kept: list[str] = []
+    used = 0
     for character in text:
         if used + columns(character) > width:
             break
@@ -49,7 +48,7 @@ def fit(text: str, width: int) -> str:
 def lines(answer: dict[str, Any], width: int) -> Iterator[str]:
     meta = answer["meta"]
     yield f"top {TOP} per location, {meta.get('from') or '…'} to {meta.get('to') or '…'}, revision {meta['revision']}"
-    locations: dict[Any, Any] = {}
+    locations: dict[tuple[int, str], list[dict[str, Any]]] = {}
     for row in answer["data"]:
         name = row["geographical_location"] or f"location {row['geographical_location_oid']}"
         locations.setdefault((int(row["geographical_location_oid"]), name), []).append(row)

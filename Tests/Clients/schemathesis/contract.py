@@ -1,25 +1,22 @@
 """What the schemas of single parameters cannot say of several: from is before to, and window stands for both."""
 
-from __future__ import annotations
-
 import datetime
 from typing import Any
 
 import schemathesis
 
 
-def is_before(start: str, end: str) -> bool:
-    """Whether two RFC 3339 times, of whatever offsets, are in order; False for what Python cannot read, such as leap
-    seconds."""
+def is_before(start: Any, end: Any) -> bool:
+    """Whether RFC 3339 times, of whatever offsets, are in order; False for what Python cannot read (leap seconds)."""
     try:
-        first, last = (datetime.datetime.fromisoformat(time.upper().replace("Z", "+00:00")) for time in (start, end))
-        return first < last
+        start, end = (datetime.datetime.fromisoformat(time.upper().replace("Z", "+00:00")) for time in (start, end))
+        return start < end
     except (AttributeError, TypeError, ValueError):
         return False
 
 
-@schemathesis.hook  # type: ignore[attr-defined]
-def before_call(context: Any, case: Any, kwargs: Any) -> None:
+@schemathesis.hook
+def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]) -> None:
     query = case.query
     if not query or case.meta is None or not case.meta.generation.mode.is_positive:
         return
