@@ -13,7 +13,7 @@ extension Consumer {
   public func assign(_ positions: [(TopicPartition, offset: Int64)], paused: Bool = false) throws(KafkaError)
   {
     requireOpen()
-    noteAnswer()
+    recordResponse()
     let list = TopicPartitionList(positions)
     if isCooperative {
       try check(list.withPointer { rd_kafka_incremental_assign(client, $0) }, "assign")
@@ -36,7 +36,7 @@ extension Consumer {
   /// Stops consuming these partitions; with an eager strategy, all that are assigned.
   public func unassign(_ partitions: [TopicPartition]) throws(KafkaError) {
     requireOpen()
-    noteAnswer()
+    recordResponse()
     if isCooperative {
       resumeSilently(paused.intersection(partitions))
       let list = TopicPartitionList(partitions)

@@ -184,7 +184,7 @@ public final class Consumer {
     }
   }
 
-  func noteAnswer() { hasAnsweredRebalance = true }
+  func recordResponse() { hasAnsweredRebalance = true }
 
   func requireOpen() {
     precondition(!isClosed, "the consumer has been closed")

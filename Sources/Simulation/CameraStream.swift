@@ -79,7 +79,7 @@ public struct CameraStream: ~Copyable {
         truth.count(event)
       }
     }
-    truth.note(fate)
+    truth.record(fate)
     made += 1
     key.removeAll(keepingCapacity: true)
     key.append(decimal: Int64(location) + 1)

@@ -24,7 +24,7 @@ public struct Truth: Sendable {
   /// The number of different (location, window, item).
   public var rows: Int { counts.count }
 
-  mutating func note(_ fate: Fate) {
+  mutating func record(_ fate: Fate) {
     fates[fate] += 1
   }
 

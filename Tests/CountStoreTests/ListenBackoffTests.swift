@@ -15,7 +15,7 @@ struct ListenBackoffTests {
     for _ in 0..<8 {
       let listening = now
       now += .seconds(2)
-      backoff.note(listeningSince: listening, now)
+      backoff.record(listeningSince: listening, now)
       let end = try #require(backoff.end)
       minutes.append((end - now) / .seconds(60))
       #expect(!backoff.isOver(end - .milliseconds(1)) && backoff.isOver(end))
@@ -27,8 +27,8 @@ struct ListenBackoffTests {
   @Test("after a long time of listening, the first backoff applies again")
   func recovery() throws {
     var backoff = ListenBackoff(firstSpan: .seconds(60))
-    for _ in 0..<3 { backoff.note(listeningSince: start, start + .seconds(2)) }
-    backoff.note(listeningSince: start, start + .seconds(241))
+    for _ in 0..<3 { backoff.record(listeningSince: start, start + .seconds(2)) }
+    backoff.record(listeningSince: start, start + .seconds(241))
     #expect(backoff.end == start + .seconds(301))
   }
 }

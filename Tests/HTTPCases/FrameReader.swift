@@ -55,13 +55,13 @@ package final class FrameReader {
       guard unread.count - start >= 9 + length else { break }
       let stream = unread[(start + 5)..<(start + 9)].reduce(0) { $0 << 8 | Int32($1) }
       let payload = Array(unread[(start + 9)..<(start + 9 + length)])
-      note(Frame(type: unread[start + 3], flags: unread[start + 4], stream: stream, payload: payload))
+      record(Frame(type: unread[start + 3], flags: unread[start + 4], stream: stream, payload: payload))
       start += 9 + length
     }
     unread.removeSubrange(..<start)
   }
 
-  private func note(_ frame: Frame) {
+  private func record(_ frame: Frame) {
     frames.append(frame)
     switch frame.type {
     case 0: content[frame.stream, default: []] += frame.payload

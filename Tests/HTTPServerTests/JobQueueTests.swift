@@ -9,7 +9,7 @@ struct JobQueueTests {
   /// What ran, and what was dropped, by the letters of the jobs.
   private final class Log: Sendable {
     let text = Mutex("")
-    func note(_ letter: String) { text.withLock { $0 += letter } }
+    func record(_ letter: String) { text.withLock { $0 += letter } }
     func taken() -> String {
       text.withLock { text in
         defer { text = "" }
@@ -32,7 +32,7 @@ struct JobQueueTests {
   }
 
   private func job(_ letter: String) -> JobQueue.Job {
-    JobQueue.Job(run: { [log] in log.note(letter) }, drop: { [log] in log.note("-\(letter)") })
+    JobQueue.Job(run: { [log] in log.record(letter) }, drop: { [log] in log.record("-\(letter)") })
   }
 
   /// Runs all that may, one after another.

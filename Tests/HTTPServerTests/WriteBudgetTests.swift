@@ -58,7 +58,7 @@ struct WriteBudgetTests {
     try #require(!output.isEmpty)
     let deadline = output.deadline
     #expect(deadline > start)
-    output.beginAccount(limits())
+    output.beginWriteBudget(limits())
     #expect(output.deadline == deadline)
   }
 }

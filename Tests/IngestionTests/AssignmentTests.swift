@@ -127,14 +127,14 @@ struct AssignmentTests {
     var assignment = Assignment()
     assignment.add(Self.keys)
     let now = MonotonicInstant.now()
-    assignment.noteSilence(0)
-    assignment.noteSilence(1)
+    assignment.recordSilence(0)
+    assignment.recordSilence(1)
     #expect(!assignment.isDue(0) && !assignment.isDue(1) && assignment.isDue(2))
     #expect(assignment[0].notBefore >= now + .seconds(4))
     #expect(assignment[1].notBefore >= now + .seconds(8))
-    assignment.noteAnswer(2)
+    assignment.recordResponse(2)
     #expect(!assignment.isDue(0) && !assignment.isDue(1))
-    assignment.noteAnswer(0)
+    assignment.recordResponse(0)
     #expect(assignment.isDue(1))
     #expect(assignment.entries.map(\.isSilent) == [false, true, false])
   }
@@ -143,18 +143,18 @@ struct AssignmentTests {
   func trouble() {
     var assignment = reading()
     assignment[0].next = 7
-    assignment.noteTrouble(0, isOutOfRange: false, reason: "damaged")
+    assignment.recordTrouble(0, isOutOfRange: false, reason: "damaged")
     // The stored offset, from which it is read again, lies before the trouble.
     assignment[0].next = 5
     assignment[0].standing = .reading
     assignment[0].logEnd = 5
-    assignment.noteEnd(0, at: 5)
+    assignment.recordEnd(0, at: 5)
     #expect(assignment[0].trouble?.failures == 1)
     assignment[0].logEnd = 8
-    assignment.noteEnd(0, at: 7)
+    assignment.recordEnd(0, at: 7)
     #expect(assignment[0].trouble?.failures == 1)
     #expect(!assignment[0].reachedEnd)
-    assignment.noteEnd(0, at: 8)
+    assignment.recordEnd(0, at: 8)
     #expect(assignment[0].trouble == nil)
     #expect(assignment[0].reachedEnd)
   }

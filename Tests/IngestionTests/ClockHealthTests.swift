@@ -33,19 +33,19 @@ struct ClockHealthTests {
   func disagreement() {
     var health = IngestionHealth()
     #expect(complaints(health) == [])
-    health.note(.clock(check(ahead: 40 * Self.day)))
+    health.record(.clock(check(ahead: 40 * Self.day)))
     let words = complaints(health)
     #expect(words.count == 1 && words.allSatisfy { $0.contains("40 days ahead of") })
     #expect(words.allSatisfy { $0.contains("until they agree") })
     #expect(health.stall(at: .now) == nil)
-    health.note(.clock(check(ahead: -2_000_000)))
+    health.record(.clock(check(ahead: -2_000_000)))
     #expect(complaints(health) == [])
   }
 
   @Test("a floor ahead of the clock makes a worker unready")
   func floorAhead() {
     var health = IngestionHealth()
-    health.note(.clock(check(ahead: 0, floor: Self.now + 33 * Self.day)))
+    health.record(.clock(check(ahead: 0, floor: Self.now + 33 * Self.day)))
     #expect(complaints(health).contains { $0.contains("every event is late") })
     #expect(health.stall(at: .now) == nil)
   }
@@ -60,10 +60,10 @@ struct ClockHealthTests {
   func gauges() {
     var metrics = IngestionMetrics()
     #expect(!page(metrics).contains("topitems_clock"), "unknown before the first look")
-    metrics.note(.clock(check(ahead: 40 * Self.day)))
+    metrics.record(.clock(check(ahead: 40 * Self.day)))
     #expect(page(metrics).contains("topitems_clock_agreed 0\n"))
     #expect(page(metrics).contains("topitems_clock_ahead_seconds 3456000\n"))
-    metrics.note(.clock(check(ahead: 2_000_000)))
+    metrics.record(.clock(check(ahead: 2_000_000)))
     #expect(page(metrics).contains("topitems_clock_agreed 1\n"))
     #expect(page(metrics).contains("topitems_clock_ahead_seconds 2\n"))
   }
@@ -72,11 +72,11 @@ struct ClockHealthTests {
   func brokerTime() {
     let newest = NewestBrokerTime(host: HostClock(id: "a", wall: { 0 }, monotonic: { 7 }))
     #expect(newest.value == nil)
-    newest.note(milliseconds: .max)
-    newest.note(milliseconds: -1)
+    newest.record(milliseconds: .max)
+    newest.record(milliseconds: -1)
     #expect(newest.value == nil)
-    newest.note(milliseconds: 5000)
-    newest.note(milliseconds: 3000)
+    newest.record(milliseconds: 5000)
+    newest.record(milliseconds: 3000)
     #expect(newest.value == BrokerTime(appended: Timestamp(microseconds: 3_000_000), monotonic: 7))
   }
 }

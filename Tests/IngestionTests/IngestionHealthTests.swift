@@ -57,7 +57,7 @@ struct IngestionHealthTests {
   ) -> IngestionHealth {
     var health = IngestionHealth(now: start)
     for second in 0...seconds {
-      health.note(.turned(turn(Double(second)) { change(Double(second), &$0) }), now: at(Double(second)))
+      health.record(.turned(turn(Double(second)) { change(Double(second), &$0) }), now: at(Double(second)))
     }
     return health
   }
@@ -74,7 +74,7 @@ struct IngestionHealthTests {
       turn.jobSince = start
       turn.isAtDatabase = true
     }
-    health.note(.heartbeatFailed(failure), now: at(900))
+    health.record(.heartbeatFailed(failure), now: at(900))
     #expect(health.stall(at: at(900)) == nil)
     #expect(!health.unreadiness(at: at(900)).isEmpty)
   }
@@ -85,7 +85,7 @@ struct IngestionHealthTests {
     #expect(health.stall(at: at(70)) == nil)
     #expect(health.stall(at: at(71.5)) == "the polling loop has not turned for 61 s")
     #expect(health.unreadiness(at: at(71.5)).contains(.stalled("the polling loop has not turned for 61 s")))
-    health.note(.turned(turn(72)), now: at(72))
+    health.record(.turned(turn(72)), now: at(72))
     #expect(health.stall(at: at(72)) == nil)
   }
 
@@ -96,7 +96,7 @@ struct IngestionHealthTests {
         turn.jobSince = start
         turn.isAtDatabase = isAtDatabase
       }
-      health.note(.heartbeat(now: Timestamp(microseconds: 0), floor: nil), now: at(Double(seconds)))
+      health.record(.heartbeat(now: Timestamp(microseconds: 0), floor: nil), now: at(Double(seconds)))
       return health
     }
     #expect(stuck(false, until: 60).stall(at: at(60)) == nil)
@@ -104,7 +104,7 @@ struct IngestionHealthTests {
     #expect(stuck(true, until: 600).stall(at: at(600)) == nil)
     #expect(stuck(true, until: 601).stall(at: at(601)) != nil, "no batch's statements may take as long")
     var retried = stuck(true, until: 601)
-    retried.note(.retrying(failure, afterMilliseconds: 1), now: at(600))
+    retried.record(.retrying(failure, afterMilliseconds: 1), now: at(600))
     #expect(retried.stall(at: at(601)) == nil, "an attempt of a claim is a turn")
   }
 
@@ -125,10 +125,10 @@ struct IngestionHealthTests {
   func halted() {
     var health = health(until: 1) { $1.partitions[0].standing = .halted("recreated") }
     #expect(health.unreadiness(at: at(1)).map(\.description) == ["t[0] is stopped: recreated"])
-    health.note(.turned(turn(2) { $0.partitions = [] }), now: at(2))
+    health.record(.turned(turn(2) { $0.partitions = [] }), now: at(2))
     #expect(health.unreadiness(at: at(2)) == [])
-    health.note(.turned(turn(3)), now: at(3))
-    health.note(.halted(key, reason: "gap"), now: at(3))
+    health.record(.turned(turn(3)), now: at(3))
+    health.record(.halted(key, reason: "gap"), now: at(3))
     #expect(health.unreadiness(at: at(3)) == [.halted(key, "gap")], "before the next turn")
   }
 
@@ -158,20 +158,20 @@ struct IngestionHealthTests {
   )
   func database() {
     var health = health(until: 20) { $1.databaseAnsweredAt = start }
-    for second in 1...20 { health.note(.retrying(failure, afterMilliseconds: 1), now: at(Double(second))) }
+    for second in 1...20 { health.record(.retrying(failure, afterMilliseconds: 1), now: at(Double(second))) }
     #expect(health.unreadiness(at: at(11)) == [])
     #expect(health.unreadiness(at: at(12)) == [.databaseFailing(.seconds(11), "\(failure)")])
-    health.note(report(), now: at(21))
+    health.record(report(), now: at(21))
     #expect(health.unreadiness(at: at(21)) == [])
-    health.note(.heartbeatFailed(failure), now: at(22))
-    health.note(.turned(turn(33)), now: at(33))
+    health.record(.heartbeatFailed(failure), now: at(22))
+    health.record(.turned(turn(33)), now: at(33))
     #expect(health.unreadiness(at: at(33)) == [.databaseFailing(.seconds(11), "\(failure)")])
     // A missing table is no reason to send no messages to a worker that counts.
-    health.note(
+    health.record(
       .heartbeatFailed(PostgresError(.server, "x", sqlState: .init(rawValue: "42P01"))),
       now: at(34)
     )
-    health.note(.turned(turn(50)), now: at(50))
+    health.record(.turned(turn(50)), now: at(50))
     #expect(health.unreadiness(at: at(50)).isEmpty)
   }
 
@@ -180,7 +180,7 @@ struct IngestionHealthTests {
     var health = health(until: 61) { $1.partitions[0].lag?.unreadSince = start }
     #expect(health.unreadiness(at: at(60)) == [])
     #expect(health.unreadiness(at: at(61)) == [.notCommitting(.seconds(61))])
-    health.note(report(), now: at(61))
+    health.record(report(), now: at(61))
     #expect(health.unreadiness(at: at(61)) == [])
   }
 
@@ -192,8 +192,8 @@ struct IngestionHealthTests {
       turn.partitions[0].lag?.end = 25
       turn.partitions[0].lag?.unreadSince = at(4)
     }
-    health.note(report(), now: at(3))
-    health.note(.retrying(failure, afterMilliseconds: 1), now: at(9))
+    health.record(report(), now: at(3))
+    health.record(.retrying(failure, afterMilliseconds: 1), now: at(9))
     var heartbeat = health.heartbeat(at: at(10))
     #expect(
       heartbeat.age == 10_000_000 && heartbeat.partitions == [key] && heartbeat.lags == [20]
@@ -237,12 +237,12 @@ struct IngestionHealthTests {
   @Test("figures that are not known any more are gone, and their age goes on, so that an alert stays")
   func frozen() {
     var health = health(until: 10) { $1.partitions[0].lag?.end = 12 }
-    health.note(report(), now: at(8))
-    health.note(
+    health.record(report(), now: at(8))
+    health.record(
       .heartbeat(now: Timestamp(microseconds: 0), floor: Timestamp(microseconds: 5_000_000)),
       now: at(9)
     )
-    health.note(.backgroundSucceeded(.maintenance), now: at(7))
+    health.record(.backgroundSucceeded(.maintenance), now: at(7))
     let lines = page(health, at: 10)
     for line in [
       #"topitems_lag_messages{topic="t",partition="0"} 7"#,
@@ -254,7 +254,7 @@ struct IngestionHealthTests {
     ] {
       #expect(lines.contains(Substring(line)), "\(line)")
     }
-    health.note(.heartbeatFailed(failure), now: at(40))
+    health.record(.heartbeatFailed(failure), now: at(40))
     let later = page(health, at: 40)
     #expect(!later.contains { $0.hasPrefix("topitems_lag_messages{") })
     for line in [
@@ -272,10 +272,10 @@ struct IngestionHealthTests {
     var fates = FateCounts()
     fates[.counted] = 3
     fates[.late] = 1
-    metrics.note(report(fates))
-    metrics.note(.retrying(PostgresError(.server, "x", sqlState: .deadlockDetected), afterMilliseconds: 1))
-    metrics.note(.retrying(PostgresError(.connection, "x"), afterMilliseconds: 1))
-    metrics.note(.gap(key, 10..<15))
+    metrics.record(report(fates))
+    metrics.record(.retrying(PostgresError(.server, "x", sqlState: .deadlockDetected), afterMilliseconds: 1))
+    metrics.record(.retrying(PostgresError(.connection, "x"), afterMilliseconds: 1))
+    metrics.record(.gap(key, 10..<15))
     let health = health(until: 1) { _, turn in
       turn.remembered = 5
       turn.partitions[0].standing = .halted("r")
@@ -297,7 +297,7 @@ struct IngestionHealthTests {
   func documented() throws {
     let text = try String(contentsOf: Checkout.root.appending(path: "docs/operations.md"), encoding: .utf8)
     var metrics = IngestionMetrics()
-    metrics.note(report(FateCounts()))
+    metrics.record(report(FateCounts()))
     let health = health(until: 1) { $1.partitions[0].lag?.end = 12 }
     let names = page(health, metrics, at: 1).compactMap { line in
       line.hasPrefix("# TYPE ") ? line.split(separator: " ")[2] : nil
@@ -311,14 +311,14 @@ struct IngestionHealthTests {
   @Test("a worker to which the group leaves nothing is ready once the topic that was missing is there")
   func topicMadeLater() {
     var health = IngestionHealth(now: start)
-    health.note(.turned(turn(1) { $0.partitions = [] }), now: at(1))
-    health.note(.brokerError(KafkaError(code: RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)), now: at(1))
+    health.record(.turned(turn(1) { $0.partitions = [] }), now: at(1))
+    health.record(.brokerError(KafkaError(code: RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)), now: at(1))
     func isMissing(_ seconds: Double) -> Bool {
       health.unreadiness(at: at(seconds)).contains { if case .topicMissing = $0 { true } else { false } }
     }
     #expect(isMissing(2))
-    health.note(.assigned([]), now: at(3))
-    health.note(.turned(turn(3) { $0.partitions = [] }), now: at(3))
+    health.record(.assigned([]), now: at(3))
+    health.record(.turned(turn(3) { $0.partitions = [] }), now: at(3))
     #expect(!isMissing(3))
   }
 }

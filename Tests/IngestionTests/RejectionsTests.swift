@@ -34,9 +34,9 @@ struct RejectionsTests {
     #expect(rejections.reason(Self.key, offset: 7) == "no")
     #expect(rejections.reason(Self.key, offset: 8) == nil)
     #expect(rejections.reason(Self.other, offset: 7) == nil)
-    rejections.noteCommit(report(next: 7, counted: 7))
+    rejections.recordCommit(report(next: 7, counted: 7))
     #expect(rejections.reason(Self.key, offset: 7) == "no")
-    rejections.noteCommit(report(next: 8, deadLetters: 1))
+    rejections.recordCommit(report(next: 8, deadLetters: 1))
     #expect(rejections.isEmpty)
   }
 
@@ -47,7 +47,7 @@ struct RejectionsTests {
     for number: Int64 in 0..<11 {
       #expect(!rejections.areTooMany)
       rejections.add(Self.key, offset: number * 3, reason: "no")
-      rejections.noteCommit(report(next: number * 3 + 2, counted: 1, deadLetters: 1))
+      rejections.recordCommit(report(next: number * 3 + 2, counted: 1, deadLetters: 1))
     }
     #expect(rejections.areTooMany)
   }
@@ -59,7 +59,7 @@ struct RejectionsTests {
       rejections.suspect([Self.key: round * 100 + 100])
       for number: Int64 in 0..<10 { rejections.add(Self.key, offset: round * 100 + number, reason: "no") }
       #expect(!rejections.areTooMany)
-      rejections.noteCommit(report(next: round * 100 + 100, counted: 90, deadLetters: 10))
+      rejections.recordCommit(report(next: round * 100 + 100, counted: 90, deadLetters: 10))
     }
   }
 
@@ -70,7 +70,7 @@ struct RejectionsTests {
       #expect(!rejections.areTooMany)
       rejections.suspect([Self.key: offset + 1])
       rejections.add(Self.key, offset: offset, reason: "no")
-      rejections.noteCommit(report(next: offset + 1, deadLetters: 1))
+      rejections.recordCommit(report(next: offset + 1, deadLetters: 1))
     }
     #expect(rejections.areTooMany)
   }

@@ -15,12 +15,12 @@ struct RecentFailuresTests {
   @Test("three in a row of what concerns every question are a verdict, for ten seconds")
   func row() {
     var failures = RecentFailures()
-    for _ in 1...2 { failures.note(error("42501"), at: start) }
+    for _ in 1...2 { failures.record(error("42501"), at: start) }
     #expect(failures.verdict(at: start) == nil)
-    failures.note(error("42501"), at: start)
+    failures.record(error("42501"), at: start)
     #expect(failures.verdict(at: start + .seconds(10)) != nil)
     #expect(failures.verdict(at: start + .seconds(11)) == nil, "it is tried again")
-    failures.note(nil, at: start + .seconds(2))
+    failures.record(nil, at: start + .seconds(2))
     #expect(failures.verdict(at: start + .seconds(2)) == nil, "a question was answered")
   }
 
@@ -30,7 +30,7 @@ struct RecentFailuresTests {
   )
   func others(state: String) {
     var failures = RecentFailures()
-    for _ in 1...9 { failures.note(error(state), at: start) }
+    for _ in 1...9 { failures.record(error(state), at: start) }
     #expect(failures.verdict(at: start) == nil)
   }
 
@@ -40,7 +40,7 @@ struct RecentFailuresTests {
   )
   func verdicts(state: String) {
     var failures = RecentFailures()
-    for _ in 1...3 { failures.note(error(state), at: start) }
+    for _ in 1...3 { failures.record(error(state), at: start) }
     #expect(failures.verdict(at: start) != nil)
   }
 }

@@ -213,7 +213,7 @@ public struct Batch: Sendable {
     for index in detections.indices {
       if kept > 0, detections[kept - 1].oid == detections[index].oid {
         let conflicts = detections[index].payloadHash != detections[kept - 1].payloadHash
-        noteRepeat(detections[index], conflicts: conflicts)
+        recordDuplicate(detections[index], conflicts: conflicts)
       } else {
         detections[kept] = detections[index]
         kept += 1
@@ -223,7 +223,7 @@ public struct Batch: Sendable {
   }
 
   /// A detection that was taken for new turns out to be a duplicate.
-  public mutating func noteRepeat(_ detection: Detection, conflicts: Bool) {
+  public mutating func recordDuplicate(_ detection: Detection, conflicts: Bool) {
     parts[Int(detection.part)].fates[.counted] -= 1
     parts[Int(detection.part)].fates[.duplicate] += 1
     cameras.add(.duplicate, conflicts: conflicts, to: detection.camera)

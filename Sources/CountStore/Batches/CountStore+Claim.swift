@@ -24,7 +24,7 @@ extension CountStore {
       let stored = try lockOffsets(requests.map(\.key))
       var claims: [PartitionClaim] = []
       for request in requests {
-        if let claim = try settle(request, stored: stored[request.key]) { claims.append(claim) }
+        if let claim = try resolve(request, stored: stored[request.key]) { claims.append(claim) }
       }
       return (claims, try eventTimeBounds(dedupHorizonSeconds: dedupHorizonSeconds, host))
     }
@@ -73,7 +73,7 @@ extension CountStore {
     return stored
   }
 
-  private func settle(_ request: ClaimRequest, stored: PartitionClaim?) throws(PostgresError)
+  private func resolve(_ request: ClaimRequest, stored: PartitionClaim?) throws(PostgresError)
     -> PartitionClaim?
   {
     let key = request.key

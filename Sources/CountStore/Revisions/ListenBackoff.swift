@@ -16,7 +16,7 @@ struct ListenBackoff {
 
   /// Records a missed notification. If the session had listened for longer than the last backoff, the first one
   /// applies again.
-  mutating func note(listeningSince start: ContinuousClock.Instant, _ now: ContinuousClock.Instant) {
+  mutating func record(listeningSince start: ContinuousClock.Instant, _ now: ContinuousClock.Instant) {
     span = now - start < span ? min(span * 2, Self.longestSpan) : firstSpan
     end = now + span
   }

@@ -92,7 +92,7 @@ public struct RevisionListener: Sendable {
         do {
           try listen(connection, since: last)
         } catch {
-          if error.sqlState == Self.missedNotification { backoff.note(listeningSince: start, .now) }
+          if error.sqlState == Self.missedNotification { backoff.record(listeningSince: start, .now) }
           throw error
         }
       } else {

@@ -20,7 +20,7 @@ struct Framing: Sendable {
   }
 
   /// Looks at one field line of the header section. Throws when it alone is reason to refuse the request.
-  mutating func note(_ entry: Fields.Entry, in head: [UInt8]) throws(ProtocolError) {
+  mutating func record(_ entry: Fields.Entry, in head: [UInt8]) throws(ProtocolError) {
     let name = head[entry.name]
     let value = head[entry.value]
     switch name.count {

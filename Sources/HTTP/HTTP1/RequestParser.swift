@@ -182,7 +182,7 @@ public struct RequestParser: Sendable {
       // Checked, counted and dropped: a trailer must never act as a header field (RFC 9110 §6.5.1).
       head.removeSubrange(lineStart...)
     } else {
-      try framing.note(entry, in: head)
+      try framing.record(entry, in: head)
       section.entries.append(entry)
       lineStart = head.count
     }

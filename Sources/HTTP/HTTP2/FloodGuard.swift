@@ -19,17 +19,17 @@ struct FloodGuard: Sendable {
   }
 
   /// A frame begins.
-  mutating func note(_ frame: FrameScanner.Header, at now: Nanoseconds) -> HTTP2Session.Failure? {
+  mutating func record(_ frame: FrameScanner.Header, at now: Nanoseconds) -> HTTP2Session.Failure? {
     switch frame.type {
     case FrameScanner.Header.headers:
       continuations = 0
-      noteProgress()
+      recordProgress()
       return nil
     case FrameScanner.Header.continuation:
       continuations += 1
       guard continuations > continuationLimit else { return nil }
       return .init(code: .enhanceYourCalm, detail: "a header section has too many frames")
-    case FrameScanner.Header.reset: return noteReset(at: now)
+    case FrameScanner.Header.reset: return recordReset(at: now)
     case FrameScanner.Header.data where !frame.isNearlyEmpty: return nil
     default:
       guard !controlFrames.take(at: now) else { return nil }
@@ -38,10 +38,10 @@ struct FloodGuard: Sendable {
   }
 
   /// A stream was reset, by either side: a client can also make us do it.
-  mutating func noteReset(at now: Nanoseconds) -> HTTP2Session.Failure? {
+  mutating func recordReset(at now: Nanoseconds) -> HTTP2Session.Failure? {
     resets.take(at: now) ? nil : .init(code: .enhanceYourCalm, detail: "too many streams are reset")
   }
 
   /// A request, or content that was sent: each is reason enough for a few frames, such as WINDOW_UPDATE.
-  mutating func noteProgress() { controlFrames.earn(4) }
+  mutating func recordProgress() { controlFrames.earn(4) }
 }

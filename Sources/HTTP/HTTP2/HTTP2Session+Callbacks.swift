@@ -79,7 +79,7 @@ extension HTTP2Session {
     if isLast {
       flags.pointee |= UInt32(NGHTTP2_DATA_FLAG_EOF.rawValue)
     } else if count == 0 {
-      session.noteWritable(stream)
+      session.recordWritable(stream)
       return Int(NGHTTP2_ERR_DEFERRED.rawValue)
     }
     return count
@@ -160,7 +160,7 @@ extension HTTP2Session {
   fileprivate func sent(_ frame: nghttp2_frame) {
     switch UInt32(frame.hd.type) {
     case NGHTTP2_DATA.rawValue, NGHTTP2_HEADERS.rawValue:
-      guardian.noteProgress()
+      guardian.recordProgress()
       let ends = frame.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
       if ends, let stream = stream(frame.hd.stream_id) {
         stream.answeredSince = now
@@ -168,9 +168,9 @@ extension HTTP2Session {
       }
     case NGHTTP2_RST_STREAM.rawValue where frame.rst_stream.error_code != HTTP2ErrorCode.noError.rawValue:
       // Not by stopping nghttp2: it would have to send the end of the connection.
-      if let failure = guardian.noteReset(at: now) { violation = failure }
+      if let failure = guardian.recordReset(at: now) { violation = failure }
     case NGHTTP2_GOAWAY.rawValue where frame.goaway.error_code != HTTP2ErrorCode.noError.rawValue:
-      noteEnd(HTTP2ErrorCode(rawValue: frame.goaway.error_code))
+      recordEnd(HTTP2ErrorCode(rawValue: frame.goaway.error_code))
     default: break
     }
   }

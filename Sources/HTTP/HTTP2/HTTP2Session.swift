@@ -130,7 +130,7 @@ public final class HTTP2Session {
     self.now = now
     guard failure == nil, bytes.count > 0 else { return }
     let sections = scanner.sections
-    if let failure = scanner.scan(bytes, { guardian.note($0, at: now) }) { return end(failure) }
+    if let failure = scanner.scan(bytes, { guardian.record($0, at: now) }) { return end(failure) }
     let count = nghttp2_session_mem_recv(
       session,
       bytes.bindMemory(to: UInt8.self).baseAddress,
@@ -247,7 +247,7 @@ public final class HTTP2Session {
   }
 
   /// nghttp2 has ended the connection for what the client did.
-  func noteEnd(_ code: HTTP2ErrorCode) {
+  func recordEnd(_ code: HTTP2ErrorCode) {
     forgetAll(Failure(code: code, detail: "the client broke the protocol"))
   }
 
@@ -335,7 +335,7 @@ public final class HTTP2Session {
     if streams.isEmpty { idleSince = now }
   }
 
-  func noteWritable(_ stream: HTTP2Stream) { notices.append(.writable(stream.id)) }
+  func recordWritable(_ stream: HTTP2Stream) { notices.append(.writable(stream.id)) }
 
   /// For nghttp2's other functions: what is submitted comes out of `write`.
   func withSession<Result>(_ body: (OpaquePointer) -> Result) -> Result { body(session) }

@@ -118,7 +118,7 @@ struct RequestHead {
       let middle = bytes.count
       bytes.append(contentsOf: value)
       let entry = Fields.Entry(name: start..<middle, value: middle..<bytes.count)
-      try framing.note(entry, in: bytes)
+      try framing.record(entry, in: bytes)
       authority = entry.value
       entries.append(entry)
     default: throw .bad("a pseudo-header field is unknown")
@@ -142,7 +142,7 @@ struct RequestHead {
       return
     }
     if name.count == 6, name.elementsEqual("cookie".utf8) { cookies += 1 }
-    try framing.note(entry, in: bytes)
+    try framing.record(entry, in: bytes)
     entries.append(entry)
   }
 

@@ -54,7 +54,7 @@ extension Connection {
 
   /// TLS failed, in the handshake or later. OpenSSL's alert is sent; a client that speaks HTTP gets an HTTP error.
   private func refuse(_ error: TLSError) {
-    loop.noteRefusal(error, peer: peer)
+    loop.recordRefusal(error, peer: peer)
     if error == .plainHTTP {
       loop.ciphertext.removeAll(keepingCapacity: true)
       let error = ProtocolError(.badRequest, "this port speaks HTTPS")

@@ -60,7 +60,7 @@ final class Connection: EventSource {
     openingDeadline = loop.events.now + (tls == nil ? limits.header : limits.handshake)
     let descriptor = socket.descriptor.rawValue
     registration = try loop.events.register(self, descriptor: descriptor, interest: .readable)
-    settle()
+    updateInterest()
   }
 
   /// Whether nothing waits to be sent.
@@ -95,7 +95,7 @@ final class Connection: EventSource {
       conversation?.peerFinished()
     }
     if readiness.contains(.readable) || readiness.contains(.broken) { read() }
-    settle()
+    updateInterest()
   }
 
   func expired() {
@@ -104,20 +104,20 @@ final class Connection: EventSource {
     // Of a client that does not read, the kernel need not keep what it has been given either.
     guard output.isEmpty else { return abort() }
     conversation.expired()
-    settle()
+    updateInterest()
   }
 
   /// A pending response has something new.
   func update(of number: Int32) {
     conversation?.update(of: number)
-    settle()
+    updateInterest()
   }
 
   /// The server stops: no more requests after the one in progress. One that is on its way in the kernel is answered.
   func finish() {
     if !isBusy { read() }
     conversation?.finish()
-    settle()
+    updateInterest()
     if !isBusy, lingerDeadline == nil { close() }
   }
 
@@ -223,13 +223,13 @@ final class Connection: EventSource {
   }
 
   /// The next response begins, with a write budget of its own.
-  func beginAccount() { output.beginAccount(loop.spans) }
+  func beginWriteBudget() { output.beginWriteBudget(loop.spans) }
 
   /// Has the kernel hold little that is not on its way yet: what is to be sent next should still be new then.
   func preferFreshness() { socket.limitUnsent(bytes: 16 * 1024) }
 
   /// After each event: ends the connection if that is due, says what it waits for next, and until when.
-  private func settle() {
+  private func updateInterest() {
     if tls?.isClosedByPeer == true, ending == nil, !isBusy { ending = .close }
     if let ending, output.isEmpty, lingerDeadline == nil, !isClosed { end(ending) }
     guard !isClosed else { return }

@@ -10,7 +10,7 @@ extension HTTP1Conversation {
       version: request.version,
       persists: request.persists
     )
-    connection.beginAccount()
+    connection.beginWriteBudget()
     answered += 1
     lastNumber &+= 1
     let trace = loop.beginTrace(request, peer: connection.peer)
@@ -42,7 +42,7 @@ extension HTTP1Conversation {
     _ trace: RequestTrace?
   ) {
     let wanted = context
-    let context = settled(wanted, response)
+    let context = finalContext(wanted, response)
     if let claim {
       loop.encoder.appendHead(of: response, context, .length(response.body.count), to: &loop.output)
       connection.take(response.body, claim)
@@ -77,7 +77,7 @@ extension HTTP1Conversation {
         if exchange.begun?.coding == .chunked { loop.encoder.appendLastChunk(to: &loop.output) }
         end()
       case .refused(let error):
-        loop.noteRefusal(error, peer: connection.peer)
+        loop.recordRefusal(error, peer: connection.peer)
         encode(loop.settings.response(for: error), exchange.context, exchange.trace)
         end()
       case .broken:
@@ -109,7 +109,7 @@ extension HTTP1Conversation {
   private func begin(_ response: Response, _ heartbeat: PushChannel.Heartbeat?, _ exchange: Exchange) {
     var exchange = exchange
     let coding: ResponseEncoder.Coding = exchange.context.version == .http1_0 ? .untilClose : .chunked
-    var context = settled(exchange.context, response)
+    var context = finalContext(exchange.context, response)
     if coding == .untilClose { context.persists = false }
     exchange.begun = (response.status, context, coding)
     exchange.heartbeat = heartbeat
@@ -140,7 +140,7 @@ extension HTTP1Conversation {
       loop.output.append(contentsOf: piece)
     }
     // Each pushed message has a write budget of its own.
-    if exchange.answer.isEndless { connection.beginAccount() }
+    if exchange.answer.isEndless { connection.beginWriteBudget() }
     if let interval = exchange.heartbeat?.interval { enter(.answering, until: loop.events.now + interval) }
   }
 
@@ -169,7 +169,7 @@ extension HTTP1Conversation {
   }
 
   /// What the response says of the connection, in `context`, which says what the request wants.
-  private func settled(
+  private func finalContext(
     _ context: ResponseEncoder.Context,
     _ response: Response
   ) -> ResponseEncoder.Context {

@@ -177,7 +177,7 @@ final class HTTP1Conversation: Conversation {
 
   /// Answers with an error and ends the connection. What was sent behind it is never looked at.
   func refuse(_ error: ProtocolError) {
-    loop.noteRefusal(error, peer: connection.peer)
+    loop.recordRefusal(error, peer: connection.peer)
     let context = ResponseEncoder.Context(method: parser.method, version: .http1_1, persists: false)
     encode(loop.settings.response(for: error), context, loop.beginTrace(nil, peer: connection.peer))
     connection.ending = .linger

@@ -73,7 +73,7 @@ final class HTTP2Conversation: Conversation {
   // MARK: Events
 
   func receive(_ input: UnsafeRawBufferPointer) {
-    connection.beginAccount()
+    connection.beginWriteBudget()
     session.receive(input, now: now)
     proceed()
   }
@@ -140,7 +140,7 @@ final class HTTP2Conversation: Conversation {
       switch incoming {
       case .request(let request, let id): answer(request, id)
       case .refusal(let error, let id):
-        loop.noteRefusal(error, peer: connection.peer)
+        loop.recordRefusal(error, peer: connection.peer)
         let trace = loop.beginTrace(nil, peer: connection.peer)
         send(loop.settings.response(for: error), id, trace)
       }
@@ -195,14 +195,14 @@ final class HTTP2Conversation: Conversation {
         guard session.begin(response, on: id, date: loop.encoder.date, isEndless: isEndless) else {
           return end(id)
         }
-        noteSent(response.body.count, id)
+        recordSent(response.body.count, id)
       case .piece(let piece):
         guard send(piece, id, exchange) else { return end(id, isComplete: false) }
       case .end:
         session.end(id)
         end(id)
       case .refused(let error):
-        loop.noteRefusal(error, peer: connection.peer)
+        loop.recordRefusal(error, peer: connection.peer)
         send(loop.settings.response(for: error), id, exchange.trace)
         end(id)
       case .broken:
@@ -229,7 +229,7 @@ final class HTTP2Conversation: Conversation {
       }
     }
     session.send(piece, on: id, keeping: claim)
-    noteSent(piece.count, id)
+    recordSent(piece.count, id)
     return true
   }
 
@@ -238,10 +238,10 @@ final class HTTP2Conversation: Conversation {
     let bytes = exchange.heartbeat?.bytes ?? []
     let isHeard = session.isWritable(id)
     if isHeard { session.send(bytes, on: id) }
-    noteSent(isHeard ? bytes.count : 0, id)
+    recordSent(isHeard ? bytes.count : 0, id)
   }
 
-  private func noteSent(_ count: Int, _ id: HTTP2Session.StreamID) {
+  private func recordSent(_ count: Int, _ id: HTTP2Session.StreamID) {
     exchanges[id]?.bodyBytes += count
     if let heartbeat = exchanges[id]?.heartbeat {
       exchanges[id]?.nextHeartbeat = loop.events.now + heartbeat.interval
@@ -274,7 +274,7 @@ final class HTTP2Conversation: Conversation {
     guard !connection.isClosed else { return }
     if session.isFinished, connection.ending == nil {
       if let failure = session.failure, failure.code != .noError {
-        loop.noteRefusal(ProtocolError(.badRequest, "HTTP/2: \(failure.detail)"), peer: connection.peer)
+        loop.recordRefusal(ProtocolError(.badRequest, "HTTP/2: \(failure.detail)"), peer: connection.peer)
       }
       connection.ending = .linger
     }

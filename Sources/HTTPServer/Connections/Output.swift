@@ -21,7 +21,7 @@ struct Output {
 
   /// What comes now is another response. One in pieces has one budget for all of them, so that reading a little now
   /// and then does not hold its worker for ever. What is still on its way goes on with its own.
-  mutating func beginAccount(_ spans: Spans) {
+  mutating func beginWriteBudget(_ spans: Spans) {
     if isEmpty { budget = WriteBudget(spans) }
   }
 

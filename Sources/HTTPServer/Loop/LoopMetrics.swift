@@ -21,7 +21,7 @@ final class LoopMetrics: Sendable {
 
     init(_ name: String) { self.name = name }
 
-    mutating func note(_ place: Int, _ seconds: Double?) {
+    mutating func record(_ place: Int, _ seconds: Double?) {
       statuses[place] += 1
       if let seconds { self.seconds.record(seconds) }
     }
@@ -39,14 +39,14 @@ final class LoopMetrics: Sendable {
   let routes = Lock<[Route]>([])
 
   /// - Parameter seconds: nil for a response that lasts as long as its client likes.
-  func note(route name: String, status: Status, seconds: Double?) {
+  func record(route name: String, status: Status, seconds: Double?) {
     let place = min(max(status.rawValue / 100, 1), 5) - 1
     routes.withLock { routes in
       if let index = routes.firstIndex(where: { $0.name == name }) {
-        routes[index].note(place, seconds)
+        routes[index].record(place, seconds)
       } else {
         var route = Route(name)
-        route.note(place, seconds)
+        route.record(place, seconds)
         routes.append(route)
       }
     }

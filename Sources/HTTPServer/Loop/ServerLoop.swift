@@ -119,7 +119,7 @@ final class ServerLoop {
   }
 
   private func refused(_ error: ProtocolError, _ connection: Connection) -> Begun {
-    noteRefusal(error, peer: connection.peer)
+    recordRefusal(error, peer: connection.peer)
     return .ready(settings.response(for: error))
   }
 
@@ -139,16 +139,16 @@ final class ServerLoop {
   /// The right to keep a large body until it is read; nil: there is no room for it.
   func claim(_ body: [UInt8], for peer: SocketAddress) -> UnsentBody? {
     let claim = settings.unsent.claim(body)
-    if claim == nil { noteRefusal(.tooMuchUnsent, peer: peer) }
+    if claim == nil { recordRefusal(.tooMuchUnsent, peer: peer) }
     return claim
   }
 
-  func noteRefusal(_ error: ProtocolError, peer: SocketAddress) {
+  func recordRefusal(_ error: ProtocolError, peer: SocketAddress) {
     guard let suppressed = refusals.admit(at: events.now) else { return }
     settings.observe(.refusedRequest(error, peer: peer, suppressed: suppressed))
   }
 
-  func noteRefusal(_ error: TLSError, peer: SocketAddress) {
+  func recordRefusal(_ error: TLSError, peer: SocketAddress) {
     guard let suppressed = refusals.admit(at: events.now) else { return }
     settings.observe(.refusedTLS(error, peer: peer, suppressed: suppressed))
   }

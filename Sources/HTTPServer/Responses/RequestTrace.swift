@@ -49,7 +49,7 @@ extension ServerLoop {
   ) {
     guard let trace else { return }
     let nanoseconds = Int64(clamping: events.now.elapsed(since: trace.start).nanoseconds)
-    metrics?.note(
+    metrics?.record(
       route: trace.route,
       status: status,
       seconds: isEndless ? nil : Double(nanoseconds) / 1e9

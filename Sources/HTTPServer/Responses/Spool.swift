@@ -119,7 +119,7 @@ final class Spool: Sendable {
     if isLast { empty() }
   }
 
-  func noteCut() { state.withLock { $0.cut += 1 } }
+  func recordCut() { state.withLock { $0.cut += 1 } }
 
   // MARK: Memory
 

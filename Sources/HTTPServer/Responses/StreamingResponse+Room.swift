@@ -26,7 +26,7 @@ extension StreamingResponse {
         state.steps.append(.head(response, heartbeat: nil))
         return state.takeAwaited()
       }
-      try note(isAwaited)
+      try record(isAwaited)
     case .piece(let piece):
       precondition(state.withLock { $0.hasBegun || $0.isOver }, "a stream begins before its first piece")
       if try isKept(piece) { return }
@@ -35,7 +35,7 @@ extension StreamingResponse {
         state.tail += piece
         return state.takeAwaited()
       }
-      try note(isAwaited)
+      try record(isAwaited)
       while state.withLock({ $0.tail.count >= Spool.blockSize }) { try store(atLeast: Spool.blockSize) }
     }
   }
@@ -59,7 +59,7 @@ extension StreamingResponse {
     }
   }
 
-  private func note(_ isAwaited: Bool?) throws(StreamBroken) {
+  private func record(_ isAwaited: Bool?) throws(StreamBroken) {
     guard let isAwaited else { throw .clientGone }
     if isAwaited { post() }
   }
@@ -71,7 +71,7 @@ extension StreamingResponse {
       let kept = state.change { keep(piece, &$0) }
       switch kept {
       case .inMemory(let isAwaited):
-        try note(isAwaited)
+        try record(isAwaited)
         return true
       case .over: throw .clientGone
       case .noRoom: break
@@ -120,7 +120,7 @@ extension StreamingResponse {
       return state.takeAwaited()
     }
     if isAwaited == nil || !isWritten { spool.release(block: block, of: entry) }
-    try note(isAwaited)
+    try record(isAwaited)
   }
 
   /// A block for the bytes that wait, which may take until the client has read; nil: it has taken those bytes

@@ -185,7 +185,7 @@ final class StreamingResponse: PendingResponse {
   /// connection is broken then, so that no cut response looks whole.
   func cut() {
     guard end(with: .tooMuchToRead) else { return }
-    spool.noteCut()
+    spool.recordCut()
     post()
   }
 

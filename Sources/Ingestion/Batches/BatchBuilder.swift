@@ -11,7 +11,7 @@ struct BatchBuilder: ~Copyable {
   private var batch: Batch
   /// Accepted events whose oids and cameras have not been looked up yet.
   private var arrivals: [Arrival] = []
-  /// What looking ahead found (see `settle`).
+  /// What looking ahead found (see `resolveArrivals`).
   private var glanced: Int64 = 0
   /// What of the batch's memory grows with its messages' content.
   private var contentBytes = 0
@@ -108,7 +108,7 @@ struct BatchBuilder: ~Copyable {
     let camera = CameraKey(location: event.locationOid, camera: event.cameraOid)
     if event.detectedAt < floor || skew > allowedSkew {
       // In the order of their arrival.
-      settle()
+      resolveArrivals()
       let index = batch.cameras.recordArrival(camera, skew: skew)
       return quarantine(event, event.detectedAt < floor ? .late : .future, message, part: part, camera: index)
     }
@@ -129,7 +129,7 @@ struct BatchBuilder: ~Copyable {
       payloadHash: event.payloadHash
     )
     arrivals.append(Arrival(detection: detection, camera: camera, skew: skew))
-    if arrivals.count == Self.arrivalsAtOnce { settle() }
+    if arrivals.count == Self.arrivalsAtOnce { resolveArrivals() }
     return .counted
   }
 
@@ -138,7 +138,7 @@ struct BatchBuilder: ~Copyable {
   ///
   /// All are looked at before anything is made of the first one: the memory of two million oids is in no cache, and so
   /// the waits for it overlap.
-  mutating func settle() {
+  mutating func resolveArrivals() {
     for arrival in arrivals {
       glanced ^= recent.touch(arrival.detection.oid) ^ batch.cameras.touch(arrival.camera)
     }
@@ -148,7 +148,7 @@ struct BatchBuilder: ~Copyable {
       if memory == .new {
         batch.detections.append(arrival.detection)
       } else {
-        batch.noteRepeat(arrival.detection, conflicts: memory == .conflicting)
+        batch.recordDuplicate(arrival.detection, conflicts: memory == .conflicting)
       }
     }
     arrivals.removeAll(keepingCapacity: true)
@@ -213,7 +213,7 @@ struct BatchBuilder: ~Copyable {
 
   /// Ends the batch, and begins the next one.
   mutating func seal() -> Batch {
-    settle()
+    resolveArrivals()
     var sealed = batch
     OidOrder.sort(&sealed.detections)
     sealed.dropRepeats()

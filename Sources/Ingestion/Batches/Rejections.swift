@@ -29,7 +29,7 @@ struct Rejections {
     count += 1
   }
 
-  mutating func noteCommit(_ report: BatchReport) {
+  mutating func recordCommit(_ report: BatchReport) {
     guard count > 0 || !suspects.isEmpty else { return }
     for part in report.parts {
       if let end = suspects[part.key], part.next >= end { suspects[part.key] = nil }

@@ -67,12 +67,12 @@ final class BrokerWatch: Sendable {
       if partitions.isEmpty {
         try handle.reachBroker(timeout: Self.timeout)
       } else {
-        note(try handle.ends(of: partitions.map(\.topicPartition), timeout: Self.timeout), at: began)
+        record(try handle.ends(of: partitions.map(\.topicPartition), timeout: Self.timeout), at: began)
       }
     } catch {
       guard !stopping.hasClosed else { return }
       let found = askEach(handle, partitions, from: turn)
-      note(found, at: began)
+      record(found, at: began)
       if found.isEmpty {
         do throws(KafkaError) {
           try handle.reachBroker(timeout: Self.timeout)
@@ -104,7 +104,7 @@ final class BrokerWatch: Sendable {
     return ends
   }
 
-  private func note(_ ends: [TopicPartition: Int64], at time: ContinuousClock.Instant) {
+  private func record(_ ends: [TopicPartition: Int64], at time: ContinuousClock.Instant) {
     state.withLock { state in
       for (partition, end) in ends { state.answers.ends[PartitionKey(partition)] = end }
       state.answers.endsAt = time

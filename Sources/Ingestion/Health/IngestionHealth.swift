@@ -53,9 +53,9 @@ public struct IngestionHealth: Sendable {
   }
 
   /// Takes note of what happened at `now`.
-  public mutating func note(_ observation: IngestionObservation, now: ContinuousClock.Instant = .now) {
+  public mutating func record(_ observation: IngestionObservation, now: ContinuousClock.Instant = .now) {
     switch observation {
-    case .turned(let turn): note(turn, now)
+    case .turned(let turn): record(turn, now)
     case .committed(let report):
       lastCommitAt = now
       floor = report.bounds.floor
@@ -98,7 +98,7 @@ public struct IngestionHealth: Sendable {
     }
   }
 
-  private mutating func note(_ turn: WorkerTurn, _ now: ContinuousClock.Instant) {
+  private mutating func record(_ turn: WorkerTurn, _ now: ContinuousClock.Instant) {
     self.turn = turn
     turnedAt = now
     let isClaimless =

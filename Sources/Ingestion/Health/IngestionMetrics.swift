@@ -26,7 +26,7 @@ public struct IngestionMetrics: Sendable {
   public init() {}
 
   /// Takes note of what happened.
-  public mutating func note(_ observation: IngestionObservation) {
+  public mutating func record(_ observation: IngestionObservation) {
     switch observation {
     case .committed(let report): add(report)
     case .retrying(let error, _):

@@ -83,7 +83,7 @@ struct LagTracker {
 
   /// Records a broker's response. It may be less than a fetch has found before (Tansu returns where the last batch
   /// begins): then it is ignored.
-  mutating func note(end: Int64, of key: PartitionKey, at time: ContinuousClock.Instant) {
+  mutating func record(end: Int64, of key: PartitionKey, at time: ContinuousClock.Instant) {
     guard var log = logs[key] else { return }
     log.lag.toldAt = max(log.lag.toldAt ?? time, time)
     log.lag.end = max(log.lag.end ?? end, end)
@@ -92,15 +92,15 @@ struct LagTracker {
   }
 
   /// The end as of the last fetch, whenever that was: only a change counts.
-  mutating func note(fetchedEnd end: Int64, of key: PartitionKey, at time: ContinuousClock.Instant) {
+  mutating func record(fetchedEnd end: Int64, of key: PartitionKey, at time: ContinuousClock.Instant) {
     guard var log = logs[key], log.fetchedEnd != end else { return }
     log.fetchedEnd = end
     logs[key] = log
-    note(end: end, of: key, at: time)
+    record(end: end, of: key, at: time)
   }
 
   /// The counts end here. It may be less than before, after a failover of PostgreSQL.
-  mutating func note(next: Int64, of key: PartitionKey, at now: ContinuousClock.Instant) {
+  mutating func record(next: Int64, of key: PartitionKey, at now: ContinuousClock.Instant) {
     guard var log = logs[key], log.lag.next != next else { return }
     if let before = log.lag.next, next < before { log.looks = [] }
     log.lag.next = next

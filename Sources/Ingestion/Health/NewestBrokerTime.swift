@@ -16,7 +16,7 @@ final class NewestBrokerTime: Sendable {
   /// Takes note of a broker's time, unless no calendar has it. A later one that was seen before does not win: a
   /// broker whose clock was wrong for a moment must not be accepted for long.
   /// - Parameter milliseconds: since 1970.
-  func note(milliseconds: Int64) {
+  func record(milliseconds: Int64) {
     guard (0..<100_000_000_000_000).contains(milliseconds) else { return }
     let time = BrokerTime(
       appended: Timestamp(microseconds: milliseconds * 1000),

@@ -156,7 +156,7 @@ struct Assignment {
   }
 
   /// Takes note that the next message of a partition could not be read.
-  mutating func noteTrouble(_ index: Int, isOutOfRange: Bool, reason: String) {
+  mutating func recordTrouble(_ index: Int, isOutOfRange: Bool, reason: String) {
     let next = entries[index].next
     // After a failure the partition is read again from its stored offset, so it is behind the trouble for a while.
     var trouble =
@@ -173,7 +173,7 @@ struct Assignment {
   }
 
   /// Takes note that a partition was read up to an end at or behind its position.
-  mutating func noteEnd(_ index: Int, at offset: Int64) {
+  mutating func recordEnd(_ index: Int, at offset: Int64) {
     // Not where a broker that is slow to look has found nothing yet: Tansu calls that an end.
     entries[index].reachedEnd = offset >= entries[index].logEnd
     if entries[index].reachedEnd { entries[index].readEnd = offset }
@@ -207,13 +207,13 @@ struct Assignment {
 
   /// Takes note that a partition's leader does not answer. The more there are, the less often each is asked: waiting
   /// for them, two seconds each time, takes a third of the time at most.
-  mutating func noteSilence(_ index: Int) {
+  mutating func recordSilence(_ index: Int) {
     entries[index].isSilent = true
     postpone(index, milliseconds: Int64(entries.count(where: \.isSilent)) * 4000)
   }
 
   /// Takes note that it answers. Where it did not before, the other leaders may be back, too.
-  mutating func noteAnswer(_ index: Int) {
+  mutating func recordResponse(_ index: Int) {
     guard entries[index].isSilent else { return }
     entries[index].isSilent = false
     for other in entries.indices where entries[other].isSilent { entries[other].notBefore = .distantPast }

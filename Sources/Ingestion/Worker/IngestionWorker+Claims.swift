@@ -36,7 +36,7 @@ extension IngestionWorker {
           low = min(low, try consumer.watermarks(of: entry.key.topicPartition, timeout: 2000).low)
         }
         assignment[index].logEnd = high
-        assignment.noteAnswer(index)
+        assignment.recordResponse(index)
         requests.append(
           ClaimRequest(
             key: entry.key,
@@ -49,7 +49,7 @@ extension IngestionWorker {
         )
       } catch {
         observe(.brokerError(error))
-        assignment.noteSilence(index)
+        assignment.recordSilence(index)
         break
       }
     }
@@ -162,7 +162,7 @@ extension IngestionWorker {
     if !lost, case .commit = inHand, let result = committer.result(waiting: 2000) {
       inHand = nil
       switch result {
-      case .committed(let report): note(report)
+      case .committed(let report): record(report)
       case .failed(let error, let wait): observe(.retrying(error, afterMilliseconds: wait))
       case .claimed, .unmoved, .fenced, .outdated: break
       }

@@ -28,7 +28,7 @@ extension IngestionWorker {
       clock = DatabaseClock(report.bounds)
       batchLimit = min(batchLimit * 2, options.batchMessages)
       if case .commit(_, _, _, let times) = job { report.times.merge(times) }
-      note(report)
+      record(report)
     case .unmoved: break
     case .fenced(let keys):
       observe(.fenced(keys))

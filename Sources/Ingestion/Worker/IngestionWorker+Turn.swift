@@ -18,12 +18,12 @@ extension IngestionWorker {
     let keys = assignment.entries.map(\.key)
     lags.assign(keys, at: now)
     let answers = brokers.exchange(keys)
-    for (key, end) in answers.ends { lags.note(end: end, of: key, at: answers.endsAt) }
+    for (key, end) in answers.ends { lags.record(end: end, of: key, at: answers.endsAt) }
     for entry in assignment.entries {
       if let end = consumer.cachedWatermarks(of: entry.key.topicPartition)?.high {
-        lags.note(fetchedEnd: end, of: entry.key, at: now)
+        lags.record(fetchedEnd: end, of: entry.key, at: now)
       }
-      if let next = progress.position(of: entry) { lags.note(next: next, of: entry.key, at: now) }
+      if let next = progress.position(of: entry) { lags.record(next: next, of: entry.key, at: now) }
     }
     var turn = WorkerTurn()
     turn.isAssigned = assignment.hasBegun

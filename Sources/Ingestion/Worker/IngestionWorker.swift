@@ -82,7 +82,7 @@ public final class IngestionWorker {
   ) {
     let state = WorkerState()
     let observe: @Sendable (IngestionObservation) -> Void = {
-      state.note($0)
+      state.record($0)
       observe($0)
     }
     self.options = options
@@ -189,8 +189,8 @@ public final class IngestionWorker {
       if let time = message.logAppendTime { appended = max(time, appended ?? time) }
       take(message, now: now)
     }
-    if let appended { brokerTime.note(milliseconds: appended) }
-    builder.settle()
+    if let appended { brokerTime.record(milliseconds: appended) }
+    builder.resolveArrivals()
     if let began { readingTime += began.elapsed.microseconds }
     return count
   }
@@ -231,14 +231,14 @@ public final class IngestionWorker {
       // The end of an older fetch may lie behind the position that was sought since.
       guard assignment[index].standing == .reading else { return }
       if message.offset >= assignment[index].next {
-        assignment.noteEnd(index, at: message.offset)
+        assignment.recordEnd(index, at: message.offset)
       } else if assignment[index].shortfall == .probed {
         halt(index, Self.shorterLog(position: assignment[index].next, end: message.offset))
       }
     } else if error.isOffsetOutOfRange || error.concernsMessages {
       observe(.brokerError(error))
       guard assignment[index].standing == .reading else { return }
-      assignment.noteTrouble(index, isOutOfRange: error.isOffsetOutOfRange, reason: "\(error)")
+      assignment.recordTrouble(index, isOutOfRange: error.isOffsetOutOfRange, reason: "\(error)")
       needsPositions = true
       if error.isOffsetOutOfRange { needsRestart = true }
     } else {
@@ -349,9 +349,9 @@ public final class IngestionWorker {
 
   // MARK: Progress
 
-  func note(_ report: BatchReport) {
-    progress.note(report)
-    rejections.noteCommit(report)
+  func record(_ report: BatchReport) {
+    progress.record(report)
+    rejections.recordCommit(report)
     observe(.committed(report))
   }
 
@@ -369,7 +369,7 @@ public final class IngestionWorker {
     brokers.stop()
     if case .commit = inHand, let result = committer.result(waiting: 4000) {
       inHand = nil
-      if case .committed(let report) = result { note(report) }
+      if case .committed(let report) = result { record(report) }
     }
     reportProgress(consumer)
     // Nothing more is counted.

@@ -11,7 +11,7 @@ struct Progress {
   private var unreported: [PartitionKey: Int64] = [:]
 
   /// A batch is committed.
-  mutating func note(_ report: BatchReport) {
+  mutating func record(_ report: BatchReport) {
     fates += report.fates
     for part in report.parts {
       unreported[part.key] = part.next

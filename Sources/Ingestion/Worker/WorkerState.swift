@@ -5,9 +5,9 @@ import Threading
 final class WorkerState: Sendable {
   private let health = Lock(IngestionHealth())
 
-  func note(_ observation: IngestionObservation) {
+  func record(_ observation: IngestionObservation) {
     let now = ContinuousClock.now
-    health.withLock { $0.note(observation, now: now) }
+    health.withLock { $0.record(observation, now: now) }
   }
 
   func heartbeat() -> WorkerHeartbeat { health.withLock { $0.heartbeat(at: .now) } }

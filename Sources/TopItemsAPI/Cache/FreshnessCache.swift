@@ -22,7 +22,7 @@ public final class FreshnessCache: Sendable {
 
   /// Takes event.
   /// - Returns: whether the state has changed.
-  func note(_ event: RevisionEvent, at now: ContinuousClock.Instant) -> Bool {
+  func record(_ event: RevisionEvent, at now: ContinuousClock.Instant) -> Bool {
     switch event {
     case .workers(let reading):
       state.withLock { state in

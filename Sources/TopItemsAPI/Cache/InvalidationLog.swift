@@ -34,7 +34,7 @@ struct InvalidationLog: Sendable {
     newest = nil
   }
 
-  mutating func note(_ committed: CommittedChanges) {
+  mutating func record(_ committed: CommittedChanges) {
     guard !committed.isEmpty else { return }
     sequence += 1
     if let event = committed.newestEvent, newest.map({ event > $0.event }) ?? true {

@@ -37,8 +37,8 @@ final class ResponseCache: Sendable {
     table.withLock { table in
       switch event {
       case .attached: table.invalidateAll(trustedUntil: now + Self.trust)
-      case .changed(let committed): table.note(committed, trustedUntil: now + Self.trust)
-      case .workers: table.noteState()
+      case .changed(let committed): table.record(committed, trustedUntil: now + Self.trust)
+      case .workers: table.recordState()
       case .detached: table.invalidateAll(trustedUntil: nil)
       }
     }

@@ -79,8 +79,8 @@ struct ResponseTable {
 
   func isTrusted(_ now: ContinuousClock.Instant) -> Bool { trustedUntil.map { now < $0 } ?? false }
 
-  mutating func note(_ committed: CommittedChanges, trustedUntil: ContinuousClock.Instant) {
-    changes.note(committed)
+  mutating func record(_ committed: CommittedChanges, trustedUntil: ContinuousClock.Instant) {
+    changes.record(committed)
     self.trustedUntil = trustedUntil
   }
 
@@ -90,7 +90,7 @@ struct ResponseTable {
   }
 
   /// The freshness has changed, which every response contains.
-  mutating func noteState() { changes.invalidateAll() }
+  mutating func recordState() { changes.invalidateAll() }
 
   /// Whether a response may still be given out.
   func holds(_ answer: SharedResponse, _ now: ContinuousClock.Instant) -> Bool {

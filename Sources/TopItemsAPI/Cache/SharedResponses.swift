@@ -25,10 +25,10 @@ public struct SharedResponses: Sendable {
   /// Takes an event of a `RevisionListener`. Until the first, nothing is answered from memory.
   public func receive(_ event: RevisionEvent) {
     // Before the cache forgets: what is computed from now on says the new state.
-    let hasTurned = freshness.note(event, at: .now)
+    let hasTurned = freshness.record(event, at: .now)
     if case .workers = event, !hasTurned { return }
     cache.receive(event)
-    live.noteChanges()
+    live.recordChanges()
   }
 
   /// How well it does.

@@ -71,7 +71,7 @@ final class LiveStreams: Sendable {
   }
 
   /// To be called after the cache has received changes.
-  func noteChanges() {
+  func recordChanges() {
     for key in state.withLock({ Array($0.topics.keys) }) { advance(key) }
   }
 

@@ -39,11 +39,6 @@ struct ParameterReader {
     if failure == nil { failure = error }
   }
 
-  /// Whether the parameter is there at all, be it empty.
-  func has(_ name: String) -> Bool {
-    items.contains { $0.name == name }
-  }
-
   // MARK: Parameters of the query
 
   /// The value of a parameter; nil if it is not given, or not what is expected.

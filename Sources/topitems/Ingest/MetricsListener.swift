@@ -19,8 +19,8 @@ final class MetricsListener: Sendable {
   func observe(_ observation: IngestionObservation) {
     let now = ContinuousClock.now
     state.withLock {
-      $0.metrics.note(observation)
-      $0.health.note(observation, now: now)
+      $0.metrics.record(observation)
+      $0.health.record(observation, now: now)
     }
   }
 

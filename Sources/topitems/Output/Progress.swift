@@ -12,19 +12,19 @@ struct Progress {
   private var shown = 0
 
   /// Prints a line of its own.
-  static func note(_ text: String) {
+  static func report(_ text: String) {
     write("\(onTerminal ? "\r\u{1B}[K" : "")simulate: \(text)\n")
   }
 
   /// Prints a line of its own unless there was one of this kind in the last few seconds: for what may repeat many
   /// times a second. May be called by any thread.
-  static func noteNowAndThen(_ text: String) {
+  static func reportNowAndThen(_ text: String) {
     let isDue = nextNote.withLock { next in
       guard next.map({ $0 <= .now }) ?? true else { return false }
       next = .now + .seconds(5)
       return true
     }
-    if isDue { note(text) }
+    if isDue { report(text) }
   }
 
   /// Shows the totals, if it is time to.

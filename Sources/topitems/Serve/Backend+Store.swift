@@ -107,10 +107,10 @@ extension Backend {
         }
       }
     } catch {
-      outcomes?.note(.postgres(error))
+      outcomes?.record(.postgres(error))
       throw .postgres(error)
     }
-    outcomes?.note(result.error)
+    outcomes?.record(result.error)
     return try result.get()
   }
 
@@ -126,11 +126,11 @@ extension Backend {
         Result { try body(CountStore(connection)) }
       }
     } catch {
-      outcomes.note(.postgres(error))
+      outcomes.record(.postgres(error))
       throw CountStoreError.postgres(error)
     }
     // What is no failure of the store is the client's, which went away.
-    outcomes.note(result.error as? CountStoreError)
+    outcomes.record(result.error as? CountStoreError)
     try result.get()
   }
 }

@@ -17,7 +17,7 @@ struct RecentFailures {
   private var last: (error: CountStoreError, at: ContinuousClock.Instant)?
 
   /// - Parameter error: nil for a query that was answered.
-  mutating func note(_ error: CountStoreError?, at now: ContinuousClock.Instant) {
+  mutating func record(_ error: CountStoreError?, at now: ContinuousClock.Instant) {
     guard let error else {
       count = 0
       last = nil
@@ -47,7 +47,7 @@ struct RecentFailures {
 final class QueryOutcomes: Sendable {
   private let failures = Lock(RecentFailures())
 
-  func note(_ error: CountStoreError?) { failures.withLock { $0.note(error, at: .now) } }
+  func record(_ error: CountStoreError?) { failures.withLock { $0.record(error, at: .now) } }
 
   var verdict: CountStoreError? { failures.withLock { $0.verdict(at: .now) } }
 }

@@ -27,7 +27,7 @@ struct MessageSender {
     self.topics = topics
     producer = try Producer(configuration) { observation in
       // Conditions come and go while librdkafka retries; what was not delivered is reported at the end.
-      if case .error(let error) = observation { Progress.noteNowAndThen("kafka: \(error)") }
+      if case .error(let error) = observation { Progress.reportNowAndThen("kafka: \(error)") }
     }
     producer.queueFullTimeout = 500
   }

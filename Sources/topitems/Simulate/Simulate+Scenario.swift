@@ -69,7 +69,9 @@ extension Simulate {
       )
     }
     if age > 6 * Self.day {
-      Progress.note("events of \(start) are late for a worker whose --dedup-horizon is the default of 7 days")
+      Progress.report(
+        "events of \(start) are late for a worker whose --dedup-horizon is the default of 7 days"
+      )
     }
   }
 

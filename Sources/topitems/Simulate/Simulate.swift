@@ -115,7 +115,7 @@ struct Simulate: ParsableCommand {
     if try EnvironmentOption.value("partitions", partitions) == nil {
       scenario.partitions = try sender.partitions()
     }
-    Progress.note("seed \(scenario.seed), start \(scenario.start), \(scenario.partitions) partitions")
+    Progress.report("seed \(scenario.seed), start \(scenario.start), \(scenario.partitions) partitions")
     let truth = try sender.send(CameraStream(scenario), rate: rate, count: count ?? .max)
     try truthFile?.write { append throws(FileError) in try truth.write(append) }
   }

@@ -122,24 +122,24 @@ struct Soak {
       if now >= nextChurn, stopped == nil, isSettled(steady) {
         nextChurn = now + .seconds(plan.churnSeconds)
         try churn()
-        noteChange(steady)
+        recordChange(steady)
       }
       if now >= nextKill {
         nextKill = now + .seconds(plan.killSeconds)
         try endASession()
-        try noteSilence()
+        try recordSilence()
       }
       // Late stops would prolong it, unless there was none yet.
       let isLate = now >= began + .seconds(plan.seconds - 10) && report.stops >= Plan.leastStops
       if now >= nextStop, stopped == nil, !isLate, isSettled(steady) {
         if try stopInsideCopy(victim) {
           nextStop = now + .seconds(plan.stopSeconds)
-          noteChange(steady)
+          recordChange(steady)
         }
       }
       let wasStopped = stopped != nil
       try resume(victim, steady: steady, isDue: false)
-      if wasStopped, stopped == nil { noteChange(steady) }
+      if wasStopped, stopped == nil { recordChange(steady) }
       if now >= nextLook, stopped == nil || now >= lastLook {
         nextLook = report.memory.isEmpty && now < lastLook ? lastLook : now + .seconds(3600)
         report.memory.append([steady, victim].map { $0.kibibytes("VmRSS") })
@@ -164,7 +164,7 @@ struct Soak {
       || steady.count(of: "] assigned ") > lastChange.assignments
   }
 
-  private mutating func noteChange(_ steady: ProcessRunner) {
+  private mutating func recordChange(_ steady: ProcessRunner) {
     lastChange = (.now, steady.count(of: "] assigned "))
   }
 
@@ -264,7 +264,7 @@ struct Soak {
 
   // MARK: Looking
 
-  private mutating func noteSilence() throws {
+  private mutating func recordSilence() throws {
     let seconds = try connection.execute(
       "SELECT extract(epoch FROM clock_timestamp() - max(last_message_at))::bigint FROM ingest_offset"
     )

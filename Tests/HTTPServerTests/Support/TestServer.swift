@@ -32,7 +32,7 @@ final class TestServer {
     var pieces: Int { pieceCount.load(ordering: .sequentiallyConsistent) }
     /// How many answers of `/block` and `/stream` were begun by a worker.
     var made: Int { madeCount.load(ordering: .sequentiallyConsistent) }
-    func noteMade() { madeCount.add(1, ordering: .sequentiallyConsistent) }
+    func recordMade() { madeCount.add(1, ordering: .sequentiallyConsistent) }
     /// How many streams lost their client.
     var brokenStreams: Int { brokenCount.load(ordering: .sequentiallyConsistent) }
 
@@ -48,17 +48,17 @@ final class TestServer {
     /// How many requests for `/gate` have reached a worker, where they wait until the gate is open.
     var atGate: Int { gateCount.load(ordering: .sequentiallyConsistent) }
 
-    func note(_ observation: ServerObservation) { observationList.withLock { $0.append(observation) } }
-    func note(_ request: Request) { handledList.withLock { $0.append(request.target.raw) } }
+    func record(_ observation: ServerObservation) { observationList.withLock { $0.append(observation) } }
+    func record(_ request: Request) { handledList.withLock { $0.append(request.target.raw) } }
 
-    func note(_ channel: PushChannel) {
+    func record(_ channel: PushChannel) {
       channel.whenClosed { [self] in closedCount.add(1, ordering: .sequentiallyConsistent) }
       channelList.withLock { $0.append(channel) }
     }
 
     /// Writes `count` pieces of so many bytes.
     func write(_ count: Int, _ bytes: Int, to stream: ResponseStream) throws(StreamBroken) {
-      noteMade()
+      recordMade()
       do throws(StreamBroken) {
         try stream.begin(Response(status: .ok, fields: ["X": "y"]))
         for number in 0..<count {
@@ -98,7 +98,7 @@ final class TestServer {
       limits: limits,
       loops: loops,
       workers: workers,
-      observe: { [record] in record.note($0) },
+      observe: { [record] in record.record($0) },
       logsRequests: true,
       metrics: metrics,
       route: { $0.target.decodedPath },
@@ -143,7 +143,7 @@ final class TestServer {
   }
 
   private static func handle(_ request: Request, _ record: Record) -> Reply {
-    record.note(request)
+    record.record(request)
     switch request.target.decodedPath {
     case "/big": return .ready(Response(status: .ok, body: record.big))
     case "/echo": return .ready(Response(status: .ok, body: request.body))
@@ -159,7 +159,7 @@ final class TestServer {
     case "/close": return .ready(Response(status: .ok, fields: ["Connection": "close"], text: "bye"))
     case "/block":
       return .blocking {
-        record.noteMade()
+        record.recordMade()
         return Response(status: .ok, text: request.target.raw)
       }
     case "/stream-gate":
@@ -195,9 +195,9 @@ final class TestServer {
           Response(status: .ok, text: "first", contentType: "text/event-stream"),
           heartbeat: .init(interval: beats ? .milliseconds(20) : .seconds(60), bytes: Array(":\n".utf8))
         )
-        record.note(channel)
+        record.record(channel)
       }
-    case "/push-silent": return .push { record.note($0) }
+    case "/push-silent": return .push { record.record($0) }
     default: return .ready(Response(status: .ok, text: request.target.raw))
     }
   }

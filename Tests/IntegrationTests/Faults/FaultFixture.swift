@@ -192,7 +192,7 @@ final class FaultFixture {
   }
 
   /// Messages that were sent by other means.
-  func noteSent(_ count: Int64) { sent += count }
+  func recordSent(_ count: Int64) { sent += count }
 
   func flush() throws {
     guard let producer else { return }

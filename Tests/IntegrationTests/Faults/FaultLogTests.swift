@@ -46,7 +46,7 @@ extension Faults {
           var health = IngestionHealth()
           for observation in worker.reported {
             if case .stopped = observation { break }
-            health.note(observation)
+            health.record(observation)
           }
           let reasons = health.unreadiness(at: .now)
           let namesHalt = reasons.contains {

@@ -31,7 +31,7 @@ extension Faults {
           guard producer.delivered == 1 else {
             throw TestSupportError("\(String(describing: producer.firstDeliveryFailure))")
           }
-          fixture.noteSent(1)
+          fixture.recordSent(1)
           producer.close(timeout: 1000)
           try fixture.send(1000)
           try fixture.waitUntilCounted()

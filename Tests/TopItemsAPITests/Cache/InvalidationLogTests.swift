@@ -22,18 +22,18 @@ struct InvalidationLogTests {
   func locations() {
     var changes = InvalidationLog()
     let before = changes.sequence
-    changes.note(CommittedChanges([notice([1, 2]), notice([])]))
+    changes.record(CommittedChanges([notice([1, 2]), notice([])]))
     #expect(!changes.leave(dependency([1]), since: before))
     #expect(!changes.leave(dependency([3, 2]), since: before))
     #expect(!changes.leave(dependency([]), since: before), "no location means every one")
     #expect(changes.leave(dependency([3]), since: before))
     #expect(changes.leave(dependency([1]), since: changes.sequence), "known when the query began")
-    changes.note(CommittedChanges())
+    changes.record(CommittedChanges())
     #expect(changes.leave(dependency([1]), since: changes.sequence))
     let quiet = changes.sequence
-    changes.note(CommittedChanges([notice([])]))
+    changes.record(CommittedChanges([notice([])]))
     #expect(changes.leave(dependency([]), since: quiet), "a batch that counted nothing")
-    changes.note(CommittedChanges([notice(nil)]))
+    changes.record(CommittedChanges([notice(nil)]))
     #expect(!changes.leave(dependency([3]), since: quiet))
   }
 
@@ -43,14 +43,14 @@ struct InvalidationLogTests {
     let before = changes.sequence
     var received = CommittedChanges()
     received.alone = [1]
-    changes.note(received)
+    changes.record(received)
     #expect(!changes.leave(dependency([1]), since: before))
     #expect(changes.leave(dependency([1, 2]), since: before))
     #expect(changes.leave(dependency([]), since: before))
     let since = changes.sequence
     received.alone = []
     received.together = [1]
-    changes.note(received)
+    changes.record(received)
     #expect(changes.leave(dependency([1]), since: since))
     #expect(!changes.leave(dependency([1, 2]), since: since))
     #expect(changes.leave(dependency([2, 3]), since: since))
@@ -62,15 +62,15 @@ struct InvalidationLogTests {
     var changes = InvalidationLog()
     let before = changes.sequence
     let end = CacheDependency.End.newest(Timestamp(microseconds: 60))
-    changes.note(CommittedChanges([notice([9], at: 59)]))
+    changes.record(CommittedChanges([notice([9], at: 59)]))
     #expect(changes.leave(dependency([1], end), since: before))
     #expect(!changes.leave(dependency([1], .newest(nil)), since: before), "nothing was counted yet")
-    changes.note(CommittedChanges([notice([9], at: 60)]))
+    changes.record(CommittedChanges([notice([9], at: 60)]))
     #expect(!changes.leave(dependency([1], end), since: before))
     #expect(changes.leave(dependency([1]), since: before), "a fixed range stays")
     // A failover can take the newest window back.
     #expect(changes.leave(dependency([1], end), since: changes.sequence))
-    changes.note(CommittedChanges([notice([9], at: 61)]))
+    changes.record(CommittedChanges([notice([9], at: 61)]))
     #expect(changes.leave(dependency([1], .newest(Timestamp(microseconds: 120))), since: before))
   }
 
@@ -81,7 +81,7 @@ struct InvalidationLogTests {
     changes.invalidateAll()
     #expect(!changes.leave(dependency([1]), since: before))
     before = changes.sequence
-    changes.note(CommittedChanges([notice(Array(100..<100 + Int64(InvalidationLog.locationLimit) + 1))]))
+    changes.record(CommittedChanges([notice(Array(100..<100 + Int64(InvalidationLog.locationLimit) + 1))]))
     #expect(!changes.leave(dependency([1]), since: before))
   }
 }

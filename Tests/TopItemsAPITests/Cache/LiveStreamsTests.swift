@@ -34,7 +34,7 @@ struct LiveStreamsTests {
     let live = fixture.live(cache)
     func receive(_ event: RevisionEvent) {
       cache.receive(event)
-      live.noteChanges()
+      live.recordChanges()
       fixture.runAll()
     }
     receive(.attached(.listening))
@@ -63,7 +63,7 @@ struct LiveStreamsTests {
     for _ in 0..<40 {
       fixture.commit(1)
       cache.receive(.locationsChanged(1))
-      live.noteChanges()
+      live.recordChanges()
       fixture.runAll()
       fixture.pass(.milliseconds(50))
     }
@@ -87,7 +87,7 @@ struct LiveStreamsTests {
     fixture.pass(.milliseconds(200))
     fixture.commit(1)
     cache.receive(.locationsChanged(1))
-    live.noteChanges()
+    live.recordChanges()
     fixture.runAll()
     #expect(fixture.queries == 2)
     #expect(all.allSatisfy { $0.all == ["begin", event(0, "0"), event(1, "1")] })
@@ -126,7 +126,7 @@ struct LiveStreamsTests {
     fixture.runAll()
     fixture.setFreshness(FreshnessLabel(name: "quiet", since: Timestamp(microseconds: 7_500_000)))
     cache.receive(.workers(nil))
-    live.noteChanges()
+    live.recordChanges()
     fixture.pass(.milliseconds(200))
     #expect(stays.all.last == "id: 1-quiet7\nevent: top-items\ndata: 1\n\n" && stays.all.count == 3)
     _ = try follow(live, fixture.query([1]), back, lastEventID: "1-live")
@@ -156,7 +156,7 @@ struct LiveStreamsTests {
     let live = fixture.live(cache)
     func receive(_ event: RevisionEvent) {
       cache.receive(event)
-      live.noteChanges()
+      live.recordChanges()
       fixture.runAll()
     }
     receive(.attached(.listening))
@@ -216,7 +216,7 @@ struct LiveStreamsTests {
     // The queue is full for a while: all subscribers get an event, and nothing is forgotten.
     fixture.setFull(true)
     cache.receive(.attached(.listening))
-    live.noteChanges()
+    live.recordChanges()
     #expect(all[1].all.last?.hasPrefix("event: unavailable") == true && all[19].all.count == 3)
     fixture.setFull(false)
     fixture.pass(.seconds(2))
